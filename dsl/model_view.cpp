@@ -74,6 +74,13 @@ std::string name_of(const Ending& ending) {
                                  : fmt::format("the output `{}` of {}", ending.output, network);
 }
 
+void note_block(const LayerSpec& layer, size_t first, Diagnostics& diagnostics) {
+    const Span& use = layer.block_use;
+    if (use.known())
+        diagnostics.lies_inside(
+            first, fmt::format("in block `{}`", diagnostics.sources().text(use)), "used here", use);
+}
+
 bool is_judge(const NetworkSpec& network) {
     for (const std::string_view word : {"discriminator", "critic"})
         if (network.role == word || network.name == word) return true;

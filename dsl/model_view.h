@@ -83,6 +83,10 @@ class ModelView {
     mutable std::map<const Expression*, ExpressionPtr> inlined_;  ///< by the call
 };
 
+/// Notes that every error from number `first` on lies in the block that the layer comes from, if it
+/// does (Diagnostics::lies_inside).
+void note_block(const LayerSpec& layer, size_t first, Diagnostics& diagnostics);
+
 /// Whether a network judges examples, by its role or its name.
 bool is_judge(const NetworkSpec& network);
 

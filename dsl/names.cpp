@@ -250,6 +250,7 @@ class NameChecker {
 
     /// An expression layer knows layers and inputs; other keys are like hyperparameters.
     void check_layer(const LayerSpec& layer) {
+        const size_t errors = diagnostics_.count();
         for (const auto& [key, value] : layer.expressions) {
             if (key != kExpressionLayer) {
                 check_hyperparameter(*value);
@@ -262,6 +263,7 @@ class NameChecker {
             visit(*value, known);
             place_ = nullptr;
         }
+        note_block(layer, errors, diagnostics_);
     }
 
     /// Checks one expression. `parameters` are those of the function around it, which hide all

@@ -83,9 +83,10 @@ std::string list_hint(const Node& node, const KeyRow& row) {
 /// Reports "`units` is ..., not an integer from 1 to 1,000,000", and adds help for common mistakes.
 void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
     if (node.failed) return;
-    Diagnostic& error =
-        diagnostics.error(DiagnosticKind::kWrongType, node.span, "`{}` is {}, not {}", row.key,
-                          describe(row), describe(node));
+    const bool per_axis = node.is_list() && row.type == KeyType::kPerAxis;
+    Diagnostic& error = diagnostics.error(
+        DiagnosticKind::kWrongType, node.span, "`{}` is {}, not {}", row.key, describe(row),
+        per_axis ? fmt::format("a list of {}", node.items.size()) : describe(node));
     note_origin(error, node);
     const bool numeric = row.type == KeyType::kInteger || row.type == KeyType::kNumber ||
                          row.type == KeyType::kPerAxis;
@@ -93,7 +94,9 @@ void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
         error.help("one with numbers is a layer of its own: `- leaky_relu: {slope: 0.2}`");
     if (node.is_list() && node.items.size() == 1 && node.items[0]->is_scalar())
         error.help(fmt::format("write `{}`, without brackets", node.items[0]->text));
-    if (node.is_list() && row.type == KeyType::kPerAxis && row.axes == 2 && node.items.size() == 3)
+    if (per_axis && row.axes == 3 && node.items.size() == 2)
+        error.help("its numbers are those of depth, height and width");
+    if (per_axis && row.axes == 2 && node.items.size() == 3)
         error.help("its numbers are those of height and width; channels are no part of it");
     if (node.is_map() && std::string_view(row.key) == "model")
         error.help(

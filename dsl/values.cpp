@@ -96,7 +96,7 @@ Translation meaning_of(const std::string& name, const std::vector<std::string>& 
 }  // namespace
 
 Diagnostic& note_origin(Diagnostic& error, const Node& node) {
-    if (node.defined.known()) error.note(node.defined, "the value comes from here");
+    if (node.defined.known()) error.note_value(node.defined);
     return error;
 }
 

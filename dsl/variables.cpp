@@ -85,6 +85,19 @@ class Substituter {
         return mixed(node);
     }
 
+    /// What stands for a value inside of a longer text: a list as expressions write it, [1, 2, 1].
+    static std::optional<std::string> text_of(const Node& value) {
+        if (value.is_scalar()) return value.text;
+        if (!value.is_list()) return std::nullopt;
+        std::string list;
+        for (const NodePtr& item : value.items) {
+            const std::optional<std::string> text = text_of(*item);
+            if (!text) return std::nullopt;
+            list += (list.empty() ? "" : ", ") + *text;
+        }
+        return "[" + list + "]";
+    }
+
     /// Replaces references inside a longer text.
     NodePtr mixed(const NodePtr& node) {
         const std::vector<TextPlace> places = text_places(*node, diagnostics_.sources());
@@ -107,19 +120,20 @@ class Substituter {
                 continue;
             }
             copy.failed |= (*value)->failed;
-            if (!(*value)->is_scalar()) {
+            const std::optional<std::string> text = text_of(**value);
+            if (!text) {
                 copy.failed = true;
                 diagnostics_
                     .error(DiagnosticKind::kWrongType, reference_span(*node, *reference),
                            "`{}` is {}, which cannot be part of a text", reference->name,
                            describe(**value))
-                    .note((*value)->span, "the value comes from here");
+                    .note_value((*value)->span);
                 continue;
             }
-            copy.text += (*value)->text;
+            copy.text += *text;
             const TextPlace& first = places[reference->begin];
             const TextPlace& last = places[reference->end - 1];
-            new_places->insert(new_places->end(), (*value)->text.size(),
+            new_places->insert(new_places->end(), text->size(),
                                {first.offset, last.offset + last.length - first.offset});
             if (copy.text.size() > kMostText) {
                 diagnostics_.error(DiagnosticKind::kTooLarge, node->span,
@@ -246,8 +260,8 @@ class VariableReader {
     std::vector<std::string> open_;
 };
 
-/// Replaces variables in a block. In `layers`, the names of parameters are left: each use of the
-/// block has its own values for them.
+/// Replaces variables in a block. In `layers` and `requires`, the names of parameters are left:
+/// each use of the block has its own values for them.
 NodePtr substitute_block(const NodePtr& block, const Bindings& variables,
                          Diagnostics& diagnostics) {
     std::vector<std::string> parameters;
@@ -256,7 +270,9 @@ NodePtr substitute_block(const NodePtr& block, const Bindings& variables,
     Node copy = *block;
     for (Entry& entry : copy.entries)
         entry.value = substitute(entry.value, variables,
-                                 entry.key == "layers" ? parameters : std::vector<std::string>{},
+                                 entry.key == "layers" || entry.key == "requires"
+                                     ? parameters
+                                     : std::vector<std::string>{},
                                  diagnostics);
     return std::make_shared<const Node>(std::move(copy));
 }

@@ -92,6 +92,64 @@ std::string render_one(const SourceFiles& sources, const Diagnostic& d, std::str
     return out;
 }
 
+/// Whether a file was brought in by another one, as recipes, bases and imports are.
+bool is_brought_in(const SourceFiles& sources, const Span& span) {
+    return span.file != 0 && sources.file(span.file).used_at().known();
+}
+
+/// The first note of this kind that points into the file which the user named; null: none.
+const Note* own_note(const SourceFiles& sources, const Diagnostic& d, Note::Kind kind) {
+    for (const Note& note : d.notes)
+        if (note.kind == kind && note.span.known() && !is_brought_in(sources, note.span))
+            return &note;
+    return nullptr;
+}
+
+/// An error inside of what an import brought, moved to where the user's file has the value that is
+/// wrong or uses what it lies in.
+Diagnostic at_use(const SourceFiles& sources, const Diagnostic& d) {
+    if (!d.span.known() || !is_brought_in(sources, d.span)) return d;
+    const Note* value = own_note(sources, d, Note::Kind::kValue);
+    const Note* use = own_note(sources, d, Note::Kind::kUse);
+    if (!value && !use) return d;
+    Diagnostic moved = d;
+    moved.span = value ? value->span : use->span;
+    if (!value) moved.text = use->inside + ": " + d.text;
+    moved.notes = {{d.span, value ? "it is needed here" : "it is here"}};
+    for (const Note& note : d.notes)
+        if (note.kind == Note::Kind::kBeside) moved.notes.push_back(note);
+    return moved;
+}
+
+/// The errors and warnings as they are shown: moved to what the user wrote, in the order of their
+/// places, and of those inside of one use only the first.
+std::vector<Diagnostic> as_shown(const SourceFiles& sources, const std::vector<Diagnostic>& errors,
+                                 const std::vector<Diagnostic>& warnings) {
+    std::vector<Diagnostic> shown;
+    std::vector<Span> uses;
+    for (const std::vector<Diagnostic>* list : {&errors, &warnings})
+        for (const Diagnostic& d : *list) {
+            Diagnostic moved = at_use(sources, d);
+            const Note* use = own_note(sources, d, Note::Kind::kUse);
+            if (use && !(moved.span == d.span)) {
+                if (std::find(uses.begin(), uses.end(), use->span) != uses.end()) continue;
+                uses.push_back(use->span);
+            }
+            shown.push_back(std::move(moved));
+        }
+    std::stable_sort(shown.begin(), shown.end(), [](const Diagnostic& a, const Diagnostic& b) {
+        return std::tie(a.span.file, a.span.line, a.span.column) <
+               std::tie(b.span.file, b.span.line, b.span.column);
+    });
+    // What is used in several places, such as a recipe's parameter, may be reported in each.
+    const auto same = [](const Diagnostic& a, const Diagnostic& b) {
+        return a.span.known() && a.span.file == b.span.file && a.span.line == b.span.line &&
+               a.span.column == b.span.column && a.text == b.text;
+    };
+    shown.erase(std::unique(shown.begin(), shown.end(), same), shown.end());
+    return shown;
+}
+
 }  // namespace
 
 const char* diagnostic_kind_name(DiagnosticKind kind) {
@@ -124,26 +182,25 @@ void Diagnostics::warnings_to_errors() {
 /// The sort is stable: messages about one place stay in the order in which they were reported,
 /// which is the order in which the checks ran.
 std::string Diagnostics::render(std::string_view program) const {
-    std::vector<const Diagnostic*> ordered;
-    for (const Diagnostic& d : list_) ordered.push_back(&d);
-    for (const Diagnostic& d : warnings_) ordered.push_back(&d);
-    std::stable_sort(ordered.begin(), ordered.end(), [](const Diagnostic* a, const Diagnostic* b) {
-        return std::tie(a->span.file, a->span.line, a->span.column) <
-               std::tie(b->span.file, b->span.line, b->span.column);
-    });
-    // What is used in several places, such as a recipe's parameter, may be reported in each.
-    const auto same = [](const Diagnostic* a, const Diagnostic* b) {
-        return a->span.known() && a->span.file == b->span.file && a->span.line == b->span.line &&
-               a->span.column == b->span.column && a->text == b->text;
-    };
-    ordered.erase(std::unique(ordered.begin(), ordered.end(), same), ordered.end());
+    const std::vector<Diagnostic> shown = as_shown(sources_, list_, warnings_);
     std::string out;
-    for (size_t i = 0; i < ordered.size() && i < kMostErrorsShown; ++i)
-        out += render_one(sources_, *ordered[i], program);
-    if (ordered.size() > kMostErrorsShown)
-        out += fmt::format("and {} more {}\n", ordered.size() - kMostErrorsShown,
+    for (size_t i = 0; i < shown.size() && i < kMostErrorsShown; ++i)
+        out += render_one(sources_, shown[i], program);
+    if (shown.size() > kMostErrorsShown)
+        out += fmt::format("and {} more {}\n", shown.size() - kMostErrorsShown,
                            warnings_.empty() ? "errors" : "errors and warnings");
     return out;
+}
+
+void Diagnostics::lies_inside(size_t first, const std::string& inside, const char* how, Span span) {
+    for (size_t i = first; i < list_.size(); ++i) {
+        const auto is_noted = [&](const Note& note) {
+            return note.kind == Note::Kind::kUse && note.span == span;
+        };
+        std::vector<Note>& notes = list_[i].notes;
+        if (!(list_[i].span == span) && std::none_of(notes.begin(), notes.end(), is_noted))
+            notes.push_back({span, inside + ", " + how, Note::Kind::kUse, inside});
+    }
 }
 
 }  // namespace gmc

@@ -31,6 +31,14 @@ const char* diagnostic_kind_name(DiagnosticKind kind);
 struct Note {
     Span span;
     std::string text;
+    /// What else a note may say of where the error lies.
+    enum class Kind : uint8_t {
+        kBeside,  ///< nothing
+        kUse,     ///< inside of what is used here, `inside`
+        kValue,   ///< in the value that is written here
+    };
+    Kind kind = Kind::kBeside;
+    std::string inside = "";  ///< "in block `up`"
 };
 
 /// One message. It starts in lower case, is one sentence without a full stop, and puts the user's
@@ -46,6 +54,11 @@ struct Diagnostic {
 
     Diagnostic& note(Span where, std::string what) {
         notes.push_back({where, std::move(what)});
+        return *this;
+    }
+    /// Notes where the value that is wrong was written.
+    Diagnostic& note_value(Span where) {
+        notes.push_back({where, "the value comes from here", Note::Kind::kValue});
         return *this;
     }
     Diagnostic& help(std::string what) {
@@ -79,10 +92,11 @@ class Diagnostics {
     }
     /// Makes errors of all warnings.
     void warnings_to_errors();
-    /// Adds a note to every error from number `first` on, such as "in block `up`, used here".
-    void note_since(size_t first, Span span, const std::string& text) {
-        for (size_t i = first; i < list_.size(); ++i) list_[i].note(span, text);
-    }
+    /// Notes that every error from number `first` on lies inside of something that is used at
+    /// `span`: "in block `up`" and "used here". Where the error stands in a file that the user's
+    /// brought in, it is then shown at the use, with a note at its own place, and further errors
+    /// inside the same use are not shown.
+    void lies_inside(size_t first, const std::string& inside, const char* how, Span span);
     /// Adds a note to the latest error.
     void note_last(Span where, std::string what) { list_.back().note(where, std::move(what)); }
 

@@ -54,6 +54,10 @@ class SourceFiles {
   public:
     uint32_t add(std::string path, std::string text);
     const SourceFile& file(uint32_t number) const { return files_[number - 1]; }
+    /// What stands at a known place.
+    std::string_view text(const Span& span) const {
+        return file(span.file).line(span.line).substr(span.column - 1, span.length);
+    }
     /// Remembers what brought file `number` in. Each error in that file then gets a note such as
     /// "in recipe `vae`, used here".
     void set_origin(uint32_t number, Span used_at, std::string text) {

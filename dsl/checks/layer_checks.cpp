@@ -31,7 +31,8 @@ class LayerChecks {
         for (const NetworkSpec& network : view_.spec().networks) {
             for_each_layer(network, [&](const LayerSpec& layer) { stride(layer); });
             channels_first(network);
-            dropped_results(network);
+            last_layer(network);
+            embedded_pictures(network);
             softmax_of_one(network.layers);
             for (const NetworkOutput& output : network.outputs) softmax_of_one(output.layers);
         }
@@ -62,16 +63,40 @@ class LayerChecks {
         }
     }
 
-    /// Warns about a generator or decoder that ends in dropout: it sets pixels themselves to 0.
-    void dropped_results(const NetworkSpec& network) {
+    /// Warns about a generator or decoder that ends in dropout, which sets pixels themselves to 0,
+    /// and about a decoder that ends in batch norm. (A generator has to reach the range of the data
+    /// by an activation, see range_checks.cpp.)
+    void last_layer(const NetworkSpec& network) {
         const std::optional<Ending> ending = ending_of(network);
         const bool makes_data = network.role == "generator" || network.role == "decoder";
-        if (!makes_data || !ending || ending->layer->kind != "dropout") return;
+        if (!makes_data || !ending) return;
+        const bool norm = ending->layer->kind == "batch_norm" && network.role == "decoder";
+        if (!norm && ending->layer->kind != "dropout") return;
         diagnostics_
-            .warning(DiagnosticKind::kBadValue, ending->span,
-                     "`{}` ends in `dropout`, which in training sets its results themselves to 0",
-                     network.name)
-            .help("dropout stands before a layer with weights");
+            .warning(DiagnosticKind::kBadValue, ending->span, "`{}` ends in `{}`, which {}",
+                     network.name, ending->layer->kind,
+                     norm ? "in training makes each result depend on the others of the batch"
+                          : "in training sets its results themselves to 0")
+            .help(norm ? "batch norm stands between layers with weights"
+                       : "dropout stands before a layer with weights");
+    }
+
+    /// Warns about an embedding of pictures from 0 to 1: it takes whole numbers, from 0.
+    void embedded_pictures(const NetworkSpec& network) {
+        const LayerSpec* first = network.layers.empty() ? nullptr : &network.layers.front();
+        if (!first || first->kind != "embedding" || network.inputs.size() != 1) return;
+        for (const DataField& field : view_.spec().data) {
+            const bool scaled = field.format == "folder" || field.format == "idx" ||
+                                (field.format == "synthetic" && field.shape.size() == 3);
+            if (network.inputs[0].like != "data." + field.name || !scaled || field.shape.empty() ||
+                field.range_high > 1)
+                continue;
+            diagnostics_
+                .warning(DiagnosticKind::kRangeMismatch, first->span,
+                         "`embedding` takes whole numbers from 0, but `{}` has values in [{}, {}]",
+                         field.name, field.range_low, field.range_high)
+                .help("pictures go into `conv2d`, or into `flatten` and `dense`");
+        }
     }
 
     /// Warns about pictures with their channels in front, of fields, inputs and `reshape`, in a

@@ -30,6 +30,7 @@ class TrainingChecks {
             weight(network);
         }
         if (entries.size() == 1) rewarded(entries.front());
+        for (const MinimizeSpec& entry : entries) signed_difference(*entry.loss);
         view_.walk_losses([&](const Expression& e) { constant_input(e); });
         for (const MinimizeSpec& entry : entries) {
             one_entry_for_both(entry);
@@ -177,6 +178,28 @@ class TrainingChecks {
             if (error != one.term) warning.note(error->span, "it is here");
             warning.help(log ? "a minus is missing: the loss is the negative logarithm"
                              : "an error is added: is a minus too many, or a weight below 0?");
+        }
+    }
+
+    /// Warns about `mean(sum(y - image))`: there a difference from the data counts with its sign.
+    void signed_difference(const Expression& loss) {
+        std::vector<SignedTerm> terms;
+        add_terms(loss, false, terms);
+        for (const SignedTerm& one : terms) {
+            const Expression* value = &view_.resolved(*one.term);
+            while (value->kind == Kind::kCall && value->arguments.size() == 1 &&
+                   (value->text == "mean" || value->text == "sum"))
+                value = &view_.resolved(*value->arguments[0]);
+            if (value == one.term || value->kind != Kind::kBinary || value->text != "-") continue;
+            const Expression &a = *value->arguments[0], &b = *value->arguments[1];
+            const bool differs = (view_.field_of(a) && !view_.learning_networks_in(b).empty()) ||
+                                 (view_.field_of(b) && !view_.learning_networks_in(a).empty());
+            if (!differs) continue;
+            diagnostics_
+                .warning(DiagnosticKind::kBadValue, value->span,
+                         "`{}` counts with its sign, so the loss is smallest far from the data",
+                         to_string(*value))
+                .help(fmt::format("an error is `({0})^2` or `abs({0})`", to_string(*value)));
         }
     }
 

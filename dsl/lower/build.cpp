@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "compiler/support/edit_distance.h"
 #include "dsl/checks/checks.h"
 #include "dsl/lower/contract.h"
 #include "dsl/lower/evaluate.h"
@@ -221,10 +222,18 @@ class ModuleBuilder {
     }
 
     bool unknown_parameter(const dsl::FunctionSpec& spec, size_t i) {
-        diagnostics_.error(DiagnosticKind::kUnknownName, spec.parameter_spans[i],
-                           "parameter `{}` of `{}` is no data field, let-entry or network "
-                           "input, so its shape is unknown",
-                           spec.parameters[i], spec.name);
+        std::vector<std::string> known;
+        for (const dsl::DataField& field : m_.spec.data) known.push_back(field.name);
+        for (const dsl::NamedExpression& entry : m_.spec.objective.let) known.push_back(entry.name);
+        for (const dsl::NetworkSpec& network : m_.spec.networks)
+            for (const dsl::NetworkInput& input : network.inputs) known.push_back(input.name);
+        Diagnostic& error =
+            diagnostics_.error(DiagnosticKind::kUnknownName, spec.parameter_spans[i],
+                               "parameter `{}` of `{}` is no data field, let-entry or network "
+                               "input, so its shape is unknown",
+                               spec.parameters[i], spec.name);
+        const std::string near = nearest_name(spec.parameters[i], known);
+        if (!near.empty()) error.help(fmt::format("did you mean `{}`?", near));
         return false;
     }
 

@@ -413,8 +413,8 @@ Evaluated Evaluator::define(const dsl::Definition& definition, const Expression&
     Evaluated result = evaluate(*definition.body);
     known_ = std::move(known);
     frame_ = frame;
-    f_.m.diagnostics.note_since(errors, call.span,
-                                fmt::format("in `{}`, called here", definition.name));
+    f_.m.diagnostics.lies_inside(errors, fmt::format("in `{}`", definition.name), "called here",
+                                 call.span);
     return result;
 }
 

@@ -123,6 +123,7 @@ class Evaluator {
 
   private:
     bool is_unlike_data(const Evaluated& made, const Evaluated& field, bool strict);
+    bool lacks_axes(const dsl::Expression& where, const Evaluated& a, const Evaluated& b);
     void warn_of_repeats(const dsl::Expression& where, const Evaluated& a, const Evaluated& b);
     /// In the body of a loop: the value of an expression outside of it.
     Evaluated from_outside(const dsl::Expression& expression);
@@ -132,7 +133,7 @@ class Evaluator {
     Evaluated call(const dsl::Expression& expression);
     Evaluated unary(const dsl::Expression& expression);
     Evaluated binary(const dsl::Expression& expression);
-    Evaluated power(const dsl::Expression& expression, Evaluated a, const Evaluated& exponent);
+    Evaluated power(const dsl::Expression& expression, Evaluated a, Evaluated exponent);
     Evaluated remainder(Evaluated a, ir::ValueId b);
     Evaluated comparison(const std::string& op, Evaluated a, ir::ValueId b);
     Evaluated let(const dsl::NamedExpression& entry);

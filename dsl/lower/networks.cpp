@@ -11,6 +11,7 @@
 #include "dsl/lower/activations.h"
 #include "dsl/lower/loops/scan_builder.h"
 #include "dsl/lower/tensors.h"
+#include "dsl/model_view.h"
 
 namespace gmc::lower {
 namespace {
@@ -77,19 +78,29 @@ class Application {
     }
 
   private:
-    /// Builds layers one after another, each on the result of the one before unless it has `from`.
+    /// Builds layers one after another. What is wrong inside of a block is so where it is used.
     bool chain(const std::vector<dsl::LayerSpec>& layers, const std::string& output,
                ValueId& current) {
+        Diagnostics& diagnostics = f_.m.diagnostics;
         for (const dsl::LayerSpec& layer : layers) {
-            LayerScope scope{f_, layer, "", {current}};
-            if (!layer.from.empty() && !take_inputs(layer, current, scope.inputs)) return false;
-            const std::string name = name_of(layer, output);
-            scope.path = network_.name + "." + name;
-            current = apply(scope, name, output);
-            if (current == kNone) return false;
-            named_[name] = current;
-            for (const auto& [result, value] : scope.results) named_[name + "." + result] = value;
+            const size_t errors = diagnostics.count();
+            if (link(layer, output, current)) continue;
+            dsl::note_block(layer, errors, diagnostics);
+            return false;
         }
+        return true;
+    }
+
+    /// Builds one layer on the result of the one before, `current`, unless it has `from`.
+    bool link(const dsl::LayerSpec& layer, const std::string& output, ValueId& current) {
+        LayerScope scope{f_, layer, "", {current}};
+        if (!layer.from.empty() && !take_inputs(layer, current, scope.inputs)) return false;
+        const std::string name = name_of(layer, output);
+        scope.path = network_.name + "." + name;
+        current = apply(scope, name, output);
+        if (current == kNone) return false;
+        named_[name] = current;
+        for (const auto& [result, value] : scope.results) named_[name + "." + result] = value;
         return true;
     }
 

@@ -1,6 +1,9 @@
 // Operators of expressions: arithmetic, comparisons and logic on tensors of shapes that meet.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "dsl/lower/broadcasting.h"
@@ -14,6 +17,20 @@ using dsl::Expression;
 using ir::kNone;
 using ir::Shape;
 using ir::ValueId;
+
+namespace {
+
+/// Whether `e` reduces axes that it names, and does not keep them.
+bool lost_axis(const Expression& e) {
+    const auto has = [&](const char* name) {
+        return std::count(e.argument_names.begin(), e.argument_names.end(), name) != 0;
+    };
+    return e.kind == Expression::Kind::kCall && has("axis") && !has("keep") &&
+           (e.text == "sum" || e.text == "mean" || e.text == "max" || e.text == "min" ||
+            e.text == "norm" || e.text == "logsumexp");
+}
+
+}  // namespace
 
 Evaluated Evaluator::unary(const Expression& e) {
     Evaluated x = e.text == "not" ? truth(*e.arguments[0]) : evaluate(*e.arguments[0]);
@@ -47,6 +64,34 @@ bool Evaluator::is_unlike_data(const Evaluated& made, const Evaluated& field, bo
     return strict || made_numbers == numbers || colours;
 }
 
+/// Whether one of two values that are compared repeats along axes which it does not have at all:
+/// [3] against [8, 8, 3], after a forgotten `flatten` or a mean too many. One number goes with
+/// anything, unless both are results of networks. What is computed from the other value may lack
+/// its axes on purpose, as the means of its channels do; so does what has axes of size 1 instead.
+bool Evaluator::lacks_axes(const Expression& where, const Evaluated& a, const Evaluated& b) {
+    if (!a.batched || !b.batched || a.value == kNone || b.value == kNone) return false;
+    const Shape left = example_shape(a), right = example_shape(b);
+    if (left.size() == right.size()) return false;
+    const Expression *first = &f_.m.view.resolved(*where.arguments[0]),
+                     *second = &f_.m.view.resolved(*where.arguments[1]);
+    const auto is_result = [&](const Expression& e) {
+        const bool member = e.kind == Expression::Kind::kMember;
+        const Expression& call = member ? f_.m.view.resolved(*e.arguments[0]) : e;
+        return call.kind == Expression::Kind::kCall && f_.m.view.network(call.text);
+    };
+    if (elements_of(left) == 1 && elements_of(right) == 1) return false;
+    if ((elements_of(left) == 1 || elements_of(right) == 1) &&
+        !(is_result(*first) && is_result(*second)))
+        return false;
+    if (left.size() > right.size()) std::swap(first, second);
+    const std::string larger = dsl::to_string(*second);
+    bool computed = false;
+    f_.m.view.walk(*first, [&](const Expression& part) {
+        computed |= dsl::to_string(f_.m.view.resolved(part)) == larger;
+    });
+    return !computed;
+}
+
 /// A network may give one number for several of the data on purpose, so this is no error.
 void Evaluator::warn_of_repeats(const Expression& where, const Evaluated& a, const Evaluated& b) {
     const std::string text =
@@ -54,8 +99,19 @@ void Evaluator::warn_of_repeats(const Expression& where, const Evaluated& a, con
                     dsl::to_string(*where.arguments[0]), describe(*this, a),
                     dsl::to_string(*where.arguments[1]), describe(*this, b));
     if (!f_.m.reported_once(where.span, text)) return;
-    f_.m.diagnostics.warning(DiagnosticKind::kShapeMismatch, where.span, "{}", text)
-        .help("a network that makes the data ends in their shape");
+    Diagnostic& warning =
+        f_.m.diagnostics.warning(DiagnosticKind::kShapeMismatch, where.span, "{}", text);
+    const Shape left = example_shape(a), right = example_shape(b);
+    if (left.size() == right.size()) {
+        warning.help("a network that makes the data ends in their shape");
+        return;
+    }
+    const bool first = left.size() < right.size();
+    Shape all(std::max(left.size(), right.size()), 1);
+    std::copy_backward((first ? left : right).begin(), (first ? left : right).end(), all.end());
+    warning.help("is a `flatten` missing, or an axis too many in a `mean` or `sum`?")
+        .help(fmt::format("where each of them is meant for all of the others: `reshape({}, [{}])`",
+                          dsl::to_string(*where.arguments[first ? 0 : 1]), fmt::join(all, ", ")));
 }
 
 /// 1. A constant takes the shape of the other side.
@@ -68,6 +124,8 @@ bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b, size_
     // Recipes have no outer products: where both sides repeat there, a network has a wrong shape.
     const bool in_recipe = where.span.known() && where.span.file == f_.m.spec.objective.recipe.file;
     const bool unlike_data = is_unlike_data(a, b, in_recipe) || is_unlike_data(b, a, in_recipe);
+    const bool compares = where.text == "-" || where.text == "bce_with_logits";
+    const bool unlike = compares && (unlike_data || lacks_axes(where, a, b));
     a.networks.insert(b.networks.begin(), b.networks.end());
     b.networks = a.networks;
     for (auto [number, other] : {std::pair{&a, &b}, std::pair{&b, &a}}) {
@@ -83,9 +141,8 @@ bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b, size_
                       ? common_example_shape(example_shape(a), example_shape(b),
                                              counterparts ? Repeat::kOne : Repeat::kBoth)
                       : common_shape(example_shape(a), example_shape(b));
-    const bool compares = where.text == "-" || where.text == "bce_with_logits";
     if (common && unlike_data && compares && counterparts) common.reset();
-    if (common && unlike_data && compares) warn_of_repeats(where, a, b);
+    if (common && unlike) warn_of_repeats(where, a, b);
     if (common) {
         const Shape to = any ? batched(f_.m.batch, *common) : *common;
         for (Evaluated* x : {&a, &b}) {
@@ -101,6 +158,10 @@ bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b, size_
     error.where = where.span;
     error.text = fmt::format("`{}` is {}, but `{}` is {}", dsl::to_string(left), describe(*this, a),
                              dsl::to_string(right), describe(*this, b));
+    for (const Expression* side : {&left, &right})
+        if (error.help.empty() && lost_axis(f_.m.view.resolved(*side)))
+            error.help = fmt::format("`keep=true` in `{}` keeps what it reduces as an axis of 1",
+                                     dsl::to_string(*side));
     report(f_.m, error);
     return false;
 }
@@ -119,8 +180,12 @@ Evaluated Evaluator::truth(const Expression& expression) {
 }
 
 /// Exponents 2 and 0.5, which nearly all are, become ops that are cheap and have simple
-/// derivatives.
-Evaluated Evaluator::power(const Expression& e, Evaluated a, const Evaluated& exponent) {
+/// derivatives. A constant above 0 to the power of what is computed, 2^x, is exp(x log 2).
+Evaluated Evaluator::power(const Expression& e, Evaluated a, Evaluated exponent) {
+    if (!exponent.number && a.number && *a.number > 0) {
+        exponent.value = f_.b.emit(ir::Exp{}, {f_.b.scale(exponent.value, std::log(*a.number))});
+        return exponent;
+    }
     if (!exponent.number)
         return fail(DiagnosticKind::kBadExpression, e.arguments[1]->span,
                     "an exponent must be a constant number",

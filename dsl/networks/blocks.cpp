@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "dsl/networks/layers.h"
+#include "dsl/reader.h"
 #include "dsl/text/lexer.h"
 
 namespace gmc::dsl {
@@ -49,6 +50,11 @@ Block read_block(const Entry& entry, Diagnostics& diagnostics) {
                 block.inputs.push_back(input.name);
     block.rows.push_back({"name", KeyType::kName, kOptional, "a name that `from` can refer to"});
     block.rows.push_back({"from", KeyType::kNames, kOptional, "what the block is put upon"});
+    if (const Entry* conditions = entry.value->find("requires");
+        conditions && !conditions->value->is_null() &&
+        expect_list(*conditions->value, fmt::format("`requires` of {}", what), conditions->key_span,
+                    diagnostics))
+        block.requirements = conditions->value;
     const Entry* layers = entry.value->find("layers");
     if (!layers || layers->value->is_null()) return block;
     if (layers->value->is_list() && layers->value->items.empty())
@@ -183,6 +189,32 @@ Bindings LayerReader::read_arguments(const Block& block, const Written& written,
     return arguments;
 }
 
+/// Whether the arguments of a use are what the block requires. A condition that is none of numbers
+/// is an error once the layers were read: where an argument is no number, they have more to say.
+bool LayerReader::keeps_requirements(const Use& use, const Bindings& arguments, bool after) {
+    if (!use.block->requirements) return true;
+    const size_t errors = diagnostics_.count();
+    const NodePtr list = substitute(use.block->requirements, arguments, {}, diagnostics_);
+    for (const NodePtr& item : list->items) {
+        const Values values =
+            read_values(*item, mapping("requirement").keys, "`requires`", item->span, diagnostics_);
+        const Entry* entry = values.ok ? item->find("condition") : nullptr;
+        if (!entry || entry->value->failed) continue;
+        const ExpressionPtr condition = read_expression(*entry->value, "`condition`", diagnostics_);
+        if (!condition) continue;
+        const std::optional<double> value = constant_value(*condition);
+        if (!value && after)
+            diagnostics_.error(DiagnosticKind::kBadExpression, condition->span,
+                               "`{}` is no condition of numbers", to_string(*condition));
+        else if (value && *value == 0)
+            diagnostics_
+                .error(DiagnosticKind::kBadValue, use.span, "`{}` requires {}", use.block->name,
+                       values.text("message"))
+                .note(condition->span, fmt::format("`{}` is false", to_string(*condition)));
+    }
+    return diagnostics_.count() == errors;
+}
+
 // Makes the block's names for its inputs refer to what this use is applied to.
 void LayerReader::name_inputs(Use& use) {
     const std::vector<std::string>& inputs = use.block->inputs;
@@ -209,18 +241,19 @@ void LayerReader::expand(Use use, const Bindings& arguments) {
     const size_t errors = diagnostics_.count();
     const NodePtr layers = substitute(block.layers, arguments, {}, diagnostics_);
     name_inputs(use);
+    const bool fits = keeps_requirements(use, arguments, false);
     if (diagnostics_.count() == errors) {
         uses_.push_back(use);
         for (const NodePtr& item : layers->items)
             read_layer(*item, fmt::format("block `{}`", block.name));
         uses_.pop_back();
+        if (diagnostics_.count() == errors) keeps_requirements(use, arguments, true);
     }
     if (diagnostics_.count() != errors) {
-        block.broken = true;
-        diagnostics_.note_since(
-            errors, use.span,
-            fmt::format("in block `{}`, {}", block.name,
-                        use.span == block.span ? "which nothing uses" : "used here"));
+        block.broken = fits;
+        diagnostics_.lies_inside(errors, fmt::format("in block `{}`", block.name),
+                                 use.span == block.span ? "which nothing uses" : "used here",
+                                 use.span);
         return;
     }
     if (use.name.empty() || layers_.empty()) return;

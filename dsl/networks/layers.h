@@ -51,8 +51,8 @@ struct Block {
     /// Defaults of those parameters that have one.
     Bindings defaults;
     /// The layers as nodes, since each use reads them anew with its own arguments; null after an
-    /// error.
-    NodePtr layers;
+    /// error. The list `requires` is read so, too; null where there is none.
+    NodePtr layers, requirements;
     /// True while the block is expanded: a use of it in that time is a recursion.
     bool open = false;
     /// True when its layers have errors. They are reported at the first use only.
@@ -165,6 +165,7 @@ class LayerReader {
     void read_shared(Use use, int64_t times, const Block& block);
     std::string use_prefix(const std::string& name, const std::string& block);
     Bindings read_arguments(const Block& block, const Written& written, Use& use);
+    bool keeps_requirements(const Use& use, const Bindings& arguments, bool after);
     void name_inputs(Use& use);
     void expand(Use use, const Bindings& arguments);
     std::string block_input(Span where);

@@ -10,8 +10,7 @@ namespace {
 using Rows = std::vector<ForeignWord>;
 
 // Places of a model, each known by one word that is allowed there.
-constexpr const char* kLayers = "dense";                   // where layers stand
-constexpr const char* kNearFunctions = "bce_with_logits";  // where functions of expressions stand
+constexpr const char* kLayers = "dense";  // where layers stand
 constexpr const char* kOptimizers = "adam";
 constexpr const char* kModel = "objective";
 constexpr const char* kTrain = "batch_size";
@@ -55,7 +54,9 @@ Rows layers() {
         {"maxpool1d", "max_pooling1d"},
         {"avgpool|avgpool2d|averagepool|averagepooling|averagepool2d|meanpool",
          "average_pooling2d"},
+        {"maxpool3d", "max_pooling3d"},
         {"avgpool1d|averagepool1d", "average_pooling1d"},
+        {"avgpool3d|averagepool3d", "average_pooling3d"},
         {"adaptiveavgpool2d|adaptiveavgpool1d|globalaveragepooling2d|globalaveragepooling1d|"
          "globalavgpool2d|globalavgpool|gap",
          "global_average_pooling"},
@@ -71,12 +72,14 @@ Rows sizes_and_activations() {
          "resize|resizing",
          "up_sampling2d"},
         {"upsample1d|upsamplingnearest1d", "up_sampling1d"},
+        {"upsample3d|upsamplingtrilinear3d", "up_sampling3d"},
         {"pixelshuffle|subpixel", "depth_to_space",
          "a block's pixels follow one another, each with all of its channels; PyTorch's "
          "PixelShuffle has each channel's pixels together",
          kLayers},
         {"pixelunshuffle", "space_to_depth"},
-        {"zeropadding2d|zeropadding1d|zeropad2d|pad2d|padding2d|constantpad2d", "pad"},
+        {"zeropadding2d|zeropadding1d|zeropadding3d|zeropad2d|pad2d|padding2d|constantpad2d",
+         "pad"},
         {"reflectionpad2d|reflectionpad1d|reflectpad", "pad", "`pad: {size: 1, mode: reflect}`",
          kLayers},
         {"replicationpad2d|replicationpad1d", "pad", "`pad: {size: 1, mode: edge}`", kLayers},
@@ -236,6 +239,12 @@ Rows keys() {
         {"start|begin|end", "start|stop"},
         {"inputs|input|layer|sources|of", "from|inputs"},
         {"spectralnormalization|sn", "spectral_norm"},
+        {"weightnorm|weightnormalization", "",
+         "`import: convolution` has the layers `weight_norm_dense` and `weight_norm_conv2d`"},
+        {"weightsof|tied|tiedto|tieweights|tieto|shareweights|shared|sharedwith", "",
+         "weights that several layers use are a tensor of their own: `parameters: {w: {shape: "
+         "[64, 32]}}` beside `networks:`, and `- expression: matmul(input, w)`",
+         "initializer"},
     };
 }
 
@@ -447,97 +456,6 @@ Rows expression_words() {
     };
 }
 
-/// Functions of expressions.
-Rows functions() {
-    return {
-        {"accuracy|acc|categoricalaccuracy|binaryaccuracy", "",
-         "a metric is an expression with a name: `metrics: {accuracy: mean(argmax(logits) == "
-         "label)}`",
-         kNearFunctions},
-        {"len|size|numel|prod", "", "sizes are known beforehand: write the number", kNearFunctions},
-        {"e", "", "e^x is written `exp(x)`", kNearFunctions},
-        {"sample|rsample", "",
-         "a sample of a Gaussian is written `q.mean + exp(q.log_variance / 2) * normal(q.mean)`",
-         kNearFunctions},
-        {"randnlike|randn|gaussian|randomnormal|noise|standardnormal|gaussiannoise", "normal"},
-        {"rand|randlike|random|randomuniform", "uniform"},
-        {"sign|sgn|signum", "", "the sign of x is written `(x > 0) - (x < 0)`", kNearFunctions},
-        {"squared|sqr", "square", "a square is also written `x^2`", kNearFunctions},
-        {"backward|step|zerograd", "",
-         "gradients are taken of the `loss` of each entry of `minimize`; nothing is called",
-         kNearFunctions},
-        {"item|numpy|cpu|cuda|to|float|tolist|eval|train", "",
-         "values have no device and one type: leave this out", kNearFunctions},
-        {"mseloss|mse|meansquarederror|squarederror|squareddifference|l2loss", "",
-         "the squared error is written `mean(sum((a - b)^2))`", kNearFunctions},
-        {"l1loss|mae|meanabsoluteerror|absoluteerror|smoothl1loss|huberloss", "",
-         "the absolute error is written `mean(sum(abs(a - b)))`", kNearFunctions},
-        {"binarycrossentropy|bceloss|bce|bcewithlogitsloss|binarycrossentropywithlogits|"
-         "sigmoidcrossentropywithlogits|sigmoidcrossentropy|binarycrossentropywithlogitsloss",
-         "bce_with_logits", "it takes logits, what is before a sigmoid", kNearFunctions},
-        {"crossentropy|crossentropyloss|categoricalcrossentropy|nllloss|"
-         "sparsecategoricalcrossentropy|softmaxcrossentropywithlogits|nll",
-         "cross_entropy|cross_entropy_with_logits",
-         "`-sum(one_hot(label) * log_softmax(logits))`, one number per example", kNearFunctions},
-        {"kldiv|kldivloss|kl|klloss|kldivergence|kullbackleibler", "",
-         "from N(mean, exp(log_variance)) to N(0, 1): `sum(-0.5 * (1 + log_variance - mean^2 - "
-         "exp(log_variance)))`",
-         kNearFunctions},
-        {"reducemean|average|avg|expectation", "mean"},
-        {"reducesum|total|summation", "sum"},
-        {"batchmean|meanoverbatch", "batch_mean"},
-        {"pow|power", "", "a power is written `x^2`", kNearFunctions},
-        {"cat|concatenate|stack|hstack", "concat"},
-        {"detach|nograd|stopgrad", "stop_gradient"},
-        {"gradient|gradients|autograd|jacobian|backward|derivative", "grad"},
-        {"clip|clampmin|clampmax|clipbyvalue", "clamp"},
-        {"ln|logarithm", "log"},
-        {"logsigmoid", "", "it is written `-softplus(-x)`", kNearFunctions},
-        {"interpolate|mix|mixup|lerpvalues", "lerp"},
-        {"l2norm|norm2|linalgnorm|frobenius|l2", "norm"},
-        {"maximum|amax", "max"},
-        {"minimum|amin", "min"},
-        {"absolute|fabs", "abs"},
-        {"std|var|variance|stddev|reducestd", "",
-         "the variance over the batch is written `mean((x - mean(x, axis=batch))^2, axis=batch)`",
-         kNearFunctions},
-        {"if|cond|select|switch|ifelse", "where"},
-        {"lse|logaddexp|reducelogsumexp", "logsumexp"},
-        {"arange|range|iota|linspace", "index"},
-        {"mod|fmod|remainder", "", "the remainder is written `a % b`", kNearFunctions},
-        {"dot|einsum|mm|bmm|inner|attention", "matmul"},
-        {"gather|takealong|indexselect|embeddinglookup", "lookup"},
-        {"argsort|randperm|permutation", "rank"},
-        {"topk|kthvalue", "top_k"},
-        {"view|squeeze|unsqueeze|expanddims", "reshape"},
-        {"transpose|swapaxes|moveaxis", "permute"},
-        {"zeroslike|oneslike|full|fulllike", "",
-         "a number meets any shape: `bce_with_logits(logits, 1)`", kNearFunctions},
-        {"multinomial|randomchoice|gumbelsoftmax|onehotcategorical", "categorical"},
-        {"lrelu|leakyrelu", "leaky_relu"},
-        {"swish", "silu"},
-    };
-}
-
-/// Functions of other libraries that are written as an expression here.
-Rows written_out() {
-    return {
-        {"log1p", "", "it is written `log(1 + x)`", kNearFunctions},
-        {"expm1", "", "it is written `exp(x) - 1`", kNearFunctions},
-        {"log2", "", "it is written `log(x) / log(2)`", kNearFunctions},
-        {"log10", "", "it is written `log(x) / log(10)`", kNearFunctions},
-        {"sinh", "", "it is written `(exp(x) - exp(-x)) / 2`", kNearFunctions},
-        {"cosh", "", "it is written `(exp(x) + exp(-x)) / 2`", kNearFunctions},
-        {"reciprocal", "", "it is written `1 / x`", kNearFunctions},
-        {"softmin", "", "it is written `softmax(-x)`", kNearFunctions},
-        {"argmin", "", "it is written `argmax(-x)`", kNearFunctions},
-        {"repeat|tile|expand|broadcastto|expandas", "",
-         "numbers that are fewer repeat by themselves to meet the others", kNearFunctions},
-        {"median|quantile|percentile", "", "there is no such function; `sort(x)` is one",
-         kNearFunctions},
-    };
-}
-
 /// Recipes and their parameters.
 Rows recipes() {
     return {
@@ -588,7 +506,7 @@ const Rows& foreign_words() {
     static const Rows kRows = [] {
         Rows all;
         for (const Rows& theme : {networks(), layers(), sizes_and_activations(), other_layers(),
-                                  expression_words(), functions(), written_out(), recipes(), keys(),
+                                  expression_words(), foreign_functions(), recipes(), keys(),
                                   words(), optimizers(), training(), fields(), sections()})
             all.insert(all.end(), theme.begin(), theme.end());
         return all;

@@ -17,5 +17,7 @@ struct ForeignWord {
 };
 
 const std::vector<ForeignWord>& foreign_words();
+/// Those rows that are about functions of expressions.
+std::vector<ForeignWord> foreign_functions();
 
 }  // namespace gmc::dsl

@@ -64,6 +64,8 @@ std::vector<FunctionRow> of_tensors() {
          "softplus(logits) - logits * target, element by element: binary cross-entropy of "
          "sigmoid(logits)"},
         {"index", 1, 1, "", "index(n)", "[0, 1, ..., n - 1], the same for every example"},
+        {"eye", 1, 1, "", "eye(n)",
+         "[n, n] of ones where row and column are equal, else zeros; the same for every example"},
         {"size_of", 2, 2, "", "size_of(x, axis)",
          "how many elements an axis of the example has, counted from 0 or from the end by -1: a "
          "number that is known before training, as in `reshape(x, [size_of(x, 0), -1])`"},
@@ -76,6 +78,7 @@ std::vector<FunctionRow> of_tensors() {
         {"cumsum", 1, 1, "axis|exclusive", "cumsum(x)",
          "sums of all numbers up to each along the last axis; with `exclusive=true` without "
          "itself"},
+        {"cumprod", 1, 1, "axis|exclusive", "cumprod(x)", "the same of products"},
         {"sort", 1, 1, "axis|descending", "sort(x)",
          "along the last axis; its gradient goes back to where each number came from"},
         {"rank", 1, 1, "axis|descending", "rank(x)",

@@ -180,11 +180,13 @@ std::vector<LayerRow> noises() {
     };
 }
 
-/// The keys of pooling over one or two axes.
+/// The keys of pooling over one to three axes.
 std::vector<KeyRow> pooling(int axes, const char* same_doc) {
+    static constexpr const char* kPool[] = {"length of the window",
+                                            "height and width of the window",
+                                            "depth, height and width of the window"};
     return plain({
-        per_axis(axes, "pool", "2", kWindow,
-                 axes == 1 ? "length of the window" : "height and width of the window"),
+        per_axis(axes, "pool", "2", kWindow, kPool[axes - 1]),
         per_axis(axes, "stride", kOptional, kWindow,
                  "step of the window; as large as the window when left out"),
         word("padding", "valid", "valid|same", same_doc),
@@ -204,6 +206,10 @@ std::vector<LayerRow> poolings() {
          "largest of each window and channel of [length, channels]"},
         {"average_pooling1d", "pool", pooling(1, kAverage),
          "mean of each window and channel of [length, channels]"},
+        {"max_pooling3d", "pool", pooling(3, kMax),
+         "largest of each window and channel of [depth, height, width, channels]"},
+        {"average_pooling3d", "pool", pooling(3, kAverage),
+         "mean of each window and channel of [depth, height, width, channels]"},
         {"global_average_pooling", "", plain({}), "mean of each channel over all positions"},
         {"global_max_pooling", "", plain({}), "largest of each channel over all positions"},
     };
@@ -213,6 +219,7 @@ std::vector<LayerRow> poolings() {
 std::vector<KeyRow> border(const char* size_doc, std::vector<KeyRow> own = {}) {
     std::vector<KeyRow> rows = {
         integer("size", kOptional, {0, 1000}, size_doc),
+        per_axis(2, "depth", kOptional, {0, 1000}, "before and behind a volume, instead of `size`"),
         per_axis(2, "height", kOptional, {0, 1000}, "above and below, instead of `size`"),
         per_axis(2, "width", kOptional, {0, 1000}, "left and right, instead of `size`"),
         per_axis(2, "length", kOptional, {0, 1000},
@@ -231,6 +238,13 @@ std::vector<LayerRow> resizes() {
                   "`bilinear`: between the centres of pixels; at the edges the nearest"),
          }),
          "repeats or interpolates rows and columns"},
+        {"up_sampling3d", "size",
+         plain({
+             per_axis(3, "size", "2", kWindow, "factors by which depth, height and width grow"),
+             word("interpolation", "nearest", "nearest|trilinear",
+                  "`trilinear`: between the centres of voxels; at the faces the nearest"),
+         }),
+         "repeats or interpolates along each axis of a volume"},
         {"up_sampling1d", "size",
          plain({integer("size", "2", kWindow, "factor by which the length grows")}),
          "repeats each element of [length, channels]"},

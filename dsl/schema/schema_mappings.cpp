@@ -203,6 +203,35 @@ MappingRow network_row() {
         "A network; its result is that of its last layer, unless it has `outputs`."};
 }
 
+MappingRow block_row() {
+    return {
+        "block",
+        {
+            text("description", kOptional, "what it is for; `gmc layers` prints it"),
+            structure("parameters", "{any}", kOptional,
+                      "name: default, or `name: null` for one that each use has to give"),
+            structure("inputs", "name|[name]", kOptional,
+                      "names for what the block is put upon by `from: [a, b]`, when it is more "
+                      "than one thing"),
+            structure("requires", "[requirement]", kOptional, "what its parameters have to be"),
+            structure("layers", "[layer]", kRequired,
+                      "the layers; `${name}` is a parameter, `from: input` what the block is put "
+                      "upon"),
+        },
+        "A named list of layers. `- block: {parameters}` puts it in, with a `name` and `from` "
+        "too."};
+}
+MappingRow requirement_row() {
+    return {"requirement",
+            {
+                structure("condition", "expression", kRequired,
+                          "true or a number other than 0, of parameters `${name}` and numbers"),
+                text("message", kRequired, "what the block requires, as in `an odd kernel`"),
+            },
+            "A condition that each use of a block keeps, or else there is an error: `requires: "
+            "[{condition: \"${kernel} % 2 == 1\", message: an odd kernel}]`."};
+}
+
 std::vector<MappingRow> model_rows() {
     return {
         {"model",
@@ -235,19 +264,8 @@ std::vector<MappingRow> model_rows() {
              structure("train", "train", kOptional, "batch size, epochs, optimizer"),
          },
          "The file."},
-        {"block",
-         {
-             structure("parameters", "{any}", kOptional,
-                       "name: default, or `name: null` for one that each use has to give"),
-             structure("inputs", "name|[name]", kOptional,
-                       "names for what the block is put upon by `from: [a, b]`, when it is more "
-                       "than one thing"),
-             structure("layers", "[layer]", kRequired,
-                       "the layers; `${name}` is a parameter, `from: input` what the block is put "
-                       "upon"),
-         },
-         "A named list of layers. `- block: {parameters}` puts it in, with a `name` and `from` "
-         "too."},
+        block_row(),
+        requirement_row(),
         {"repeat",
          {
              integer("times", kRequired, kRepeats, "how often"),

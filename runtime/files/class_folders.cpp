@@ -21,6 +21,8 @@ std::string_view take_number(std::string_view& text) {
 
 }  // namespace
 
+bool is_hidden_name(std::string_view name) { return name.starts_with('.') || name == "__MACOSX"; }
+
 bool leads_back(const std::filesystem::path& entry) {
     namespace fs = std::filesystem;
     std::error_code error;
@@ -56,8 +58,7 @@ bool natural_less(std::string_view a, std::string_view b) {
     return a.empty();
 }
 
-/// Folders that begin with a dot are left out, as they hold caches and previews. The order decides
-/// the numbers of classes, so it must not be that of the file system.
+/// The order decides the numbers of classes, so it must not be that of the file system.
 Result<std::vector<std::string>> list_class_folders(const std::string& path,
                                                     Diagnostics& diagnostics) {
     namespace fs = std::filesystem;
@@ -67,7 +68,7 @@ Result<std::vector<std::string>> list_class_folders(const std::string& path,
     for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
         std::string name = entry->path().filename().string();
         std::error_code ignored;
-        if (!name.starts_with('.') && entry->is_directory(ignored) && !leads_back(entry->path()))
+        if (!is_hidden_name(name) && entry->is_directory(ignored) && !leads_back(entry->path()))
             names.push_back(std::move(name));
     }
     if (error) {

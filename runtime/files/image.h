@@ -1,5 +1,5 @@
-// A picture in memory, 8 bits per channel, grey ones maybe 16: what readers make, writers take, and
-// both know nothing more of each other.
+// A picture in memory, 8 bits per channel, without alpha maybe 16: what readers make, writers take,
+// and both know nothing more of each other.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ struct Image {
     std::vector<uint8_t> pixels;
     /// Stored with 16 bits per channel; `pixels` has the upper 8.
     bool was_deep = false;
-    /// A grey picture of 16 bits, and what is made of it: all of them, in the order of `pixels`.
-    /// Otherwise empty.
+    /// A picture of 16 bits without alpha, and what is made of it: all of them, in the order of
+    /// `pixels`. Otherwise empty.
     std::vector<uint16_t> deep;
 
     bool has_alpha() const { return channels % 2 == 0; }

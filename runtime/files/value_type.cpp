@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace gmc::runtime {
 namespace {
@@ -38,13 +39,13 @@ uint32_t swap_bytes(uint32_t bits) { return __builtin_bswap32(bits); }
 uint64_t swap_bytes(uint64_t bits) { return __builtin_bswap64(bits); }
 
 /// Reads each value as bits of its size, turns the bytes where the order differs, and converts.
-template <typename T, typename Bits, std::endian kOrder>
-void convert_words(const uint8_t* src, size_t count, float* dst) {
+template <typename T, typename Bits, std::endian kOrder, typename To>
+void convert_words(const uint8_t* src, size_t count, To* dst) {
     for (size_t i = 0; i < count; ++i) {
         Bits bits;
         std::memcpy(&bits, src + i * sizeof bits, sizeof bits);
         if (kOrder != std::endian::native) bits = swap_bytes(bits);
-        dst[i] = static_cast<float>(std::bit_cast<T>(bits));
+        dst[i] = static_cast<To>(std::bit_cast<T>(bits));
     }
 }
 
@@ -54,11 +55,18 @@ struct Row {
     ValueType little, big;
 };
 
+template <typename T, typename Bits, std::endian kOrder>
+constexpr ValueType type(const char* name, NumberKind kind) {
+    ValueType type{name, kind, sizeof(Bits), convert_words<T, Bits, kOrder, float>, nullptr};
+    if constexpr (std::numeric_limits<T>::digits > std::numeric_limits<float>::digits)
+        type.widen = convert_words<T, Bits, kOrder, double>;
+    return type;
+}
+
 template <typename T, typename Bits>
 constexpr Row row(std::string_view code, const char* name, NumberKind kind) {
-    return {code,
-            {name, kind, sizeof(Bits), convert_words<T, Bits, std::endian::little>},
-            {name, kind, sizeof(Bits), convert_words<T, Bits, std::endian::big>}};
+    return {code, type<T, Bits, std::endian::little>(name, kind),
+            type<T, Bits, std::endian::big>(name, kind)};
 }
 
 constexpr Row kRows[] = {

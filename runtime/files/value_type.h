@@ -17,6 +17,8 @@ struct ValueType {
     size_t bytes;  ///< of one value
     /// Converts `count` values; integers beyond 2^24 and f64 are rounded.
     void (*convert)(const uint8_t* src, size_t count, float* dst);
+    /// The same without rounding up to 2^53; null where f32 holds every value of the type.
+    void (*widen)(const uint8_t* src, size_t count, double* dst);
 
     bool is_integer() const { return kind != NumberKind::kFloat; }
     /// Is the stored byte the value, so that an array in memory can keep its bytes?

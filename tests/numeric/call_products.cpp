@@ -86,7 +86,7 @@ TEST_CASE("matmul is NumPy's, with and without a batch on either side", "[langua
                  kMatrix);
 }
 
-TEST_CASE("sort, rank, top_k and cumsum run along an axis", "[language]") {
+TEST_CASE("sort, rank, top_k, cumsum and cumprod run along an axis", "[language]") {
     Numbers x = random_numbers(32);
     x[4] = x[0];  // a tie in the first column
     const Numbers sorted = call("sort(m(image), axis=0)", x, kMatrix);
@@ -95,6 +95,8 @@ TEST_CASE("sort, rank, top_k and cumsum run along an axis", "[language]") {
     const Numbers largest = call("top_k(m(image), 2)", x, kMatrix);
     const Numbers sums = call("cumsum(m(image), axis=0)", x, kMatrix);
     const Numbers before = call("cumsum(m(image), axis=0, exclusive=true)", x, kMatrix);
+    const Numbers products = call("cumprod(m(image), axis=0)", x, kMatrix);
+    const Numbers others = call("cumprod(m(image), axis=0, exclusive=true)", x, kMatrix);
     REQUIRE(largest.size() == 16);
     for (size_t n = 0; n < 2; ++n)
         for (size_t j = 0; j < 4; ++j) {
@@ -105,8 +107,11 @@ TEST_CASE("sort, rank, top_k and cumsum run along an axis", "[language]") {
                 CHECK(sorted[16 * n + 4 * size_t(rank[16 * n + 4 * i + j]) + j] == line[i]);
             std::reverse(order.begin(), order.end());
             CHECK(column(falling, n, j) == order);
-            double sum = 0;
+            double sum = 0, product = 1;
             for (size_t i = 0; i < 4; ++i) {
+                CHECK(others[16 * n + 4 * i + j] == Approx(product).margin(1e-6));
+                product *= line[i];
+                CHECK(products[16 * n + 4 * i + j] == Approx(product).margin(1e-6));
                 CHECK(before[16 * n + 4 * i + j] == Approx(sum).margin(1e-6));
                 sum += line[i];
                 CHECK(sums[16 * n + 4 * i + j] == Approx(sum).margin(1e-6));
@@ -120,6 +125,17 @@ TEST_CASE("sort, rank, top_k and cumsum run along an axis", "[language]") {
     const Numbers untied = random_numbers(16);
     check_slopes("sort(m(image), axis=0) * index(4)", untied, kMatrix);
     check_slopes("cumsum(m(image))", untied, kMatrix);
+    check_slopes("cumprod(m(image))", untied, kMatrix);
+    CHECK(call("cumprod(reshape(m(image), [16, 1]))", untied, kMatrix) == untied);
+}
+
+TEST_CASE("eye and powers of a number", "[language]") {
+    const Numbers x = random_numbers(32);
+    CHECK(call("matmul(eye(4), m(image))", x, kMatrix) == x);
+    const Numbers powers = call("2^m(image)", x, kMatrix);
+    for (size_t i = 0; i < x.size(); ++i)
+        CHECK(powers[i] == Approx(std::pow(2, x[i])).epsilon(1e-6));
+    check_slopes("0.5^m(image)", x, kMatrix);
 }
 
 TEST_CASE("lookup takes rows, and its gradient adds up in them", "[language]") {

@@ -421,20 +421,36 @@ TEST_CASE("channels that come first are put last, in memory and in the file") {
     }
 }
 
-TEST_CASE("whole numbers that f32 rounds get a warning") {
+TEST_CASE("numbers that f32 does not tell apart get a warning") {
     const TempFolder folder;
-    const auto warnings = [&](const std::string& bytes) {
+    const auto warning = [&](const std::string& bytes, uint64_t memory = uint64_t{256} << 20) {
         Diagnostics diagnostics;
-        REQUIRE(read_array({"npy", folder.write("x.npy", bytes), ""}, {"x", {}}, diagnostics));
-        return diagnostics.warnings();
+        ValueRules rules{"x", {}};
+        rules.memory_most = memory;
+        REQUIRE(read_array({"npy", folder.write("x.npy", bytes), ""}, rules, diagnostics));
+        return diagnostics.warnings().empty() ? "" : diagnostics.warnings()[0].text;
     };
-    const auto found = warnings(npy("<i8", "(2, 2)", bytes_of<int64_t>({1, 1 << 24, 3, 1 << 25})));
-    REQUIRE(found.size() == 1);
+    // Identifiers: whole numbers beyond 2^24.
+    const std::string ids = npy("<i8", "(2, 2)", bytes_of<int64_t>({1, 1 << 24, 3, (1 << 25) + 1}));
     CHECK(
-        found[0].text.ends_with("has whole numbers beyond 16777216, which f32 rounds, first in "
-                                "example 1 at [1] (offset 152)"));
-    CHECK(warnings(npy("<i4", "(2, 2)", bytes_of<int32_t>({1, -(1 << 24), 3, 4}))).empty());
-    CHECK(warnings(npy("<f8", "(2, 2)", bytes_of<double>({1, 1e9, 3, 4}))).empty());
+        warning(ids).ends_with("has the value 33554433 in example 1 at [1] (offset 152), which "
+                               "f32 rounds to 33554432: it holds whole numbers up to 16777216"));
+    CHECK(warning(ids, 0) == warning(ids));  // the same of arrays that stay in their file
+    CHECK(warning(npy("<i4", "(2, 2)", bytes_of<int32_t>({1, -(1 << 24), 3, 4}))).empty());
+    CHECK(warning(npy("<f8", "(2, 2)", bytes_of<double>({1, 1e9, 3, 4}))).empty());
+    CHECK_FALSE(warning(npy("<f8", "(2, 2)", bytes_of<double>({1, 1e9 + 1, 3, 4}))).empty());
+    // Seconds since 1970, beside another column. Pandas saves columns one after the other.
+    const std::vector<double> times = {0.5, 1.7e9 + 0.25, 0.1, 1.7e9 + 0.5, 9, 1.7e9 + 7.5};
+    const std::vector<double> columns = {0.5, 0.1, 9, 1.7e9 + 0.25, 1.7e9 + 0.5, 1.7e9 + 7.5};
+    const std::string rest =
+        ", but f32 has steps of 128 there, and the values at that place differ by 7.25 at most";
+    CHECK(warning(npy("<f8", "(3, 2)", bytes_of(times)))
+              .ends_with("the value 1700000000.25 in example 0 at [1] (offset 136)" + rest));
+    CHECK(warning(npy("<f8", "(3, 2)", bytes_of(columns), "True"))
+              .ends_with("the value 1700000000.25 in example 0 at [1] (offset 152)" + rest));
+    // What every f64 loses is not worth a word.
+    CHECK(warning(npy("<f8", "(3, 1)", bytes_of<double>({0.1, 0.2, 1e30}))).empty());
+    CHECK(warning(npy("<f8", "(3, 1)", bytes_of<double>({0.1, 0.1, 0.1}))).empty());
 }
 
 /// Bytes in memory, which count how many were read.

@@ -13,6 +13,7 @@ int check_command(const Words& words);
 int compile_command(const Words& words);
 int dump_command(const Words& words);
 int gradcheck_command(const Words& words);
+int layers_command(const Words& words);
 int ops_command(const Words& words);
 int opt_command(const Words& words);
 int schema_command(const Words& words);

@@ -10,6 +10,8 @@ int main(int argc, char** argv) {
         {"dump", "prints a model at a stage of its compilation", dump_command},
         {"gradcheck", "checks the gradients of a model's losses against differences",
          gradcheck_command},
+        {"layers", "lists the layers and functions that a model can import, with their parameters",
+         layers_command},
         {"ops", "prints the reference of the IR's ops", ops_command},
         {"opt", "runs passes on a module written as text", opt_command},
         {"schema", "prints the model language as JSON Schema, or its reference page",

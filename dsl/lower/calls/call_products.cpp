@@ -226,6 +226,33 @@ Evaluated cumsum(Evaluator& e, const Expression& call) {
     return back(e, line, sum);
 }
 
+/// x[..., i] at [..., i + step]; ones where nothing comes from.
+ValueId moved_behind(ir::Builder& b, ValueId x, int64_t step) {
+    const Shape shape = b.shape(x);
+    Shape ones = shape;
+    ones.back() = std::min(step, shape.back());
+    if (step >= shape.back()) return b.constant(1, ones);
+    ir::Slice kept{Shape(shape.size(), 0), shape};
+    kept.limits.back() -= step;
+    const int64_t last = static_cast<int64_t>(shape.size()) - 1;
+    return b.emit(ir::Concat{last}, {b.constant(1, ones), b.emit(kept, {x})});
+}
+
+/// y_i = the product of x_j with j <= i; with `exclusive` j < i. After step s, each y has the
+/// product of the last 2^s numbers up to it (Hillis and Steele 1986), so that no logarithm is
+/// needed, which negative numbers do not have.
+Evaluated cumprod(Evaluator& e, const Expression& call) {
+    Line line = line_of(e, call);
+    const bool exclusive = flag(e, call, "exclusive", line.x.failed);
+    if (line.x.failed) return line.x;
+    ir::Builder& b = e.b();
+    const int64_t size = b.shape(line.x.value).back();
+    ValueId product = exclusive ? moved_behind(b, line.x.value, 1) : line.x.value;
+    for (int64_t step = 1; step < size; step *= 2)
+        product = b.mul(product, moved_behind(b, product, step));
+    return back(e, line, product);
+}
+
 /// table[K, D...], index[I...] -> [I..., D...]: for each index its row of the table.
 Evaluated lookup(Evaluator& e, const Expression& call) {
     Evaluated table = tensor_argument(e, call, 0), index = argument(e, call, 1);
@@ -264,8 +291,8 @@ Evaluated lookup(Evaluator& e, const Expression& call) {
 
 CallFunctions product_functions() {
     return {
-        {"cumsum", cumsum}, {"lookup", lookup}, {"matmul", matmul},
-        {"rank", rank},     {"sort", sort},     {"top_k", top_k},
+        {"cumprod", cumprod}, {"cumsum", cumsum}, {"lookup", lookup}, {"matmul", matmul},
+        {"rank", rank},       {"sort", sort},     {"top_k", top_k},
     };
 }
 

@@ -1,4 +1,5 @@
-// Positions, sizes, and choices between numbers: `index`, `size_of`, `where`.
+// Positions, sizes, and choices between numbers: `index`, `eye`, `size_of`,
+// `where`.
 #include <fmt/format.h>
 
 #include "dsl/lower/calls/call_functions.h"
@@ -11,6 +12,8 @@ using ir::Shape;
 
 /// The most positions of `index`: as many as a layer may have channels.
 constexpr double kMostPositions = 1e6;
+/// The most rows and columns of `eye`.
+constexpr double kMostSide = 1e4;
 
 /// index(n): [0, 1, ..., n - 1], the same for every example.
 Evaluated index(Evaluator& e, const Expression& call) {
@@ -18,6 +21,20 @@ Evaluated index(Evaluator& e, const Expression& call) {
     const auto count = whole_number(e, call, 0, 1, kMostPositions);
     result.failed = !count.has_value();
     if (count) result.value = e.b().emit_typed(ir::Iota{1, *count}, {}, ir::f32({*count}));
+    return result;
+}
+
+/// eye(n): 1 where row and column are equal, else 0; the same for every example.
+Evaluated eye(Evaluator& e, const Expression& call) {
+    Evaluated result;
+    const auto count = whole_number(e, call, 0, 1, kMostSide);
+    result.failed = !count.has_value();
+    if (!count) return result;
+    ir::Builder& b = e.b();
+    const Shape square{*count, *count};
+    const ir::ValueId line = b.emit_typed(ir::Iota{1, *count}, {}, ir::f32({*count}));
+    result.value =
+        b.emit(ir::Equal{}, {b.broadcast(line, {0}, square), b.broadcast(line, {1}, square)});
     return result;
 }
 
@@ -46,7 +63,7 @@ Evaluated where(Evaluator& e, const Expression& call) {
 }  // namespace
 
 CallFunctions selection_functions() {
-    return {{"index", index}, {"size_of", size_of}, {"where", where}};
+    return {{"eye", eye}, {"index", index}, {"size_of", size_of}, {"where", where}};
 }
 
 }  // namespace gmc::lower

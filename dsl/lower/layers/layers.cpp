@@ -239,6 +239,7 @@ const std::map<std::string, ApplyLayer>& layer_builders() {
         {"add", add},
         {"average_pooling1d", average_pooling1d},
         {"average_pooling2d", average_pooling2d},
+        {"average_pooling3d", average_pooling3d},
         {"batch_norm", batch_norm},
         {"concat", concat},
         {"conv1d", conv1d},
@@ -268,6 +269,7 @@ const std::map<std::string, ApplyLayer>& layer_builders() {
         {"leaky_relu", leaky_relu_layer},
         {"max_pooling1d", max_pooling1d},
         {"max_pooling2d", max_pooling2d},
+        {"max_pooling3d", max_pooling3d},
         {"multiply", multiply},
         {"one_hot", one_hot},
         {"pad", pad},
@@ -286,6 +288,7 @@ const std::map<std::string, ApplyLayer>& layer_builders() {
         {"tanh", activation_layer},
         {"up_sampling1d", up_sampling1d},
         {"up_sampling2d", up_sampling2d},
+        {"up_sampling3d", up_sampling3d},
         {"vector_quantize", vector_quantize},
     };
     return kTable;

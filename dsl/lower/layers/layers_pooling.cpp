@@ -160,8 +160,10 @@ std::vector<int64_t> positions(LayerScope& l) {
 
 ValueId max_pooling1d(LayerScope& l) { return pooling(l, 1, true); }
 ValueId max_pooling2d(LayerScope& l) { return pooling(l, 2, true); }
+ValueId max_pooling3d(LayerScope& l) { return pooling(l, 3, true); }
 ValueId average_pooling1d(LayerScope& l) { return pooling(l, 1, false); }
 ValueId average_pooling2d(LayerScope& l) { return pooling(l, 2, false); }
+ValueId average_pooling3d(LayerScope& l) { return pooling(l, 3, false); }
 
 ValueId global_average_pooling(LayerScope& l) {
     const std::vector<int64_t> axes = positions(l);

@@ -1,5 +1,6 @@
 // Up-sampling, and borders that are added or removed. Each axis is treated by itself.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -76,14 +77,14 @@ ValueId linear(ir::Builder& b, ValueId x, size_t axis, int64_t size) {
     return merge_with_next(b, sum, axis);
 }
 
-/// One axis after the other; bilinear interpolation is linear interpolation along each axis.
+/// One axis after the other; bi- and trilinear interpolation is linear interpolation along each.
 ValueId up_sampling(LayerScope& l, size_t axes) {
     if (!needs_spatial(l, axes)) return kNone;
     const std::vector<int64_t> size = per_axis(l, "size");
-    const bool bilinear = l.spec.has("interpolation") && l.spec.word("interpolation") == "bilinear";
+    const bool between = l.spec.has("interpolation") && l.spec.word("interpolation") != "nearest";
     ValueId x = l.x();
     for (size_t i = 0; i < axes; ++i)
-        if (size[i] > 1) x = (bilinear ? linear : nearest)(l.f.b, x, i + 1, size[i]);
+        if (size[i] > 1) x = (between ? linear : nearest)(l.f.b, x, i + 1, size[i]);
     return x;
 }
 
@@ -94,26 +95,38 @@ struct Border {
     int64_t begin = 0, end = 0;
 };
 
-/// The border of each spatial axis: `size` holds for those that `length`, `height` or `width` do
-/// not name. Empty after an error.
+/// The names of the spatial axes of an example, which are keys of `pad` and `crop`.
+std::vector<std::string> axis_names(size_t axes) {
+    if (axes == 1) return {"length"};
+    if (axes == 2) return {"height", "width"};
+    return {"depth", "height", "width"};
+}
+
+/// The border of each spatial axis: `size` holds for those that no other key names. Empty after an
+/// error.
 std::vector<Border> borders(LayerScope& l) {
     const std::string shape = ir::to_string(example_of(l.shape()));
-    if (l.shape().size() != 3 && l.shape().size() != 4) {
-        l.wrong_shape("", fmt::format("`{}` needs [length, channels] or [height, width, channels], "
-                                      "got {}",
+    if (l.shape().size() < 3 || l.shape().size() > 5) {
+        l.wrong_shape("", fmt::format("`{}` needs [length, channels], [height, width, channels] or "
+                                      "[depth, height, width, channels], got {}",
                                       l.spec.kind, shape));
         return {};
     }
-    const size_t axes = l.shape().size() - 2;
-    const std::vector<std::string> names = axes == 1 ? std::vector<std::string>{"length"}
-                                                     : std::vector<std::string>{"height", "width"};
-    if (!l.spec.has("size") && !l.spec.has("length") && !l.spec.has("height") &&
-        !l.spec.has("width")) {
+    const std::vector<std::string> names = axis_names(l.shape().size() - 2);
+    bool any = l.spec.has("size");
+    for (const char* key : {"length", "depth", "height", "width"}) {
+        any |= l.spec.has(key);
+        if (!l.spec.has(key) || std::count(names.begin(), names.end(), key) != 0) continue;
+        l.wrong_shape(key, fmt::format("{} has no axis `{}`, only `{}`", shape, key,
+                                       fmt::join(names, "`, `")));
+        return {};
+    }
+    if (!any) {
         l.f.m.diagnostics
             .error(DiagnosticKind::kMissingKey, l.spec.span, "`{}` does not say how many elements",
                    l.spec.kind)
-            .help(fmt::format("write `{0}: 2` or, as its value, {1}", l.spec.kind,
-                              axes == 1 ? "`{length: [0, 1]}`" : "`{height: [0, 1]}`"));
+            .help(fmt::format("write `{}: 2` or, as its value, `{{{}: [0, 1]}}`", l.spec.kind,
+                              names.front()));
         return {};
     }
     const int64_t all = l.spec.has("size") ? l.spec.integer("size") : 0;
@@ -124,12 +137,6 @@ std::vector<Border> borders(LayerScope& l) {
         result.back().begin = l.spec.integers(name)[0];
         result.back().end = l.spec.integers(name)[1];
     }
-    for (const char* other : {"length", "height", "width"})
-        if (l.spec.has(other) && other != names.front() && other != names.back()) {
-            l.wrong_shape(other, fmt::format("{} has no axis `{}`, only {}", shape, other,
-                                             axes == 1 ? "`length`" : "`height` and `width`"));
-            return {};
-        }
     return result;
 }
 
@@ -197,6 +204,7 @@ ValueId space_to_depth(LayerScope& l) {
 
 ValueId up_sampling1d(LayerScope& l) { return up_sampling(l, 1); }
 ValueId up_sampling2d(LayerScope& l) { return up_sampling(l, 2); }
+ValueId up_sampling3d(LayerScope& l) { return up_sampling(l, 3); }
 
 /// [D..., C] -> [begin + D + end ..., C].
 ValueId pad(LayerScope& l) {

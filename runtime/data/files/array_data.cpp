@@ -8,6 +8,7 @@
 #include <new>
 
 #include "runtime/data/array_field.h"
+#include "runtime/data/files/float_loss.h"
 #include "runtime/data/files/paged_array.h"
 #include "runtime/data/files/value_check.h"
 #include "runtime/data/shuffle.h"
@@ -44,7 +45,6 @@ class ArrayReader {
     void put_channels_last();
     bool check();
     void check_scaling(ValueRange range);
-    void check_rounding();
     void count_classes();
 
     ArrayFile& file_;
@@ -66,10 +66,12 @@ bool ArrayReader<T>::read() {
         all ? header_.values() : static_cast<uint64_t>(info_.count) * header_.example_values();
     const size_t width = header_.type->bytes;
     std::vector<uint8_t> piece(kPieceBytes);
+    FloatLoss loss(header_);
     values_.reserve(total);  // a page of it takes memory only when it is written
     for (uint64_t done = 0; done < total;) {
         const size_t count = std::min<uint64_t>(kPieceBytes / width, total - done);
         if (!file_.read_values(piece.data(), count, diagnostics_)) return false;
+        loss.add(piece.data(), count);
         values_.resize(done + count);
         if constexpr (std::is_same_v<T, float>)
             header_.type->convert(piece.data(), count, values_.data() + done);
@@ -78,6 +80,7 @@ bool ArrayReader<T>::read() {
         done += count;
     }
     if (all && !file_.check_end(diagnostics_)) return false;
+    loss.warn(diagnostics_);
     if (header_.column_major)
         make_row_major();
     else if (header_.channels_first)
@@ -127,21 +130,6 @@ void ArrayReader<T>::check_scaling(ValueRange range) {
             "stays 0 and 1");
 }
 
-/// f32 holds every whole number up to 2^24 and rounds larger ones, such as seconds since 1970.
-template <typename T>
-void ArrayReader<T>::check_rounding() {
-    constexpr T kWholeMost = 16777216;
-    if (!header_.type->is_integer()) return;
-    const auto large = std::find_if(values_.begin(), values_.end(),
-                                    [](T v) { return v > kWholeMost || v < -kWholeMost; });
-    if (large == values_.end()) return;
-    diagnostics_
-        .warning(DiagnosticKind::kBadValue, {},
-                 "`{}` has whole numbers beyond {:.0f}, which f32 rounds, first {}", header_.path,
-                 kWholeMost, header_.place_of(static_cast<uint64_t>(large - values_.begin())))
-        .help("subtract what they have in common: `x - x.min()`");
-}
-
 /// Single integers without a range or classes are taken for labels: counts their classes.
 template <typename T>
 void ArrayReader<T>::count_classes() {
@@ -169,7 +157,6 @@ bool ArrayReader<T>::check() {
     else if (rules_.classes == 0 && !rules_.range && header_.dimensions.size() == 1 &&
              header_.type->is_integer())
         count_classes();
-    if constexpr (std::is_same_v<T, float>) check_rounding();
     return true;
 }
 
@@ -233,6 +220,22 @@ void warn_of_paging(const ArrayHeader& header, Diagnostics& diagnostics) {
         .help("examples then come in another order than where there is more memory");
 }
 
+/// Warns of what the first examples lose as f32; the others are read while training. A column-major
+/// file would have to be read in as many places as an example has.
+bool look_at_first(RandomBytes& bytes, const ArrayHeader& header, int64_t examples,
+                   Diagnostics& diagnostics) {
+    if (header.column_major || header.type->widen == nullptr) return true;
+    const size_t values = static_cast<size_t>(examples) * header.example_values();
+    std::vector<uint8_t> first(values * header.type->bytes);
+    const Result<size_t> got =
+        bytes.read(header.header_bytes, first.data(), first.size(), diagnostics);
+    if (!got) return false;
+    FloatLoss loss(header);
+    loss.add(first.data(), *got / header.type->bytes);
+    loss.warn(diagnostics);
+    return true;
+}
+
 /// Leaves the values in the file.
 Result<FieldPtr> page(const ArrayFile& file, const ValueRules& rules, FieldInfo info,
                       Diagnostics& diagnostics) {
@@ -249,6 +252,7 @@ Result<FieldPtr> page(const ArrayFile& file, const ValueRules& rules, FieldInfo 
     Result<std::unique_ptr<RandomBytes>> bytes = file.open_random(diagnostics);
     if (!bytes) return Failure{};
     const int64_t block = rules.block > 0 ? rules.block : usual_block(header.example_values());
+    if (!look_at_first(**bytes, header, std::min(block, info.count), diagnostics)) return Failure{};
     info.class_count = rules.classes;
     return FieldPtr(std::make_shared<PagedArray>(std::move(info), header, rules, bytes.take(),
                                                  block, block * kWindowBlocks));

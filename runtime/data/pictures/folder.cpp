@@ -98,8 +98,8 @@ class Pictures {
         if (!deep_.empty())
             diagnostics
                 .warning(DiagnosticKind::kBadValue, {},
-                         "`data.{}`: {} colour or alpha of 16 bits, of which the upper 8 are "
-                         "read, such as `{}`",
+                         "`data.{}`: {} 16 bits per channel beside alpha or inks, of which the "
+                         "upper 8 are read, such as `{}`",
                          options_.name,
                          count_pictures(deep_.size()) + (deep_.size() == 1 ? " has" : " have"),
                          files_[*deep_.begin()])

@@ -49,8 +49,7 @@ int exif_orientation(std::string_view block) {
     return 1;
 }
 
-/// For each pixel of the upright picture: where it is in the stored one. A deep picture is grey, so
-/// a pixel of it is one value.
+/// For each pixel of the upright picture: where it is in the stored one.
 Image turn_upright(Image image, int orientation) {
     if (orientation <= 1) return image;
     // Which corner of the stored picture is seen at the top left.
@@ -69,8 +68,9 @@ Image turn_upright(Image image, int orientation) {
                           from_column = from_right ? image.width - 1 - x : x;
             std::copy_n(image.at(from_row, from_column), image.channels, out.at(row, column));
             if (!image.deep.empty())
-                out.deep[static_cast<size_t>(row * out.width + column)] =
-                    image.deep[static_cast<size_t>(from_row * image.width + from_column)];
+                std::copy_n(
+                    image.deep.begin() + (from_row * image.width + from_column) * image.channels,
+                    image.channels, out.deep.begin() + (row * out.width + column) * out.channels);
         }
     return out;
 }

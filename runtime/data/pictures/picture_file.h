@@ -11,8 +11,8 @@
 namespace gmc::runtime {
 
 /// The picture in the bytes of a file called `name`: grey or RGB, with or without alpha, 8 bits per
-/// channel as they are stored, upright; of an animation the first picture. Errors: kBadFile with
-/// what is wrong (no picture, corrupt, cut short, of a format that this build does not read),
+/// channel, or 16, as they are stored, upright; of an animation the first picture. Errors: kBadFile
+/// with what is wrong (no picture, corrupt, cut short, of a format that this build does not read),
 /// kTooLarge (over 2^28 pixels).
 Result<Image> decode_picture(std::string_view bytes, const std::string& name,
                              Diagnostics& diagnostics);

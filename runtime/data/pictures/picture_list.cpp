@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 
 #include "runtime/data/pictures/picture_file.h"
@@ -19,7 +20,7 @@ namespace fs = std::filesystem;
 constexpr size_t kEndingsSaid = 6;
 constexpr std::string_view kNotBuiltEnding = " (not read by this build)";
 
-bool is_hidden(const fs::path& path) { return path.filename().string().starts_with('.'); }
+bool is_hidden(const fs::path& path) { return is_hidden_name(path.filename().string()); }
 
 bool report(const std::string& path, const std::string& text, Diagnostics& diagnostics) {
     diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` {}", path, text);
@@ -132,10 +133,36 @@ class Lister {
     Diagnostics& diagnostics_;
 };
 
+/// Whether this is what people call the parts of their data, and no class.
+bool is_part_name(std::string name) {
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    static constexpr std::string_view kParts[] = {"train", "training",   "test",  "testing",
+                                                  "val",   "validation", "valid", "eval"};
+    return std::find(std::begin(kParts), std::end(kParts), name) != std::end(kParts);
+}
+
+/// Warns where all classes have names of parts: then the test data are learnt, too.
+void warn_of_parts(const std::string& path, const std::vector<std::string>& classes,
+                   Diagnostics& diagnostics) {
+    if (classes.size() < 2 || !std::all_of(classes.begin(), classes.end(), is_part_name)) return;
+    const auto train = std::find_if(classes.begin(), classes.end(), [](const std::string& name) {
+        return name.find("rain") != std::string::npos;
+    });
+    diagnostics
+        .warning(DiagnosticKind::kBadValue, {},
+                 "`{}`: the sub-folders `{}` are taken for classes, and the pictures of all of "
+                 "them are read",
+                 path, fmt::join(classes, "`, `"))
+        .help(fmt::format("`folder: {0}/{1}` reads those of one; under `test:` another is named",
+                          path, train == classes.end() ? classes[0] : *train));
+}
+
 }  // namespace
 
 bool list_pictures(const std::string& path, PictureList& list, Diagnostics& diagnostics) {
     if (!Lister(list, diagnostics).run(path)) return false;
+    warn_of_parts(path, list.class_names, diagnostics);
     if (list.left_out.empty()) return true;
     Diagnostic& warning = diagnostics.warning(DiagnosticKind::kBadFile, {}, "`{}`: {}", path,
                                               describe(list.left_out));

@@ -68,7 +68,7 @@ struct PngDecoder {
         const bool transparent = png_get_valid(png, info, PNG_INFO_tRNS) != 0;
         if (transparent) png_set_tRNS_to_alpha(png);
         was_deep = depth == 16;
-        stays_deep = was_deep && type == PNG_COLOR_TYPE_GRAY && !transparent;
+        stays_deep = was_deep && (type & PNG_COLOR_MASK_ALPHA) == 0 && !transparent;
         if (was_deep && !stays_deep) png_set_strip_16(png);
         if (stays_deep && std::endian::native == std::endian::little) png_set_swap(png);
         passes = png_set_interlace_handling(png);
@@ -114,7 +114,7 @@ struct PngDecoder {
     png_infop info = nullptr;
     int passes = 1;
     bool was_deep = false;
-    bool stays_deep = false;  ///< a pixel is 16 bits, in the machine's order
+    bool stays_deep = false;  ///< a value is 16 bits, in the machine's order
     std::jmp_buf back;
     char text[128] = {};
 };

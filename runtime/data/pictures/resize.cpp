@@ -63,8 +63,9 @@ void cut_middle(const Image& image, const PictureFit& fit, Stretch& rows, Stretc
 }
 
 /// Rec. 601 in units of 2^-16, as Pillow rounds it.
-uint8_t grey_of(const uint8_t* rgb) {
-    return static_cast<uint8_t>((19595 * rgb[0] + 38470 * rgb[1] + 7471 * rgb[2] + 32768) >> 16);
+template <typename T>
+T grey_of(const T* rgb) {
+    return static_cast<T>((19595U * rgb[0] + 38470U * rgb[1] + 7471U * rgb[2] + 32768U) >> 16);
 }
 
 /// Grey and colour into each other; alpha stays what it is, or becomes opaque.
@@ -131,17 +132,24 @@ std::vector<T> resize(const Image& image, const std::vector<T>& values, const Pi
     return out;
 }
 
-/// Grey of 16 bits, in as many channels as are wanted: equal ones, and alpha that is opaque.
-Image fit_deep(const Image& image, const PictureFit& fit) {
+/// A picture of 16 bits, in as many channels as are wanted: of grey equal ones, and alpha that is
+/// opaque.
+Image fit_deep(Image image, const PictureFit& fit) {
+    if (image.channels == 3 && fit.channels == 1) {
+        for (size_t i = 0; i < image.deep.size(); i += 3)
+            image.deep[i / 3] = grey_of(image.deep.data() + i);
+        image.deep.resize(image.deep.size() / 3);
+        image.channels = 1;
+    }
     const bool same_size = image.height == fit.height && image.width == fit.width;
-    const std::vector<uint16_t> grey = same_size ? image.deep : resize(image, image.deep, fit);
+    const std::vector<uint16_t> values = same_size ? image.deep : resize(image, image.deep, fit);
     Image out = make_image(fit.height, fit.width, fit.channels, 0);
     out.was_deep = true;
     out.deep.assign(out.pixels.size(), std::numeric_limits<uint16_t>::max());
-    const auto channels = static_cast<size_t>(fit.channels);
-    for (size_t i = 0; i < grey.size(); ++i)
-        std::fill_n(out.deep.begin() + static_cast<std::ptrdiff_t>(i * channels),
-                    std::min<size_t>(channels, 3), grey[i]);
+    const auto has = static_cast<size_t>(image.channels), wants = static_cast<size_t>(fit.channels);
+    for (size_t i = 0; i < out.deep.size() / wants; ++i)
+        for (size_t c = 0; c < std::min<size_t>(wants, 3); ++c)
+            out.deep[i * wants + c] = values[i * has + (has == 3 ? c : 0)];
     take_upper_bits(out);
     return out;
 }

@@ -8,7 +8,9 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <mutex>
 
+#include "runtime/files/class_folders.h"
 #include "runtime/files/sound_file.h"
 #include "runtime/memory/memory_need.h"
 
@@ -23,6 +25,38 @@ struct WindowedFile {
     int64_t frames = 0;
     int64_t first_window = 0;  ///< of all windows of the field
     int64_t first_frame = 0;   ///< of all frames of the field
+};
+
+/// The frame that is furthest beyond -1 to 1, which is the range of sound.
+class Loudest {
+  public:
+    void look_at(const std::string& path, int64_t first, const std::vector<float>& frames,
+                 int64_t channels) {
+        for (size_t i = 0; i < frames.size(); ++i)
+            if (std::fabs(frames[i]) > std::fabs(value_)) {
+                value_ = frames[i];
+                path_ = path;
+                frame_ = first + static_cast<int64_t>(i) / channels;
+            }
+    }
+    friend bool operator<(const Loudest& a, const Loudest& b) {
+        return std::fabs(a.value_) < std::fabs(b.value_);
+    }
+    void warn(Diagnostics& diagnostics) const {
+        if (path_.empty()) return;
+        diagnostics
+            .warning(DiagnosticKind::kBadValue, {},
+                     "`{}`: frame {} is {}, the furthest beyond -1 to 1 of all", path_, frame_,
+                     value_)
+            .help(
+                "sound as integers is scaled, but numbers of a float file stay what they are; "
+                "`sox IN OUT norm` scales them");
+    }
+
+  private:
+    float value_ = 1;
+    std::string path_;
+    int64_t frame_ = 0;
 };
 
 /// Frames of `from` channels as frames of `to` channels.
@@ -62,14 +96,22 @@ class SoundField final : public Field {
             return;
         }
         Diagnostics diagnostics;
-        if (!read_frames(file.path, frame, options_.window, options_, dst, diagnostics))
+        Loudest loudest;
+        if (!read_frames(file.path, frame, options_.window, options_, dst, loudest, diagnostics))
             throw DataError(diagnostics.list().front().text);
+        const std::lock_guard lock(mutex_);
+        loudest_ = std::max(loudest_, loudest);
+    }
+    void add_warnings(Diagnostics& diagnostics) const override {
+        const std::lock_guard lock(mutex_);
+        loudest_.warn(diagnostics);
     }
     bool in_memory() const override { return !kept_.empty(); }
 
     /// Some frames of a file in the field's channels.
     static bool read_frames(const std::string& path, int64_t first, int64_t count,
-                            const SoundOptions& options, float* to, Diagnostics& diagnostics) {
+                            const SoundOptions& options, float* to, Loudest& loudest,
+                            Diagnostics& diagnostics) {
         Result<SoundFile> sound = SoundFile::open(path, diagnostics);
         if (!sound) return false;
         std::vector<float> frames(static_cast<size_t>(count * sound->channels()));
@@ -87,6 +129,7 @@ class SoundField final : public Field {
                               first + (bad - frames.begin()) / sound->channels(), *bad);
             return false;
         }
+        loudest.look_at(path, first, frames, sound->channels());
         convert(frames.data(), count, sound->channels(), options.channels, to);
         return true;
     }
@@ -103,6 +146,9 @@ class SoundField final : public Field {
     const SoundOptions options_;
     const std::vector<WindowedFile> files_;
     const std::vector<float> kept_;
+    // read() fills what follows; to its callers it is const.
+    mutable std::mutex mutex_;
+    mutable Loudest loudest_;
 };
 
 /// Lists the files of a path, checks them, and makes the field.
@@ -168,7 +214,7 @@ class SoundReader {
         fs::recursive_directory_iterator entry(path_, error);
         for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
             std::error_code ignored;
-            const bool hidden = entry->path().filename().string().starts_with('.');
+            const bool hidden = is_hidden_name(entry->path().filename().string());
             const bool folder = entry->is_directory(ignored);
             if (folder && hidden) entry.disable_recursion_pending();
             if (folder || hidden) continue;
@@ -225,11 +271,13 @@ class SoundReader {
         const auto values = static_cast<uint64_t>(frames_ * options_.channels);
         if (values > most / sizeof(float)) return true;
         kept.resize(values);
+        Loudest loudest;
         for (const WindowedFile& file : files_)
             if (!SoundField::read_frames(file.path, 0, file.frames, options_,
                                          kept.data() + file.first_frame * options_.channels,
-                                         diagnostics_))
+                                         loudest, diagnostics_))
                 return false;
+        loudest.warn(diagnostics_);
         return true;
     }
 

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "compiler/support/utf8.h"
+#include "runtime/files/float_steps.h"
 #include "runtime/files/tables/odd_numbers.h"
 #include "runtime/files/tables/table_format.h"
 
@@ -21,8 +22,18 @@ namespace {
 /// the model useless.
 constexpr size_t kCategoriesMost = 1000;
 constexpr double kLargestFloat = std::numeric_limits<float>::max();
-/// f32 holds every whole number up to here, and rounds larger ones.
-constexpr double kWholeMost = 16777216;
+/// f64 holds every whole number up to here, 2^53.
+constexpr double kWholeMostF64 = 9007199254740992;
+
+/// A cell that is spoken of, and where it is; line 0: there is none.
+struct Cell {
+    std::string text;
+    int64_t line = 0;
+
+    void keep_first(const std::string& cell, int64_t at) {
+        if (line == 0) text = cell, line = at;
+    }
+};
 
 /// What was seen in a column.
 struct Found {
@@ -37,10 +48,14 @@ struct Found {
     std::string dash;  ///< the first cell of dashes only
     int64_t first_line = 0, text_line = 0;
     std::string text;  ///< the first that is no number
-    int64_t large_line = 0;
-    std::string large;  ///< the first number that is too large for f32
-    int64_t rounded_line = 0;
-    std::string rounded;  ///< the first whole number that is another one as f32
+    Cell large;        ///< the first number that is too large for f32
+    Cell rounded;      ///< the first whole number that is another one as f32
+    Cell lossy;        ///< the first number that is another one as f32
+    Cell padded;       ///< the first of whole numbers that begins with a 0, as codes do: `01067`
+    Cell longest;      ///< the first whole number that is another one as f64
+    /// The first whose decimal sign could as well stand between thousands, and the first where it
+    /// could not.
+    Cell ambiguous, certain;
     std::set<std::string> texts;
 
     void add(const std::string& cell, char decimal, int64_t line) {
@@ -66,15 +81,7 @@ struct Found {
             all_numbers = false;
             return;
         }
-        if (std::fabs(*number) > kLargestFloat && large.empty()) {
-            large = cell;
-            large_line = line;
-        }
-        if (std::fabs(*number) > kWholeMost && rounded.empty() && *number == std::floor(*number) &&
-            static_cast<float>(*number) != *number) {
-            rounded = cell;
-            rounded_line = line;
-        }
+        look_at_size(*number, cell, line);
         counts &= numbers == 0 || *number == last + 1;
         last = *number;
         // Welford 1962: the variance without a difference of two large sums.
@@ -83,13 +90,25 @@ struct Found {
         squares += before * (*number - mean);
         low = numbers == 1 ? *number : std::min(low, *number);
         high = numbers == 1 ? *number : std::max(high, *number);
-        const size_t point = cell.find(decimal);
-        if (point != std::string::npos)
-            decimals = std::max(decimals, static_cast<int>(std::min<size_t>(
-                                              cell.find_first_of("eE", point) == std::string::npos
-                                                  ? cell.size() - point - 1
-                                                  : 6,
-                                              12)));
+        if (const size_t point = cell.find(decimal); point != std::string::npos) {
+            (has_thousands(cell) ? ambiguous : certain).keep_first(cell, line);
+            const size_t digits =
+                cell.find_first_of("eE", point) == std::string::npos ? cell.size() - point - 1 : 6;
+            decimals = std::max(decimals, static_cast<int>(std::min<size_t>(digits, 12)));
+        }
+    }
+
+    /// Remembers numbers that f32 or f64 do not hold.
+    void look_at_size(double number, const std::string& cell, int64_t line) {
+        if (std::fabs(number) > kLargestFloat) return large.keep_first(cell, line);
+        if (is_rounded_whole(number)) rounded.keep_first(cell, line);
+        if (static_cast<float>(number) != number) lossy.keep_first(cell, line);
+        constexpr size_t kCodeLeast = 4;  // shorter ones are days and months
+        if (cell.size() >= kCodeLeast && cell[0] == '0' &&
+            cell.find_first_not_of("0123456789") == std::string::npos)
+            padded.keep_first(cell, line);
+        const bool written_out = cell.find_first_of("eE.,") == std::string::npos;
+        if (std::fabs(number) >= kWholeMostF64 && written_out) longest.keep_first(cell, line);
     }
 
     /// In a column of numbers, dashes say that there is none.
@@ -113,6 +132,7 @@ class Finder {
         table_.range_high = rules_.range_high;
         const size_t errors = diagnostics_.count();
         for (size_t i = 0; i < found_.size(); ++i) settle(i);
+        warn_of_thousands();
         if (diagnostics_.count() != errors) return Failure{};
         if (table_.cells() == 0) return bad("has no column that is not ignored");
         if (!is_text()) return bad("is not UTF-8; `iconv -f latin1 -t utf8` converts most others");
@@ -253,22 +273,13 @@ class Finder {
                 found.text_line,
                 fmt::format("`{}` in the column `{}` is no number", found.text, column.name),
                 how_to_write(found.text));
-        if (!found.large.empty())
-            return error(found.large_line,
+        if (found.large.line > 0)
+            return error(found.large.line,
                          fmt::format("`{}` in the column `{}` is beyond 3.4e38, the largest number "
                                      "of f32",
-                                     found.large, column.name),
+                                     found.large.text, column.name),
                          fmt::format("`columns: {{{}: ignore}}` leaves it out", column.name));
-        // Scaled numbers lie around 0, where f32 tells neighbours apart.
-        if (!found.rounded.empty() && column.scale == ColumnScale::kNone)
-            diagnostics_
-                .warning(DiagnosticKind::kBadValue, {},
-                         "`{}`:{}: `{}` in the column `{}` is rounded: f32 holds whole numbers up "
-                         "to {:.0f}",
-                         path_, found.rounded_line, found.rounded, column.name, kWholeMost)
-                .help(fmt::format("`columns: {{{}: {{type: number, scale: standard}}}}` reads such "
-                                  "numbers as distances from their mean, which are small",
-                                  column.name));
+        warn_of_rounding(column, found);
         column.mean = found.mean;
         column.deviation = std::sqrt(found.squares / static_cast<double>(found.numbers));
         column.low = found.low;
@@ -276,9 +287,70 @@ class Finder {
         column.decimals = found.decimals;
     }
 
+    Diagnostic& warn(const Cell& cell, const std::string& column, const std::string& text) {
+        return diagnostics_.warning(DiagnosticKind::kBadValue, {},
+                                    "`{}`:{}: `{}` in the column `{}` {}", path_, cell.line,
+                                    cell.text, column, text);
+    }
+
+    /// Scaled numbers lie around 0, where f32 tells neighbours apart.
+    void warn_of_rounding(const TableColumn& column, const Found& found) {
+        const bool scaled = column.scale != ColumnScale::kNone;
+        if (found.longest.line > 0) {
+            warn(found.longest, column.name,
+                 fmt::format("is rounded: numbers are read as f64, which holds whole ones up to "
+                             "{:.0f}",
+                             kWholeMostF64))
+                .help(fmt::format("`columns: {{{}: ignore}}` leaves out identifiers, from which "
+                                  "nothing is learnt",
+                                  column.name));
+            return;
+        }
+        const bool coarse = found.lossy.line > 0 && is_coarse_as_float(found.low, found.high);
+        if (scaled || (found.rounded.line == 0 && !coarse)) return;
+        const std::string why =
+            found.rounded.line > 0
+                ? fmt::format("f32 holds whole numbers up to {:.0f}", kWholeMost)
+                : fmt::format(
+                      "f32 has steps of {:.3g} there, and the numbers differ by {:.3g} at "
+                      "most",
+                      float_step(found.low, found.high), found.high - found.low);
+        warn(found.rounded.line > 0 ? found.rounded : found.lossy, column.name,
+             "is rounded: " + why)
+            .help(fmt::format("`columns: {{{}: {{type: number, scale: standard}}}}` reads such "
+                              "numbers as distances from their mean, which are small",
+                              column.name));
+    }
+
+    /// Warns where the decimal sign was found and not said, and each number that has it could as
+    /// well have it between thousands: `1,500`. Beside commas as separators, points are decimal.
+    void warn_of_thousands() {
+        if (rules_.decimal || table_.format.separator == ',') return;
+        const bool comma = table_.format.decimal == ',';
+        if (!comma && table_.format.separator != ';') return;
+        const TableColumn* column = nullptr;
+        const Found* first = nullptr;
+        for (size_t i = 0; i < found_.size(); ++i) {
+            if (table_.columns[i].kind != ColumnKind::kNumber) continue;
+            if (found_[i].certain.line > 0) return;
+            if (found_[i].ambiguous.line == 0 || first != nullptr) continue;
+            first = &found_[i];
+            column = &table_.columns[i];
+        }
+        if (first == nullptr) return;
+        const double number = *parse_cell(first->ambiguous.text, table_.format.decimal);
+        warn(first->ambiguous, column->name,
+             fmt::format("is read as {}, but no number of the file says that its {} is decimal and "
+                         "stands not between thousands",
+                         number, comma ? "comma" : "point"))
+            .help(fmt::format("`decimal: \"{}\"` says that it is decimal; thousands are written "
+                              "without a mark, {:.0f}",
+                              table_.format.decimal, 1000 * number));
+    }
+
     /// Warns of a column of which nothing is said and that is hardly meant: one that says nothing,
-    /// one that numbers the rows, a category of numbers that are written in another way or miss
-    /// here and there, and names of rows.
+    /// one that numbers the rows, codes that look like numbers, a category of numbers that are
+    /// written in another way or miss here and there, and names of rows.
     void warn_of(const TableColumn& column, const Found& found, bool unnamed) {
         constexpr int64_t kRowsFewest = 10;  // below, every text may be another by chance
         const int64_t cells = table_.rows - found.missing;
@@ -297,6 +369,12 @@ class Finder {
             warn(found.first_line, fmt::format("the column `{}` has no name and numbers the rows, "
                                                "as an index of pandas does",
                                                column.name));
+        } else if (!category && found.padded.line > 0) {
+            warn(found.padded.line,
+                 fmt::format("the column `{}` has `{}`, which is read as the number {:.0f}; codes, "
+                             "such as postal codes, are no amounts",
+                             column.name, found.padded.text,
+                             *parse_cell(found.padded.text, table_.format.decimal)));
         } else if (category && 2 * (found.numbers + found.nearly_numbers) > cells) {
             Diagnostic& warning =
                 warn(found.text_line,

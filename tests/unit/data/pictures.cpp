@@ -53,15 +53,18 @@ TEST_CASE("a PNG gives its stored values, of every type and depth, interlaced or
                     CHECK(image.channels == channels);
                     CHECK(image.pixels == wanted);
                     CHECK(image.was_deep == (depth == 16));
-                    CHECK(image.deep.size() == (depth == 16 && colour == 0 ? 13 * 9 : 0));
+                    const bool stays = depth == 16 && channels % 2 == 1;
+                    CHECK(image.deep.size() == (stays ? image.pixels.size() : 0));
                     for (size_t i = 0; i < image.deep.size(); ++i)
                         CHECK(image.deep[i] == png.samples[i]);
                 }
 }
 
-TEST_CASE("grey of 16 bits keeps them when it is resized, turned and made colour") {
-    const auto deep = [](std::vector<uint32_t> samples, uint32_t height, uint32_t width) {
-        return decoded(write_raw_png({height, width, 0, 16, false, std::move(samples), "", ""}));
+TEST_CASE("pictures of 16 bits keep them when they are resized, turned, made colour or grey") {
+    const auto deep = [](std::vector<uint32_t> samples, uint32_t height, uint32_t width,
+                         int colour = 0) {
+        return decoded(
+            write_raw_png({height, width, colour, 16, false, std::move(samples), "", ""}));
     };
     using Words = std::vector<uint16_t>;
     const Image two = deep({1000, 3001}, 1, 2);
@@ -70,6 +73,12 @@ TEST_CASE("grey of 16 bits keeps them when it is resized, turned and made colour
     CHECK(fit_image(two, {1, 1, 4, false, 0}).deep == Words{2001, 2001, 2001, 65535});
     CHECK(turn_upright(two, 6).deep == Words{1000, 3001});
     CHECK(turn_upright(two, 2).deep == Words{3001, 1000});
+    const Image colours = deep({1000, 2000, 60000, 3001, 4000, 60002}, 1, 2, 2);
+    CHECK(fit_image(colours, {1, 1, 3, false, 0}).deep == Words{2001, 3000, 60001});
+    CHECK(fit_image(colours, {1, 2, 1, false, 0}).deep == Words{8313, 10085});  // Rec. 601
+    CHECK(fit_image(colours, {1, 1, 4, false, 0}).deep == Words{2001, 3000, 60001, 65535});
+    CHECK(turn_upright(colours, 2).deep == Words{3001, 4000, 60002, 1000, 2000, 60000});
+    CHECK(turn_upright(colours, 6).deep == colours.deep);
     std::vector<float> values(3);
     WordValues({-1, 1}).convert(Words{0, 32768, 65535}.data(), 3, values.data());
     CHECK(values == std::vector<float>{-1, static_cast<float>(1.0 / 65535), 1});
@@ -169,6 +178,82 @@ TEST_CASE("alpha is blended in stored values, or kept") {
     CHECK(fit_image(make_image(1, 1, 1, 7), {1, 1, 4, true, 0}).pixels == Bytes{7, 7, 7, 255});
     CHECK(has_transparency(grey));
     CHECK_FALSE(has_transparency(make_image(2, 2, 4, 255)));
+}
+
+/// A TIFF of 16 bits, 20 x 18 pixels: in rows or in tiles of 16 x 16, all samples of a pixel
+/// together or in planes. The value of sample k at row y, column x is 1000 y + 10 x + k.
+std::string deep_tiff(uint32_t samples, bool tiled, bool planar) {
+    constexpr uint32_t kHeight = 20, kWidth = 18, kTile = 16;
+    const auto little = [](uint64_t value, int bytes) {
+        const std::string text = big_endian(value, bytes);
+        return std::string(text.rbegin(), text.rend());
+    };
+    std::vector<std::string> parts;
+    const uint32_t planes = planar ? samples : 1, each = samples / planes;
+    const uint32_t height = tiled ? kTile : 1, width = tiled ? kTile : kWidth;
+    for (uint32_t plane = 0; plane < planes; ++plane)
+        for (uint32_t top = 0; top < kHeight; top += height)
+            for (uint32_t left = 0; left < kWidth; left += width) {
+                std::string& part = parts.emplace_back();
+                for (uint32_t y = top; y < top + height; ++y)
+                    for (uint32_t x = left; x < left + width; ++x)
+                        for (uint32_t k = 0; k < each; ++k)
+                            part += little((1000 * y + 10 * x + plane + k) & 0xffff, 2);
+            }
+    std::string out = "II*" + std::string(1, '\0') + little(0, 4), places, sizes;
+    for (const std::string& part : parts) {
+        places += little(out.size(), 4);
+        sizes += little(part.size(), 4);
+        out += part;
+    }
+    const uint64_t at_places = out.size(), at_sizes = at_places + places.size();
+    out += places + sizes;
+    const uint64_t directory = out.size();
+    struct Tag {
+        uint32_t tag, type;
+        uint64_t count, value;
+    };
+    std::vector<Tag> tags = {{256, 3, 1, kWidth}, {257, 3, 1, kHeight}};
+    // The depth of each sample: one number fits into the entry, three stand behind the directory.
+    const uint64_t behind = directory + 2 + (tiled ? 11 : 10) * 12 + 4;
+    tags.push_back({258, 3, samples, samples == 1 ? 16 : behind});
+    tags.push_back({259, 3, 1, 1});
+    tags.push_back({262, 3, 1, samples == 1 ? 1U : 2U});
+    if (!tiled) tags.push_back({273, 4, parts.size(), at_places});
+    tags.push_back({277, 3, 1, samples});
+    if (!tiled) tags.push_back({278, 3, 1, 1});
+    if (!tiled) tags.push_back({279, 4, parts.size(), at_sizes});
+    tags.push_back({284, 3, 1, planar ? 2U : 1U});
+    if (tiled) {
+        tags.push_back({322, 3, 1, kTile});
+        tags.push_back({323, 3, 1, kTile});
+        tags.push_back({324, 4, parts.size(), at_places});
+        tags.push_back({325, 4, parts.size(), at_sizes});
+    }
+    out += little(tags.size(), 2);
+    for (const Tag& tag : tags)
+        out +=
+            little(tag.tag, 2) + little(tag.type, 2) + little(tag.count, 4) + little(tag.value, 4);
+    out += little(0, 4) + little(16, 2) + little(16, 2) + little(16, 2);
+    return out.replace(4, 4, little(directory, 4));
+}
+
+TEST_CASE("a TIFF of 16 bits keeps them, in rows, tiles and planes") {
+    if (judge_picture_name("a.tif") == PictureName::kNotBuilt) return;
+    for (const uint32_t samples : {1U, 3U})
+        for (const bool tiled : {false, true})
+            for (const bool planar : {false, true}) {
+                INFO(samples << " " << tiled << " " << planar);
+                const Image image = decoded(deep_tiff(samples, tiled, planar));
+                REQUIRE(image.deep.size() == size_t{20} * 18 * samples);
+                size_t wrong = 0;
+                for (uint32_t y = 0; y < 20; ++y)
+                    for (uint32_t x = 0; x < 18; ++x)
+                        for (uint32_t k = 0; k < samples; ++k)
+                            wrong += image.deep[(y * 18 + x) * samples + k] !=
+                                     ((1000 * y + 10 * x + k) & 0xffff);
+                CHECK(wrong == 0);
+            }
 }
 
 TEST_CASE("WebP, GIF, TIFF and BMP are read where their libraries were there") {

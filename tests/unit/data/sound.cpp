@@ -64,6 +64,26 @@ SoundOptions windows_of_4() {
     return options;
 }
 
+TEST_CASE("sound beyond -1 to 1 gets a warning, kept or read anew") {
+    const TempFolder folder;
+    if (!has_sound(folder)) return;
+    folder.write("a.wav", wav_of_floats({0, 0.5F, -1, 1, 0.5F}));
+    folder.write("b.wav", wav_of_floats({0, 2, -1, 0, -300, 3, 0}));
+    for (const uint64_t memory : {uint64_t{0}, uint64_t{1}}) {
+        SoundOptions options = windows_of_4();
+        options.memory_bytes = memory;
+        Diagnostics diagnostics;
+        const Result<FieldPtr> field = read_sound(folder.path(""), options, diagnostics);
+        REQUIRE(field.ok());
+        std::vector<float> window(4);
+        for (int64_t i = 0; i < (*field)->count(); ++i) (*field)->read(i, window.data());
+        if (memory > 0) (*field)->add_warnings(diagnostics);
+        REQUIRE(diagnostics.warnings().size() == 1);
+        CHECK(diagnostics.warnings()[0].text.ends_with(
+            "b.wav`: frame 4 is -300, the furthest beyond -1 to 1 of all"));
+    }
+}
+
 TEST_CASE("a folder of sound is windows of its files, in order") {
     const TempFolder folder;
     if (!has_sound(folder)) return;

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "runtime/data/pictures/alpha.h"
@@ -89,24 +90,80 @@ bool is_multiplied(TIFF* tiff) {
     return false;
 }
 
-/// Grey of 16 bits in rows, which libtiff would make 8 bits of.
-bool is_deep_grey(TIFF* tiff) {
+/// Grey, or red, green and blue of 16 bits without alpha, which libtiff would make 8 bits of.
+bool is_deep(TIFF* tiff) {
     uint16_t photometric = PHOTOMETRIC_PALETTE;
     TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &photometric);
-    return field(tiff, TIFFTAG_BITSPERSAMPLE) == 16 && field(tiff, TIFFTAG_SAMPLESPERPIXEL) == 1 &&
-           field(tiff, TIFFTAG_SAMPLEFORMAT) == SAMPLEFORMAT_UINT && TIFFIsTiled(tiff) == 0 &&
+    if (field(tiff, TIFFTAG_BITSPERSAMPLE) != 16 ||
+        field(tiff, TIFFTAG_SAMPLEFORMAT) != SAMPLEFORMAT_UINT)
+        return false;
+    const uint16_t samples = field(tiff, TIFFTAG_SAMPLESPERPIXEL);
+    if (samples == 3) return photometric == PHOTOMETRIC_RGB;
+    return samples == 1 &&
            (photometric == PHOTOMETRIC_MINISBLACK || photometric == PHOTOMETRIC_MINISWHITE);
 }
 
-/// False when a row cannot be read.
-bool read_deep_grey(TIFF* tiff, Image& image) {
+/// How a file of 16 bits stores its values: all samples of a pixel together, or each in a plane of
+/// its own; in rows, or in tiles.
+struct Layout {
+    uint16_t planes = 1;
+    int64_t samples = 1;            ///< of a pixel in a plane
+    int64_t height = 1, width = 0;  ///< of a row, or of a tile
+    std::vector<uint16_t> values;   ///< of one of them
+};
+
+/// Nothing where the sizes that libtiff finds are not those that the header states.
+std::optional<Layout> layout_of(TIFF* tiff, const Image& image) {
+    Layout layout;
+    const bool planar = field(tiff, TIFFTAG_PLANARCONFIG) == PLANARCONFIG_SEPARATE;
+    layout.planes = planar ? static_cast<uint16_t>(image.channels) : uint16_t{1};
+    layout.samples = image.channels / layout.planes;
+    layout.width = image.width;
+    uint64_t bytes = TIFFScanlineSize64(tiff);
+    if (TIFFIsTiled(tiff) != 0) {
+        uint32_t height = 0, width = 0;
+        TIFFGetField(tiff, TIFFTAG_TILELENGTH, &height);
+        TIFFGetField(tiff, TIFFTAG_TILEWIDTH, &width);
+        layout.height = height;
+        layout.width = width;
+        bytes = TIFFTileSize64(tiff);
+    }
+    constexpr uint64_t kTilePixelsMost = uint64_t{1} << 28;
+    const uint64_t pixels =
+        static_cast<uint64_t>(layout.height) * static_cast<uint64_t>(layout.width);
+    if (pixels == 0 || pixels > kTilePixelsMost ||
+        bytes != pixels * static_cast<uint64_t>(layout.samples) * 2)
+        return std::nullopt;
+    layout.values.resize(bytes / 2);
+    return layout;
+}
+
+/// Copies what was read, a row or a tile at [top, left] of a plane, as far as it lies within the
+/// picture.
+void put(const Layout& layout, int64_t top, int64_t left, int64_t plane, Image& image) {
+    for (int64_t y = 0; y < std::min(layout.height, image.height - top); ++y)
+        for (int64_t x = 0; x < std::min(layout.width, image.width - left); ++x)
+            std::copy_n(
+                layout.values.begin() + (y * layout.width + x) * layout.samples, layout.samples,
+                image.deep.begin() + ((top + y) * image.width + left + x) * image.channels + plane);
+}
+
+/// False when a part cannot be read.
+bool read_deep(TIFF* tiff, Image& image) {
     image.was_deep = true;
     image.deep.resize(image.pixels.size());
-    if (TIFFScanlineSize64(tiff) != static_cast<uint64_t>(image.width) * 2) return false;
-    for (int64_t row = 0; row < image.height; ++row)
-        if (TIFFReadScanline(tiff, image.deep.data() + row * image.width,
-                             static_cast<uint32_t>(row), 0) != 1)
-            return false;
+    std::optional<Layout> layout = layout_of(tiff, image);
+    if (!layout) return false;
+    const bool tiled = TIFFIsTiled(tiff) != 0;
+    for (uint16_t plane = 0; plane < layout->planes; ++plane)
+        for (int64_t top = 0; top < image.height; top += layout->height)
+            for (int64_t left = 0; left < image.width; left += layout->width) {
+                const auto x = static_cast<uint32_t>(left), y = static_cast<uint32_t>(top);
+                if (tiled ? TIFFReadTile(tiff, layout->values.data(), x, y, 0, plane) < 0
+                          : TIFFReadScanline(tiff, layout->values.data(), y, plane) != 1)
+                    return false;
+                put(*layout, top, left, plane, image);
+            }
     if (field(tiff, TIFFTAG_PHOTOMETRIC) == PHOTOMETRIC_MINISWHITE)
         for (uint16_t& value : image.deep) value = static_cast<uint16_t>(~value);
     take_upper_bits(image);
@@ -131,10 +188,12 @@ Result<Image> decode_tiff(const PictureBytes& file, Diagnostics& diagnostics) {
     char reason[1024] = {};
     if (TIFFRGBAImageOK(tiff.get(), reason) == 0) return bad(reason);
     const uint16_t orientation = std::max<uint16_t>(1, field(tiff.get(), TIFFTAG_ORIENTATION));
-    if (is_deep_grey(tiff.get())) {
-        Image grey = make_image(height, width, 1, 0);
-        if (!read_deep_grey(tiff.get(), grey)) return bad(last_error);
-        return turn_upright(std::move(grey), orientation);
+    if (is_deep(tiff.get())) {
+        Image deep = make_image(height, width, field(tiff.get(), TIFFTAG_SAMPLESPERPIXEL), 0);
+        if (!read_deep(tiff.get(), deep)) return bad(last_error);
+        deep = turn_upright(std::move(deep), orientation);
+        deep.was_deep = true;
+        return deep;
     }
     const bool multiplied = is_multiplied(tiff.get());
     // As stored: with its own orientation asked for, nothing is turned.
