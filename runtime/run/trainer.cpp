@@ -400,7 +400,8 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
         return end == TrainEnd::kDone ? interrupted(run, progress) : end;
     }
     if (!run.runner->ok()) return TrainEnd::kNotStarted;
-    lead(run);
+    lead(run.model,
+         {run.record.seed, run.record.tuned, run.model.may_use_bf16(), false, run.chosen()});
     const bool prepared = run.prepare(progress);
     ProcessGroup* group = run.model.group();
     if (group != nullptr && !have_same_data(*group, run.data_trained_on(), run.diagnostics))

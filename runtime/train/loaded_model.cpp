@@ -53,6 +53,16 @@ LoadedModel::~LoadedModel() {
     if (touched_.valid()) touched_.wait();
 }
 
+/// How a model of so many shards is shared by processes; 0 shards: it is not cut.
+static std::string help_for_processes(int64_t shards) {
+    if (shards == 0)
+        return "`gmc compile --shards=16` cuts the batch for 1, 2, 4, 8 or 16 processes";
+    std::string counts = "1";
+    for (int64_t count = 2; count <= shards; count *= 2)
+        counts += (count == shards ? " or " : ", ") + std::to_string(count);
+    return fmt::format("start {} processes: `mpirun -n {} ...`", counts, shards);
+}
+
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
                                                        Diagnostics& diagnostics, Purpose purpose,
                                                        ProcessGroup* group) {
@@ -64,7 +74,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
         const std::string why = take_share(*module, group->size(), group->rank());
         if (!why.empty()) {
             diagnostics.error(DiagnosticKind::kBadValue, {}, "{}", why)
-                .help("`gmc compile --shards=16` cuts the batch for 1, 2, 4, 8 or 16 processes");
+                .help(help_for_processes(module->compilation.shards));
             return Failure{};
         }
     }

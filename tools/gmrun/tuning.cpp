@@ -36,9 +36,7 @@ void add_tuning(CommandLine& line) {
                     "as on most laptops");
 }
 
-/// First bf16 is settled, because it decides which contractions there are to measure. Progress is
-/// shown in place, on terminals only.
-Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
+void apply_machine_options(const CommandLine& line) {
     if (line.has("threads")) {
         const auto threads = line.get<int64_t>("threads");
         if (threads < 1 || threads > runtime::kMostThreads)
@@ -48,6 +46,12 @@ Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
     }
     if (line.has("isa") && line.text("isa") == "avx2" && !runtime::restrict_to_avx2())
         throw UsageError("--isa avx2 asks for AVX2, which this processor does not have");
+}
+
+/// First bf16 is settled, because it decides which contractions there are to measure. Progress is
+/// shown in place, on terminals only.
+Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
+    apply_machine_options(line);
     const auto is_on = [&](const char* flag) { return line.has(flag) && line.flag(flag); };
     bf16_ = !is_on("no-bf16");
     const bool bf16 = bf16_ && runtime::processor_has_bf16();

@@ -13,12 +13,15 @@ namespace gmc::tools {
 void add_threads(CommandLine& line);
 /// Declares --threads, --no-tune, --fast-math, --no-bf16 and --isa.
 void add_tuning(CommandLine& line);
+/// Does what --threads and --isa say, before anything is computed. Throws UsageError where this
+/// machine cannot.
+void apply_machine_options(const CommandLine& line);
 /// Turns on the choice of contractions by measuring for a model, unless --no-tune was given or
 /// there is no folder for the measurements. Has to live as long as the model.
 class Tuning {
   public:
-    /// Also sets the number of threads, and tells the user when a model that was compiled for bf16
-    /// is computed in f32.
+    /// Also applies the options for the machine, and tells the user when a model that was compiled
+    /// for bf16 is computed in f32.
     Tuning(const CommandLine& line, runtime::LoadedModel& model);
     /// Tells the user when measurements could not be saved.
     ~Tuning();
