@@ -31,11 +31,14 @@ static bool tables_fit(const ir::Module& module, const std::string& path,
     return true;
 }
 
-static void refuse_too_large(const std::string& path, const std::string& why,
+/// `without_values`: whether the model would fit if its values took nothing.
+static void refuse_too_large(const std::string& path, const std::string& why, bool without_values,
                              Diagnostics& diagnostics) {
     diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}` is too large: {}", path, why)
-        .help(
-            "a smaller `train.batch_size`, or `gmc compile --memory-limit`, makes values smaller");
+        .help(without_values ? "a smaller `train.batch_size`, or `gmc compile --memory-limit`, "
+                               "makes values smaller"
+                             : "states do not fit whatever the batch: its networks have to have "
+                               "fewer parameters");
 }
 
 LoadedModel::LoadedModel(std::string path, ir::Module module, ProcessGroup* group)
@@ -80,20 +83,23 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
     }
     const MemoryNeed need =
         purpose == Purpose::kTraining ? training_need(*module) : memory_need(*module);
-    std::string why = why_too_large(need, memory_limit());
+    const MemoryLimit limit = memory_limit();
+    std::string why = why_too_large(need, limit);
     try {
         if (why.empty())
             return std::unique_ptr<LoadedModel>(new LoadedModel(path, module.take(), group));
     } catch (const std::bad_alloc&) {
         why = "the system gives no more memory";
     }
-    refuse_too_large(path, why, diagnostics);
+    refuse_too_large(path, why, need.total() - need.arena <= limit.bytes, diagnostics);
     return Failure{};
 }
 
 bool LoadedModel::has_room_to_train(Diagnostics& diagnostics) const {
-    const std::string why = why_no_room(training_need(module_).copies);
-    if (!why.empty()) refuse_too_large(path_, why, diagnostics);
+    const MemoryNeed need = training_need(module_);
+    const std::string why = why_no_room(need.copies);
+    if (!why.empty())
+        refuse_too_large(path_, why, why_no_room(need.copies - need.arena).empty(), diagnostics);
     return why.empty();
 }
 

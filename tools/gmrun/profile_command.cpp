@@ -159,7 +159,7 @@ int profile_command(const Words& words) {
     add_measuring(line, 10);
     line.add_option<std::string>("output,o", "FILE", "where the trace goes", "trace.json");
     if (!line.parse(words)) return kDone;
-    apply_machine_options(line);
+    set_computing(line);
     const runtime::StopRequest never;
     Diagnostics diagnostics;
     const auto group = join_training(line, never, diagnostics);

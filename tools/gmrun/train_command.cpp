@@ -188,7 +188,7 @@ int train_command(const Words& words) {
     if (!line.parse(words)) return kDone;
     runtime::StopRequest& stop = listen_for_stop();
     Diagnostics diagnostics;
-    apply_machine_options(line);
+    set_computing(line);
     const std::unique_ptr<runtime::ProcessGroup> group = join_training(line, stop, diagnostics);
     if (diagnostics.any()) return report(diagnostics);
     auto model =
