@@ -13,6 +13,7 @@
 #include "runtime/run/validation.h"
 #include "runtime/train/score.h"
 #include "tools/gmrun/commands.h"
+#include "tools/gmrun/output/write_output.h"
 #include "tools/gmrun/own_data.h"
 #include "tools/gmrun/run_source.h"
 #include "tools/gmrun/tuning.h"
@@ -155,9 +156,7 @@ void add_score_options(CommandLine& line) {
 
 /// Refuses what cannot be meant, before anything is read.
 void check_usage(const CommandLine& line) {
-    const std::string output = line.text("output");
-    if (line.has("output") && !output.ends_with(".csv"))
-        throw UsageError(fmt::format("--output `{}` ends in none of .csv", output));
+    check_output_name(line, {".csv"});
     if (line.has("quantile") && line.has("threshold"))
         throw UsageError("--quantile makes a threshold, and --threshold is one: give one of them");
     if (line.has("by") && !line.has("quantile") && !line.has("threshold"))

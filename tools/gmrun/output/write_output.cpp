@@ -184,8 +184,8 @@ void check_output_name(const CommandLine& line, std::initializer_list<std::strin
     const std::string name = line.text("output");
     const auto fits = [&](std::string_view ending) { return name.ends_with(ending); };
     if (!line.has("output") || std::any_of(endings.begin(), endings.end(), fits)) return;
-    throw UsageError(
-        fmt::format("--output `{}` ends in none of {}", name, fmt::join(endings, ", ")));
+    throw UsageError(fmt::format("--output `{}` does not end in {}{}", name,
+                                 endings.size() > 1 ? "one of " : "", fmt::join(endings, ", ")));
 }
 
 std::string output_file(const CommandLine& line, const TrainedModel& trained,
