@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 
+#include "compiler/batch/batch_axis.h"
 #include "compiler/ir/infer.h"
 #include "compiler/ir/scan.h"
 
@@ -339,6 +340,19 @@ bool sums_examples(const Operation& o, Solver& s) {
     return o.as<ConvBackwardWeights>() != nullptr && grows(o.operands[0], 0);
 }
 
+/// Whether a reshape would not hold for another batch: what follows from its operand and what
+/// follows from its result do not have equally many elements there.
+bool is_torn(const Operation& o, Solver& s) {
+    if (o.as<Reshape>() == nullptr) return false;
+    const auto elements = [&](ValueId v) {
+        int64_t product = 1;
+        for (size_t axis = 0; axis < s.rank(v); ++axis)
+            product *= s.size(v, axis).value_or(Size{s.shape(v)[axis], 0}).at(s.batch() + 1);
+        return product;
+    };
+    return elements(o.operands[0]) != elements(o.result());
+}
+
 /// What is known at the beginning: states do not grow, and the first axis of each input of data or
 /// noise is the batch.
 void set_sources(const Function& function, Solver& s) {
@@ -398,8 +412,8 @@ std::string to_string(const Size& size) {
 /// 1. Every size of every value becomes an unknown; inputs of data and noise begin with the batch,
 ///    states are fixed.
 /// 2. The rules of the ops tie sizes together, until nothing new follows.
-/// 3. If sizes contradict each other, or a mean over the batch divides by a plain number, no axis
-///    may grow, and the reason is kept.
+/// 3. If sizes contradict each other, a mean over the batch divides by a plain number, or examples
+///    are compared with each other, no axis may grow, and the reason is kept.
 BatchSizes::BatchSizes(const Module& module, const Function& function, int64_t batch)
     : batch_(batch) {
     Solver solver(module, batch);
@@ -412,15 +426,19 @@ BatchSizes::BatchSizes(const Module& module, const Function& function, int64_t b
     const bool weighs = std::any_of(
         function.inputs.begin(), function.inputs.end(),
         [](const Input& input) { return input.source.kind == InputSource::Kind::kValid; });
-    const bool sums =
-        std::any_of(all.operations.begin(), all.operations.end(), [&](const Placed& placed) {
+    const auto any = [&](const auto& holds) {
+        return std::any_of(all.operations.begin(), all.operations.end(), [&](const Placed& placed) {
             solver.enter(*placed.function);
-            return sums_examples(*placed.operation, solver);
+            return holds(*placed.operation, solver);
         });
-    if (solver.has_conflict())
+    };
+    const bool sums = any(sums_examples);
+    if (solver.has_conflict() || any(is_torn))
         why_fixed_ = fmt::format("some of its shapes fit a batch of {} only", batch);
     else if (sums && !weighs)
         why_fixed_ = fmt::format("its means over the batch divide by {}", batch);
+    else if (sums)
+        why_fixed_ = find_batch_axes(module, function, BatchSums::kAllowed).why;
     for (const Function* each : all.functions) {
         solver.enter(*each);
         std::vector<Sizes>& sizes = sizes_[each];

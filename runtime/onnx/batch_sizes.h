@@ -42,8 +42,9 @@ class BatchSizes {
     /// The batch that the function was compiled for.
     int64_t batch() const { return batch_; }
     /// Why no axis grows, so that the function is good for the compiled batch only; "" when axes
-    /// do. The function is then one that sums over its batch without an input `valid`: its means
-    /// hold 1 / batch as a plain number.
+    /// do. The function is then one that sums over its batch without an input `valid` (its means
+    /// hold 1 / batch as a plain number), or compares examples with each other (gmc fills up a
+    /// batch that is not full, and leaves the filling out of its sums).
     const std::string& why_fixed() const { return why_fixed_; }
 
   private:

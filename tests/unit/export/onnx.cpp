@@ -99,6 +99,22 @@ TEST_CASE("a function that sums its batch is for the compiled batch, unless it w
           "for batches of 128 only: its means over the batch divide by 128");
 }
 
+TEST_CASE("a function that compares examples is for the compiled batch, though it weighs them",
+          "[onnx]") {
+    const ir::Module module = module_of("", R"(
+func @f(%valid: f32[128] = valid, %code: f32[128,4] = data.code) {
+  %likeness = matmul %code, %code {transpose_b=true} : f32[128,128]
+  %each = reduce_sum %likeness {axes=[1]} : f32[128]
+  %weighed = mul %each, %valid : f32[128]
+  %sum = reduce_sum %weighed {axes=[0]} : f32[]
+  result sum = %sum
+}
+)");
+    CHECK(BatchSizes(module, module.functions[0], 128)
+              .why_fixed()
+              .ends_with("multiplies examples with each other"));
+}
+
 TEST_CASE("convolutions keep two transposes in all, biases and weights in their layout", "[onnx]") {
     const ir::Module module = module_of(R"(
 state @a.weight : f32[3,3,8,16] parameter = zeros
