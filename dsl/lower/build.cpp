@@ -151,7 +151,9 @@ class ModuleBuilder {
             diagnostics_
                 .error(DiagnosticKind::kMissingKey, metric.span,
                        "`{}` is to be watched, but `train` has no `validate`", metric.name)
-                .help("`validate: test` measures the test data after each epoch");
+                .help(
+                    "`validate: 0.1` measures a share of the training data after each epoch, "
+                    "`validate: test` the test data");
             return;
         }
         const ir::Function* evaluate = module_.find_function("evaluate");

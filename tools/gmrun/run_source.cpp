@@ -65,6 +65,14 @@ Failure no_checkpoint(const std::string& folder, Diagnostics& diagnostics) {
     return {};
 }
 
+/// Those that --checkpoint can name: "`checkpoint`, `checkpoints/best`".
+std::string checkpoints_of(const std::string& folder) {
+    std::vector<std::string> names{"checkpoint"};
+    for (const std::string& name : runtime::kept_checkpoints(folder))
+        names.push_back("checkpoints/" + name.substr(0, name.rfind('.')));
+    return quoted_names(names);
+}
+
 /// The run may have been trained with other losses, of which its states say nothing.
 void warn_of_another_model(const runtime::LoadedModel& model, const std::string& folder) {
     Diagnostics unreadable;  // an old run has no record
@@ -181,6 +189,8 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
     if (!trained.ok()) {
         if (checkpoint == runtime::kCheckpointName)
             runtime::help_with_kept_checkpoint(folder, diagnostics);
+        else
+            diagnostics.note_last({}, "the run's checkpoints are " + checkpoints_of(folder));
         return Failure{};
     }
     warn_of_another_model(*trained->model, folder);
