@@ -233,7 +233,8 @@ class BatchAxisFinder {
             ties.push_back({op.operands[i], body.inputs[i].value, element ? 1 : 0});
         }
         for (size_t i = 0; i < parts.results(); ++i) {
-            ties.push_back({op.results[i], body.results[i].value, i < parts.carried ? 0 : 1});
+            ties.push_back(
+                {op.results[i], body.results[i].value, is_stacked(body, scan, i) ? 1 : 0});
             if (i < parts.carried)
                 ties.push_back({op.operands[i], body.results[i].value, 0}),
                     ties.push_back({op.results[i], body.inputs[i].value, 0});

@@ -254,11 +254,13 @@ class ShardWriter {
                     (f_.type(v).bytes() <= kSmallSum ? small : large).push_back(v);
         }
         if (body_.operations.empty()) return;
+        const auto rounded =
+            module_.compilation.shard_sums == DType::kBf16 ? static_cast<int64_t>(large.size()) : 0;
         if (small.size() == 1) large.push_back(std::exchange(small, {})[0]);
         for (ValueId v : rows) give(inside_[v]);
         for (ValueId v : large) give(inside_[v]);
         if (!small.empty()) give(pack_inside(small));
-        append_scan(rows, large, small);
+        append_scan(rows, large, small, rounded);
         functions_.push_back(std::move(body_));
     }
 
@@ -287,10 +289,15 @@ class ShardWriter {
         return inside_[v] = body_.add_value(f_.values[v].name, f_.type(v));
     }
 
+    /// The first `rounded` of the large sums are bf16 numbers.
     void append_scan(const std::vector<ValueId>& rows, const std::vector<ValueId>& large,
-                     const std::vector<ValueId>& small) {
-        Operation scan{
-            Scan{.body = body_.name, .count = shards_, .shards = shards_}, {}, {}, {}, {}};
+                     const std::vector<ValueId>& small, int64_t rounded) {
+        const Scan attributes{.body = body_.name,
+                              .count = shards_,
+                              .shards = shards_,
+                              .sums = static_cast<int64_t>(body_.results.size() - rows.size()),
+                              .rounded_sums = rounded};
+        Operation scan{attributes, {}, {}, {}, {}};
         for (ValueId v : elements_) {
             body_.inputs.push_back({inside_[v], {InputSource::Kind::kElement, ""}});
             scan.operands.push_back(stacks_[v]);
@@ -299,16 +306,17 @@ class ShardWriter {
             body_.inputs.push_back({inside_[v], {InputSource::Kind::kCaptured, ""}});
             scan.operands.push_back(outside(v));
         }
-        for (const NamedValue& result : body_.results)
-            scan.results.push_back(out_.add_value(body_.values[result.value].name,
-                                                  stacked_type(body_.type(result.value), shards_)));
+        for (size_t i = 0; i < body_.results.size(); ++i)
+            scan.results.push_back(out_.add_value(body_.values[body_.results[i].value].name,
+                                                  scan_result_type(body_, attributes, i)));
         const std::vector<ValueId> results = scan.results;
         out_.operations.push_back(std::move(scan));
         size_t next = 0;
         for (ValueId v : rows) stacks_[v] = results[next++];
-        for (ValueId v : large) outside_[v] = reduce(results[next++], f_.values[v].name);
+        for (ValueId v : large)
+            outside_[v] = reduce(results[next++], f_.values[v].name, rounded-- > 0);
         if (small.empty()) return;
-        const ValueId sums = reduce(results[next], "sums");
+        const ValueId sums = reduce(results[next], "sums", false);
         int64_t position = 0;
         for (ValueId v : small) {
             outside_[v] = builder_.packed_part(sums, position, f_.type(v).shape);
@@ -316,8 +324,8 @@ class ShardWriter {
         }
     }
 
-    ValueId reduce(ValueId sums, const std::string& name) {
-        return builder_.emit(AllReduce{shards_}, {sums}, name);
+    ValueId reduce(ValueId sums, const std::string& name, bool rounded) {
+        return builder_.emit(AllReduce{shards_, rounded}, {sums}, name);
     }
 
     Module& module_;

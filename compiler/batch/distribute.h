@@ -4,12 +4,12 @@
 // Why: who outgrows one machine trains on several. What a step computes must not depend on how
 // many there are, or no run could be repeated, or resumed elsewhere.
 // How: the batch is cut into V shards of equal size. What is computed for each example goes into
-// the body of a scan over the shards; a sum over the examples becomes a sum in each shard and
-// `all_reduce`, which adds the sums of the shards as a binary tree. What needs such a sum for each
-// example (batch norm needs the mean) waits for it in a second scan, and so on. What is the same
-// for all examples, such as the optimizer, is computed once, outside.
+// the body of a scan over the shards; a sum over the examples becomes a sum in each shard. The scan
+// adds up those of its shards as a binary tree, which `all_reduce` completes over the processes.
+// What needs such a sum for each example (batch norm needs the mean) waits for it in a second scan,
+// and so on. What is the same for all examples, such as the optimizer, is computed once, outside.
 // So a shard is computed in the same way, with kernels for the same sizes, whichever process does
-// it: K processes run V/K passes of each scan (process_share.h), and all_reduce completes the tree.
+// it: K processes run V/K passes of each scan (process_share.h).
 // Random numbers depend on the number of the pass, which is that of the shard.
 // Runs when the module says `compile {shards=V}`, on the functions of the schedule.
 // Why here: after the algebra, which sees through the sums of a batch; before the passes that
@@ -27,7 +27,7 @@
 //                                                func @step(%x: f32[8,3] = data.x) {
 //                                                  %x.1 = reshape %x : f32[4,2,3]
 //                                                  %g = scan %x.1, @w {body="step.shards.0", count=4,
-//                                                                      shards=4} : f32[4,3,5]
+//                                                                      shards=4, sums=1} : f32[3,5]
 //                                                  %g.1 = all_reduce %g {shards=4} : f32[3,5]
 //                                                  update @w = %g.1
 //                                                }

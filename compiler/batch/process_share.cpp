@@ -34,10 +34,10 @@ class ShareTaker {
         if (auto* scan = std::get_if<Scan>(&op.op); scan != nullptr && scan->shards > 0) {
             scan->count /= processes_;
             scan->first = rank_ * scan->count;
-            for (ValueId v : op.results) cut(v);
+            const size_t stacked = op.results.size() - static_cast<size_t>(scan->sums);
+            for (size_t i = 0; i < stacked; ++i) cut(op.results[i]);
             return;
         }
-        if (op.as<AllReduce>() != nullptr) return;
         // The reshapes that cut inputs into shards.
         if (std::any_of(op.operands.begin(), op.operands.end(), [&](ValueId v) { return cut_[v]; }))
             for (ValueId v : op.results) cut(v);

@@ -3,8 +3,9 @@
 //
 //     func @step(%x: f32[8,3] = data.x) {           func @step(%x: f32[4,3] = data.x) {
 //       %x.1 = reshape %x : f32[4,2,3]                %x.1 = reshape %x : f32[2,2,3]
-//       %g = scan %x.1, @w {..., count=4,       ->    %g = scan %x.1, @w {..., count=2,
-//            shards=4} : f32[4,3,5]                        shards=4, first=2} : f32[2,3,5]
+//       %h, %g = scan %x.1, @w {..., count=4,   ->    %h, %g = scan %x.1, @w {..., count=2,
+//            shards=4, sums=1}                             shards=4, first=2, sums=1}
+//            : f32[4,2,5], f32[3,5]                        : f32[2,2,5], f32[3,5]
 //       %s = all_reduce %g {shards=4} : f32[3,5]      %s = all_reduce %g {shards=4} : f32[3,5]
 #pragma once
 

@@ -217,17 +217,19 @@ std::vector<const ScheduleEntry*> entries_of_step(const std::vector<ScheduleEntr
                                                   int64_t step);
 
 /// What the passes were asked for:
-///   compile {precision=bf16, memory_limit=67108864}
+///   compile {precision=bf16, memory_limit=67108864, shards=16, shard_sums=bf16}
 struct Compilation {
     DType precision = DType::kF32;  ///< bf16: contractions and what lies between them
     int64_t memory_limit = 0;       ///< bytes of a function's values; 0 = no limit
     /// Training computes the batch as so many shards, which processes can share: a power of two;
     /// 0 = as a whole.
     int64_t shards = 0;
+    DType shard_sums = DType::kF32;  ///< bf16: the large sums of shards, such as gradients
     static constexpr auto fields() {
         return std::tuple{field("precision", &Compilation::precision),
                           field("memory_limit", &Compilation::memory_limit),
-                          field("shards", &Compilation::shards)};
+                          field("shards", &Compilation::shards),
+                          field("shard_sums", &Compilation::shard_sums)};
     }
     friend bool operator==(const Compilation&, const Compilation&) = default;
 };

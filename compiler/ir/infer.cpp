@@ -216,15 +216,9 @@ Type infer(const Concat& op, InferContext& c) {
 }
 
 Type infer(const AllReduce& op, InferContext& c) {
-    Type result = c.operands[0];
-    if (result.is_scalar() || !is_share(op.shards, op.shards) ||
-        !is_share(result.shape[0], op.shards))
-        return c.fail(
-            fmt::format("`all_reduce` of {} over {} shards: both are powers of two, and the first "
-                        "axis has no more than all",
-                        to_string(result), op.shards));
-    result.shape.erase(result.shape.begin());
-    return result;
+    if (!is_share(op.shards, op.shards))
+        return c.fail(fmt::format("`all_reduce` over {} shards: it is a power of two", op.shards));
+    return c.operands[0];
 }
 
 Type infer(const Pack&, InferContext& c) {

@@ -7,9 +7,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <set>
 
 #include "compiler/ir/scan.h"
+#include "compiler/support/numbers.h"
 
 namespace gmc::ir {
 
@@ -126,7 +128,31 @@ Type scan_operand_type(const Function& body, const Scan& scan, size_t i) {
 
 Type scan_result_type(const Function& body, const Scan& scan, size_t i) {
     const Type& each = body.type(body.results[i].value);
-    return i < scan_parts(body).carried ? each : stacked_type(each, scan.count);
+    return is_stacked(body, scan, i) ? stacked_type(each, scan.count) : each;
+}
+
+bool is_stacked(const Function& body, const Scan& scan, size_t i) {
+    return i >= scan_parts(body).carried && !is_summed(body, scan, i);
+}
+
+bool is_summed(const Function& body, const Scan& scan, size_t i) {
+    return static_cast<int64_t>(i) + scan.sums >= static_cast<int64_t>(body.results.size());
+}
+
+/// A sum of 1, 2, 4, ... passes; the one of half of all lies in the result.
+int64_t sums_kept(const Scan& scan) {
+    if (scan.sums == 0) return 0;
+    const auto width = static_cast<int64_t>(std::bit_width(static_cast<uint64_t>(scan.count)));
+    return std::max<int64_t>(width - 2, 0);
+}
+
+int64_t workspace_bytes(const Function& body, const Scan& scan) {
+    int64_t bytes = align_up(std::max<int64_t>(body.arena_bytes, 0), kTensorAlignment);
+    for (size_t i = 0; i < body.results.size(); ++i)
+        if (is_summed(body, scan, i))
+            bytes += sums_kept(scan) *
+                     align_up(body.type(body.results[i].value).bytes(), kTensorAlignment);
+    return bytes;
 }
 
 std::string scan_misfit(const Function& function, const Operation& op, const Function& body) {
@@ -142,6 +168,16 @@ std::string scan_misfit(const Function& function, const Operation& op, const Fun
             "a scan of the shards {} to {} of {}; each process has a power of two of them, in "
             "order, and carries nothing",
             scan.first, scan.first + scan.count - 1, scan.shards);
+    if (scan.sums < 0 || (scan.sums > 0 && scan.shards == 0) || scan.rounded_sums < 0 ||
+        scan.rounded_sums > scan.sums || scan.sums > static_cast<int64_t>(body.results.size()))
+        return fmt::format(
+            "a scan with {} sums, {} of them rounded, of {} results; only shards "
+            "are added up",
+            scan.sums, scan.rounded_sums, body.results.size());
+    for (size_t i = 0; i < body.results.size(); ++i)
+        if (is_summed(body, scan, i) && body.type(body.results[i].value).dtype != DType::kF32)
+            return fmt::format("result {} is {}, which is not added up; it has to be f32", i + 1,
+                               to_string(body.type(body.results[i].value)));
     if (scan.shards == 0 && scan.first != 0)
         return fmt::format("a scan whose first pass is {}, but not of shards", scan.first);
     if (body.results.size() < parts.carried)

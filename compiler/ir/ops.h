@@ -272,14 +272,19 @@ struct Step : NoFields {
 
 // ---- shape --------------------------------------------------------------------------------------
 
-/// The shards are the leaves of a binary tree, (x0 + x1) + (x2 + x3), so that the sum has the same
-/// bits whichever process has which of them.
+/// Each process has the sum of its own shards, which are neighbours. The shards of all are the
+/// leaves of a binary tree, (x0 + x1) + (x2 + x3), so that the sum has the same bits whichever
+/// process has which of them.
 struct AllReduce {
     static constexpr OpInfo kInfo{"all_reduce", "x",
-                                  "sum over the first axis, which has an entry per shard of the "
-                                  "batch, and over the shards of all processes, as a binary tree"};
-    int64_t shards = 1;  ///< of all processes: a power of two
-    static constexpr auto fields() { return std::tuple{field("shards", &AllReduce::shards)}; }
+                                  "the sum of x over all processes, as a binary tree; x, where one "
+                                  "process has all shards of the batch"};
+    int64_t shards = 1;    ///< of all processes: a power of two
+    bool rounded = false;  ///< x is rounded to bf16, and so is each sum of two
+    static constexpr auto fields() {
+        return std::tuple{field("shards", &AllReduce::shards),
+                          field("rounded", &AllReduce::rounded)};
+    }
 };
 /// dims[i] is the result's axis that takes the operand's axis i (increasing; sizes equal); other
 /// axes repeat.
@@ -452,12 +457,21 @@ struct Scan {
     bool reverse = false;        ///< the passes have the numbers count - 1 to 0
     int64_t shards = 0;          ///< of the whole batch; 0: the passes are no shards
     int64_t first = 0;           ///< with shards: the number of the first pass
+    int64_t sums = 0;            ///< with shards: so many results, the last, are added up over
+                                 ///< the passes, as a binary tree, and not stacked
+    int64_t rounded_sums = 0;    ///< the first so many of these are rounded to bf16, and each sum
+                                 ///< of two is
     int64_t workspace = kUnset;  ///< after plan_memory: where the body's arena is in the function's
     static constexpr int64_t kUnset = -1;
     static constexpr auto fields() {
-        return std::tuple{field("body", &Scan::body),       field("count", &Scan::count),
-                          field("reverse", &Scan::reverse), field("shards", &Scan::shards),
-                          field("first", &Scan::first),     field("workspace", &Scan::workspace)};
+        return std::tuple{field("body", &Scan::body),
+                          field("count", &Scan::count),
+                          field("reverse", &Scan::reverse),
+                          field("shards", &Scan::shards),
+                          field("first", &Scan::first),
+                          field("sums", &Scan::sums),
+                          field("rounded_sums", &Scan::rounded_sums),
+                          field("workspace", &Scan::workspace)};
     }
 };
 

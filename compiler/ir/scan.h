@@ -21,7 +21,7 @@ namespace gmc::ir {
 
 /// How many operands and results of each kind a scan with this body has. Operands are carried
 /// values, then elements of sequences, then captured values; results are carried values, then
-/// stacks.
+/// stacks, of which a scan of shards adds up the last ones (Scan::sums).
 struct ScanParts {
     size_t carried = 0, elements = 0, captured = 0, stacked = 0;
     size_t first_captured() const { return carried + elements; }
@@ -40,6 +40,17 @@ Type stacked_type(const Type& each, int64_t count);
 /// The type that operand or result `i` of a scan has.
 Type scan_operand_type(const Function& body, const Scan& scan, size_t i);
 Type scan_result_type(const Function& body, const Scan& scan, size_t i);
+
+/// Whether result `i` of a scan has the values of the passes behind one another.
+bool is_stacked(const Function& body, const Scan& scan, size_t i);
+/// Whether it is their sum.
+bool is_summed(const Function& body, const Scan& scan, size_t i);
+
+/// How many sums of passes a scan keeps of each result that it adds up, beside the result itself,
+/// until it has those that they are to be added to.
+int64_t sums_kept(const Scan& scan);
+/// The bytes of a scan's workspace: the arena of its body, and behind it those sums.
+int64_t workspace_bytes(const Function& body, const Scan& scan);
 
 /// Why `op`, a scan of a later function than `body`, does not go with its body; "" when it does.
 std::string scan_misfit(const Function& function, const Operation& op, const Function& body);

@@ -76,6 +76,8 @@ class ContractCheck {
                                   fmt::format("{} shards of a batch of {}; it is a power of two "
                                               "that divides the batch",
                                               shards, batch));
+        if (shards == 0 && module_.compilation.shard_sums != DType::kF32)
+            report_.error_in_line("compile", "sums of shards, but there are no shards");
         if (runnable && !report_.any()) runs();
     }
 
@@ -287,7 +289,7 @@ class ContractCheck {
         const auto* sum = op.as<AllReduce>();
         const int64_t shards = scan != nullptr ? scan->shards : sum != nullptr ? sum->shards : 0;
         if (shards == 0) return;
-        const int64_t here = scan != nullptr ? scan->count : function.type(op.operands[0]).shape[0];
+        const int64_t here = scan != nullptr ? scan->count : shards;
         if (here != shards || shards != module_.compilation.shards)
             report_.error(function, op,
                           fmt::format("{} of {} shards, in a module compiled with {}", here, shards,

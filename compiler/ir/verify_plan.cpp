@@ -157,7 +157,7 @@ class PlanCheck {
         const Function* body = body_of(module_, op);
         b.is_workspace = true;
         b.begin = op.as<Scan>()->workspace;
-        b.end = b.begin + (body == nullptr ? 0 : body->arena_bytes);
+        b.end = b.begin + (body == nullptr ? 0 : workspace_bytes(*body, *op.as<Scan>()));
         buffers_.push_back(b);
     }
 
@@ -417,7 +417,8 @@ class PlanCheck {
         const Operation& op = function_.operations[index];
         const Type& type = function_.type(result);
         const bool loop = op.as<Fused>() != nullptr && type.shape == op.as<Fused>()->space;
-        if (!op.info().has(kElementwise) && !loop) return false;
+        const bool by_element = op.info().has(kElementwise) || op.as<AllReduce>() != nullptr;
+        if (!by_element && !loop) return false;
         return std::all_of(op.operands.begin(), op.operands.end(), [&](ValueId operand) {
             if (memory(operand) != source) return true;
             const Buffer &read = buffer(operand), &written = buffer(result);

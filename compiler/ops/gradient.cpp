@@ -114,10 +114,7 @@ void rule(const ReduceSum& op, Context& c) {
     c.set(0,
           c.b.broadcast(c.diff(), other_axes(static_cast<int64_t>(shape.size()), op.axes), shape));
 }
-void rule(const AllReduce&, Context& c) {
-    const Shape& shape = c.b.shape(c.operand(0));
-    c.set(0, c.b.broadcast(c.diff(), other_axes(static_cast<int64_t>(shape.size()), {0}), shape));
-}
+void rule(const AllReduce&, Context& c) { c.set(0, c.diff()); }
 /// Elements that equal the maximum share its gradient evenly.
 // Some x equals the maximum, to the bit, even where fusion computes x again: passes rewrite a value
 // for all its uses, loops give an element the same bits wherever it stands

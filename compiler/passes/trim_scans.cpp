@@ -83,6 +83,14 @@ class ScanTrimmer {
         // Every op must have a result, so a scan of which nothing is needed is left for dce.
         if (std::none_of(keep_result.begin(), keep_result.end(), [](bool keep) { return keep; }))
             return false;
+        auto& scan = std::get<Scan>(op_.op);
+        const auto keeps = [&](int64_t end, int64_t count) {  // of the sums, which come last
+            const auto last = keep_result.end() - end;
+            return std::count(last, last + count, true);
+        };
+        const int64_t sums = scan.sums;
+        scan.sums = keeps(sums, sums);
+        scan.rounded_sums = keeps(sums, scan.rounded_sums);
         const bool changed = filter(body_.inputs, keep_input);
         filter(op_.operands, keep_input);
         filter(op_.results, keep_result);

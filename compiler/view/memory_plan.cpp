@@ -38,8 +38,12 @@ class BufferFinder {
             const Operation& op = f_.operations[i];
             for (ValueId operand : op.operands) use(operand, i);
             if (const Function* body = body_of(m_, op))
-                plan_.buffers.push_back(
-                    {{}, op.as<Scan>()->workspace, body->arena_bytes, i, i, body->name});
+                plan_.buffers.push_back({{},
+                                         op.as<Scan>()->workspace,
+                                         workspace_bytes(*body, *op.as<Scan>()),
+                                         i,
+                                         i,
+                                         body->name});
             for (ValueId result : op.results) {
                 if (op.as<Reshape>() != nullptr)
                     owner_[result] = owner_[op.operands[0]];

@@ -59,6 +59,10 @@ class TuningCache {
     /// Whether a problem that was measured is to be measured again: its choice is doubtful, or
     /// renew() was called. Each process measures a problem at most once.
     bool wants_again(const std::string& problem) const;
+    /// From now on a form with fewer products may be chosen however large its rounding errors are
+    /// (--fast-math). Such a cache needs a machine's name of its own.
+    void accept_any_error() { accepts_any_error_ = true; }
+    bool accepts_any_error() const { return accepts_any_error_; }
     /// From now on what other processes measured counts as doubtful.
     void renew() { renew_ = true; }
     void record(const std::string& problem, TuningEntry entry);
@@ -101,7 +105,7 @@ class TuningCache {
     std::string path_, machine_;
     std::map<std::string, TuningEntry> entries_, pinned_;
     std::set<std::string> mine_;  ///< problems that this process has measured
-    bool renew_ = false;
+    bool renew_ = false, accepts_any_error_ = false;
     std::map<std::string, std::string> used_;
     std::function<bool()> stop_;
     int lock_ = -1;  ///< of the file beside the cache, while this process measures

@@ -72,4 +72,12 @@ std::vector<int64_t> windowed_order(int64_t count, int64_t block, uint64_t seed,
     return order;
 }
 
+/// The name becomes 64 bits by FNV-1a.
+double lot_of(const std::string& name, uint64_t seed) {
+    uint64_t hash = 0xCBF29CE484222325;
+    for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3;
+    const PhiloxCounter words = philox_block(hash, 0, kPhiloxSplitStream, seed);
+    return static_cast<double>((uint64_t{words[1]} << 32 | words[0]) >> 11) * 0x1p-53;
+}
+
 }  // namespace gmc::runtime

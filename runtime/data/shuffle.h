@@ -1,7 +1,8 @@
-// The order in which an epoch visits the examples.
+// The order in which an epoch visits the examples, and lots by which a part of them is drawn.
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace gmc::runtime {
@@ -18,5 +19,9 @@ std::vector<int64_t> epoch_order(int64_t count, uint64_t seed, int64_t epoch);
 /// is sorted by class. Also a permutation, and a pure function of its arguments.
 inline constexpr int64_t kWindowBlocks = 128;
 std::vector<int64_t> windowed_order(int64_t count, int64_t block, uint64_t seed, int64_t epoch);
+
+/// The lot that an example of this name (Field::name_of) draws: evenly spread from 0 to 1, and a
+/// pure function of its arguments, whatever other examples there are.
+double lot_of(const std::string& name, uint64_t seed);
 
 }  // namespace gmc::runtime

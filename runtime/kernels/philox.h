@@ -89,6 +89,7 @@ enum PhiloxStream : uint32_t {
     kPhiloxSyntheticStream = 0xFFFF0002,  ///< synthetic data sets; block = example, step = draw
     kPhiloxFlipStream = 0xFFFF0003,       ///< mirroring of pictures; block = example, step = epoch
     kPhiloxPassStream = 0xFFFF0004,       ///< seeds of the passes of a scan; block = pass
+    kPhiloxSplitStream = 0xFFFF0005,      ///< examples kept for validation; block = hash of a name
 };
 
 }  // namespace gmc::runtime

@@ -167,7 +167,7 @@ void relate(const Pack&, const Operation& o, Solver& s) {
 /// Only training functions have it.
 void relate(const AllReduce&, const Operation& o, Solver& s) {
     for (size_t axis = 0; axis < s.rank(o.result()); ++axis)
-        s.same(o.operands[0], axis + 1, o.result(), axis);
+        s.same(o.operands[0], axis, o.result(), axis);
 }
 
 void relate(const Pad& op, const Operation& o, Solver& s) {
@@ -274,7 +274,7 @@ void relate(const Matmul& op, const Operation& o, Solver& s) {
 }
 /// What is carried or captured has one shape inside and outside; sequences and stacks have the
 /// passes as a further axis, the first, outside. What a pass leaves is what the next one carries.
-void relate(const Scan&, const Operation& o, Solver& s) {
+void relate(const Scan& scan, const Operation& o, Solver& s) {
     const Function& body = *body_of(s.module(), o);
     const ScanParts parts = scan_parts(body);
     const auto tie = [&](ValueId outside, ValueId inside, bool has_passes) {
@@ -284,7 +284,7 @@ void relate(const Scan&, const Operation& o, Solver& s) {
     for (size_t i = 0; i < parts.operands(); ++i)
         tie(o.operands[i], body.inputs[i].value, i >= parts.carried && i < parts.first_captured());
     for (size_t i = 0; i < parts.results(); ++i)
-        tie(o.results[i], body.results[i].value, i >= parts.carried);
+        tie(o.results[i], body.results[i].value, is_stacked(body, scan, i));
     for (size_t i = 0; i < parts.carried; ++i) tie(o.results[i], body.inputs[i].value, false);
 }
 // The operations in loops are looked at instead; gradients are gone in compiled modules.

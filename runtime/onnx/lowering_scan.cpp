@@ -75,9 +75,14 @@ void Lowering::scan() {
     scopes_.pop_back();
     inputs.insert(inputs.end(), inside.sequences.begin(), inside.sequences.end());
     Node node{"Scan", std::move(inputs), {}, {}, place(), {}};
-    for (const ValueId result : operation.results) {
+    std::vector<std::pair<ValueId, std::string>> sums;
+    for (size_t i = 0; i < operation.results.size(); ++i) {
+        const ValueId result = operation.results[i];
         node.outputs.push_back(unique(here().function->values[result].name));
-        hold(result, node.outputs.back());
+        if (is_summed(body, scan, i))
+            sums.emplace_back(result, node.outputs.back());
+        else
+            hold(result, node.outputs.back());
         if (scopes_.size() > 1) depths_[node.outputs.back()] = scopes_.size() - 1;
     }
     const size_t sequences = inside.sequences.size();
@@ -90,6 +95,8 @@ void Lowering::scan() {
     add_backward("scan_output_directions", parts.stacked);
     node.body.push_back(std::move(inside.graph));
     here().graph.nodes.push_back(std::move(node));
+    for (const auto& [result, stack] : sums)
+        hold(result, this->node("ReduceSum", {stack, constants({0})}, {{"keepdims", int64_t{0}}}));
 }
 
 }  // namespace gmc::onnx

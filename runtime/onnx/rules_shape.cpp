@@ -111,9 +111,7 @@ void lower(const ir::ReduceMax& op, Lowering& c) {
     c.set(c.node("ReduceMax", {c.full(0)}, {{"axes", op.axes}, {"keepdims", int64_t{0}}}));
 }
 
-void lower(const ir::AllReduce&, Lowering& c) {
-    c.set(c.node("ReduceSum", {c.full(0), c.constants({0})}, {{"keepdims", int64_t{0}}}));
-}
+void lower(const ir::AllReduce&, Lowering& c) { c.set_to_operand(); }
 
 void lower(const ir::ReduceSum& op, Lowering& c) {
     if (op.axes.empty()) return c.set_to_operand();

@@ -144,13 +144,14 @@ MetricsLog::~MetricsLog() {
     if (fd_ >= 0) ::close(fd_);
 }
 
-bool MetricsLog::write(const MetricsRow& row, Diagnostics& diagnostics) {
-    const std::string line = row.line() + "\n";
-    // One system call per line: a reader that follows the file never sees half a line, and nothing
-    // waits in a buffer when the run is killed.
+bool MetricsLog::write(const std::vector<MetricsRow>& rows, Diagnostics& diagnostics) {
+    std::string lines;
+    for (const MetricsRow& row : rows) lines += row.line() + "\n";
+    // One system call: a reader that follows the file never sees half a line, and nothing waits in
+    // a buffer when the run is killed.
     size_t done = 0;
-    while (done < line.size()) {
-        const ssize_t got = ::write(fd_, line.data() + done, line.size() - done);
+    while (done < lines.size()) {
+        const ssize_t got = ::write(fd_, lines.data() + done, lines.size() - done);
         if (got >= 0) {
             done += static_cast<size_t>(got);
         } else if (errno != EINTR) {

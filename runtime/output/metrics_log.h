@@ -56,8 +56,9 @@ class MetricsLog {
     MetricsLog& operator=(MetricsLog&&) = delete;
     ~MetricsLog();
 
-    /// Appends a line. Errors: kBadFile (disk full); then a part that was written is removed again.
-    [[nodiscard]] bool write(const MetricsRow& row, Diagnostics& diagnostics);
+    /// Appends lines, all or none of them. Errors: kBadFile (disk full); then a part that was
+    /// written is removed again.
+    [[nodiscard]] bool write(const std::vector<MetricsRow>& rows, Diagnostics& diagnostics);
 
   private:
     MetricsLog(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}

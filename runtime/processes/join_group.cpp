@@ -1,10 +1,11 @@
-// Finds out whether mpirun has started this process, and loads the plug-in of its MPI.
+// Loads the plug-in of the MPI that has started this process.
 #include <dlfcn.h>
 #include <fmt/format.h>
 
-#include <cstdlib>
+#include <algorithm>
 #include <filesystem>
 
+#include "runtime/processes/launch.h"
 #include "runtime/processes/process_group.h"
 
 namespace gmc::runtime {
@@ -12,28 +13,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// An MPI, and how its processes know that it has started them.
 struct Mpi {
     const char* name;
     const char* plugin;
-    const char* package;                ///< of Debian and Ubuntu, to build the plug-in with
-    std::vector<const char*> of_sizes;  ///< variables with the number of processes
+    const char* package;  ///< of Debian and Ubuntu, to build the plug-in with
 };
-const std::vector<Mpi>& known_mpis() {
-    static const std::vector<Mpi> kKnown = {
-        {"OpenMPI", "gmc_openmpi.so", "libopenmpi-dev", {"OMPI_COMM_WORLD_SIZE"}},
-        {"MPICH", "gmc_mpich.so", "libmpich-dev", {"PMI_SIZE", "MPI_LOCALNRANKS"}},
-    };
-    return kKnown;
-}
-
-const Mpi* started_by() {
-    for (const Mpi& mpi : known_mpis())
-        for (const char* variable : mpi.of_sizes)
-            if (const char* size = std::getenv(variable))
-                return std::atoi(size) > 1 ? &mpi : nullptr;
-    return nullptr;
-}
+constexpr Mpi kMpis[] = {
+    {"OpenMPI", "gmc_openmpi.so", "libopenmpi-dev"},
+    {"MPICH", "gmc_mpich.so", "libmpich-dev"},
+};
 
 /// Beside the program, as in a build tree, or in the folder of libraries of an installation.
 std::string path_of(const std::string& plugin) {
@@ -47,12 +35,21 @@ std::string path_of(const std::string& plugin) {
 }  // namespace
 
 std::unique_ptr<ProcessGroup> join_group(std::string& why, std::string& help) {
-    const Mpi* mpi = started_by();
-    if (mpi == nullptr) return nullptr;
+    const std::optional<Launch> launch = find_launch();
+    if (!launch) return nullptr;
+    const auto* mpi = std::find_if(std::begin(kMpis), std::end(kMpis),
+                                   [&](const Mpi& each) { return each.name == launch->mpi; });
+    if (mpi == std::end(kMpis)) {
+        why =
+            fmt::format("{} has started {} processes, but without MPI they cannot find each other",
+                        launch->by, launch->processes);
+        help = "`srun --mpi=pmix` where OpenMPI is installed, or `mpirun` in a script for sbatch";
+        return nullptr;
+    }
     const std::string path = path_of(mpi->plugin);
     if (path.empty()) {
-        why = fmt::format("{} has started several processes, but this gmrun was built without {}",
-                          mpi->name, mpi->name);
+        why = fmt::format("{} has started {} processes, but this gmrun was built without {}",
+                          launch->by, launch->processes, mpi->name);
         help = fmt::format("install {} and build gmc again", mpi->package);
         return nullptr;
     }

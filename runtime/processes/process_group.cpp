@@ -1,9 +1,12 @@
 // Sums, broadcasts and gathering in terms of exchanges between two processes.
 #include "runtime/processes/process_group.h"
 
+#include <algorithm>
 #include <bit>
+#include <chrono>
 
 #include "compiler/support/check.h"
+#include "runtime/kernels/bf16.h"
 
 namespace gmc::runtime {
 namespace {
@@ -14,48 +17,69 @@ constexpr int64_t kWhole = 4096;
 }  // namespace
 
 ProcessGroup::ProcessGroup(std::unique_ptr<Transport> transport)
-    : transport_(std::move(transport)), rank_(transport_->rank()), size_(transport_->size()) {}
+    : transport_(std::move(transport)),
+      rank_(transport_->rank()),
+      size_(transport_->size()),
+      background_([this](const SumJob& job) { compute(job); }) {
+    transport_->sleep_while([this] { return background_.is_hidden(); });
+}
 
-void ProcessGroup::make_room(int64_t count) {
+void ProcessGroup::make_room(int64_t count, bool rounded) {
     const auto needed = static_cast<size_t>(count <= kWhole ? count : (count + 1) / 2);
     if (received_.size() < needed) received_.resize(needed);
+    if (!rounded || bf16_in_.size() >= needed) return;
+    bf16_in_.resize(needed);
+    bf16_out_.resize(needed);
 }
 
 /// Both partners compute a + b and b + a, which are the same bits.
-void ProcessGroup::add_received(float* numbers, int64_t count) {
+void ProcessGroup::add_received(float* numbers, int64_t count, bool rounded) {
     const float* received = received_.data();
+    if (rounded)
+        for (int64_t i = 0; i < count; ++i) numbers[i] = rounded_to_bf16(numbers[i] + received[i]);
+    else
 #pragma omp simd
-    for (int64_t i = 0; i < count; ++i) numbers[i] += received[i];
+        for (int64_t i = 0; i < count; ++i) numbers[i] += received[i];
+}
+
+/// Sends some numbers to the partner, and gets others from it.
+void ProcessGroup::swap(int partner, const float* out, int64_t out_count, float* in,
+                        int64_t in_count, bool rounded) {
+    if (!rounded)
+        return transport_->exchange(partner, out, static_cast<size_t>(out_count) * sizeof(float),
+                                    partner, in, static_cast<size_t>(in_count) * sizeof(float));
+    for (int64_t i = 0; i < out_count; ++i) bf16_out_[i] = bf16_from_float(out[i]);
+    transport_->exchange(partner, bf16_out_.data(),
+                         static_cast<size_t>(out_count) * sizeof(uint16_t), partner,
+                         bf16_in_.data(), static_cast<size_t>(in_count) * sizeof(uint16_t));
+    for (int64_t i = 0; i < in_count; ++i) in[i] = float_from_bf16(bf16_in_[i]);
 }
 
 /// In round r each process exchanges all with the one whose rank differs in bit r.
-void ProcessGroup::sum_small(float* numbers, int64_t count) {
-    const auto bytes = static_cast<size_t>(count) * sizeof(float);
+void ProcessGroup::sum_whole(const SumJob& job) {
     for (int bit = 1; bit < size_; bit *= 2) {
-        const int partner = rank_ ^ bit;
-        transport_->exchange(partner, numbers, bytes, partner, received_.data(), bytes);
-        add_received(numbers, count);
+        swap(rank_ ^ bit, job.numbers, job.count, received_.data(), job.count, job.rounded);
+        add_received(job.numbers, job.count, job.rounded);
     }
 }
 
 /// The same tree with less to send: in round r the two partners split what they have, and each adds
 /// up one half of it. At the end each has the sums of 1/size of the numbers, and the rounds are
 /// gone back to exchange these.
-void ProcessGroup::sum(float* numbers, int64_t count) {
+void ProcessGroup::compute(const SumJob& job) {
     GMC_CHECK(std::has_single_bit(static_cast<unsigned>(size_)), "sums of {} processes", size_);
-    make_room(count);
-    if (count <= kWhole) return sum_small(numbers, count);
-    const auto bytes = [](int64_t n) { return static_cast<size_t>(n) * sizeof(float); };
-    parts_.assign(1, {0, count});
+    make_room(job.count, job.rounded);
+    if (job.count <= kWhole) return sum_whole(job);
+    float* numbers = job.numbers;
+    parts_.assign(1, {0, job.count});
     for (int bit = 1; bit < size_; bit *= 2) {
         const Part part = parts_.back();
         const bool upper = (rank_ & bit) != 0;
         const Part mine = upper ? Part{part.middle(), part.end} : Part{part.begin, part.middle()};
         const Part other = upper ? Part{part.begin, part.middle()} : Part{part.middle(), part.end};
-        const int partner = rank_ ^ bit;
-        transport_->exchange(partner, numbers + other.begin, bytes(other.end - other.begin),
-                             partner, received_.data(), bytes(mine.end - mine.begin));
-        add_received(numbers + mine.begin, mine.end - mine.begin);
+        swap(rank_ ^ bit, numbers + other.begin, other.end - other.begin, received_.data(),
+             mine.end - mine.begin, job.rounded);
+        add_received(numbers + mine.begin, mine.end - mine.begin, job.rounded);
         parts_.push_back(mine);
     }
     for (int bit = size_ / 2; bit > 0; bit /= 2) {
@@ -64,10 +88,37 @@ void ProcessGroup::sum(float* numbers, int64_t count) {
         const Part all = parts_.back();
         const Part other =
             mine.begin == all.begin ? Part{mine.end, all.end} : Part{all.begin, mine.begin};
-        const int partner = rank_ ^ bit;
-        transport_->exchange(partner, numbers + mine.begin, bytes(mine.end - mine.begin), partner,
-                             numbers + other.begin, bytes(other.end - other.begin));
+        swap(rank_ ^ bit, numbers + mine.begin, mine.end - mine.begin, numbers + other.begin,
+             other.end - other.begin, job.rounded);
     }
+}
+
+void ProcessGroup::sum(float* numbers, int64_t count, bool rounded) {
+    background_.finish(nullptr);
+    const auto begin = std::chrono::steady_clock::now();
+    compute({numbers, count, rounded});
+    const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begin;
+    time_.bytes += count * static_cast<int64_t>(sizeof(float));
+    time_.busy_ns += took.count();
+    time_.waited_ns += took.count();
+}
+
+void ProcessGroup::start_sum(float* numbers, int64_t count, bool rounded) {
+    started_.push_back(numbers);
+    background_.start({numbers, count, rounded});
+}
+
+bool ProcessGroup::finish_sum(const float* numbers) {
+    const auto found = std::find(started_.begin(), started_.end(), numbers);
+    if (found == started_.end()) return false;
+    started_.erase(found);
+    background_.finish(numbers);
+    return true;
+}
+
+SumTime ProcessGroup::take_sum_time() {
+    const SumTime own = std::exchange(time_, {}), other = background_.take_time();
+    return {own.bytes + other.bytes, own.busy_ns + other.busy_ns, own.waited_ns + other.waited_ns};
 }
 
 /// A binomial tree: in each round those that have the bytes send them to as many others.
@@ -103,6 +154,13 @@ std::vector<std::string> ProcessGroup::gather(const std::string& text) {
         transport_->exchange(0, nullptr, 0, from, got.data(), length);
     }
     return all;
+}
+
+int ProcessGroup::count_same(const std::string& text) {
+    std::vector<std::string> all = gather(text);
+    all.resize(static_cast<size_t>(size_));
+    for (std::string& each : all) each = broadcast(each);
+    return static_cast<int>(std::count(all.begin(), all.end(), text));
 }
 
 }  // namespace gmc::runtime

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/processes/background_sums.h"
 #include "runtime/processes/transport.h"
 
 namespace gmc::runtime {
@@ -24,11 +25,20 @@ class ProcessGroup {
     int size() const { return size_; }
     bool leads() const { return rank_ == 0; }
 
-    /// Makes room for sums of so many numbers, so that sum() allocates nothing.
-    void make_room(int64_t count);
+    /// Makes room for sums of so many numbers, so that sums allocate nothing.
+    void make_room(int64_t count, bool rounded = false);
     /// Adds up the numbers of all processes, which all get the sums. The processes are the leaves
     /// of a binary tree, (p0 + p1) + (p2 + p3): the bits are those of one process that adds so.
-    void sum(float* numbers, int64_t count);
+    /// `rounded`: the numbers are those of bf16, and each sum of two is rounded to one; messages
+    /// have half the bytes. Sums that were begun are finished first.
+    void sum(float* numbers, int64_t count, bool rounded = false);
+    /// Begins a sum, and computes it on another thread. Nothing may touch the numbers until
+    /// finish_sum(), and no message may be exchanged but by sums.
+    void start_sum(float* numbers, int64_t count, bool rounded);
+    /// Waits for the sum of these numbers. False where it was not begun.
+    bool finish_sum(const float* numbers);
+    /// Of the sums since the last call.
+    SumTime take_sum_time();
 
     /// Process 0 gives, all get.
     void broadcast(void* bytes, size_t count);
@@ -36,12 +46,17 @@ class ProcessGroup {
     std::string broadcast(const std::string& text);
     /// In process 0 the texts of all, by rank; in others nothing.
     std::vector<std::string> gather(const std::string& text);
+    /// How many processes give this text, this one included.
+    int count_same(const std::string& text);
 
     Transport& transport() { return *transport_; }
 
   private:
-    void add_received(float* numbers, int64_t count);
-    void sum_small(float* numbers, int64_t count);
+    void compute(const SumJob& job);
+    void sum_whole(const SumJob& job);
+    void add_received(float* numbers, int64_t count, bool rounded);
+    void swap(int partner, const float* out, int64_t out_count, float* in, int64_t in_count,
+              bool rounded);
 
     /// A range of the numbers of a sum.
     struct Part {
@@ -52,7 +67,11 @@ class ProcessGroup {
     std::unique_ptr<Transport> transport_;
     int rank_, size_;
     std::vector<float> received_;
+    std::vector<uint16_t> bf16_out_, bf16_in_;  ///< messages of sums that are rounded
     std::vector<Part> parts_;  ///< of a sum: what this process was left with after each round
+    std::vector<const float*> started_;  ///< by start_sum(), and not finished
+    SumTime time_;                       ///< of sums that were not begun
+    BackgroundSums background_;
 };
 
 /// The group that mpirun has started this process in; null where it runs alone. `why` says what is

@@ -9,15 +9,9 @@
 namespace gmc::runtime {
 namespace {
 
-std::string host() {
-    char name[256] = "";
-    (void)gethostname(name, sizeof(name) - 1);
-    return name;
-}
-
 std::string answer(const Facts& facts, const Diagnostics& diagnostics) {
     Json out = Json::object();
-    out["host"] = host();
+    out["host"] = host_name();
     if (diagnostics.any()) out["error"] = diagnostics.list()[0].text;
     for (const auto& [name, value] : facts) out[name] = value;
     return out.dump();
@@ -36,13 +30,19 @@ bool compare(size_t rank, const Facts& facts, const Json& other, Diagnostics& di
         diagnostics.error(DiagnosticKind::kBadValue, {},
                           "the processes of a run must have the same {}: process 0 on {} has "
                           "`{}`, {} has `{}`",
-                          name, host(), here, who, there);
+                          name, host_name(), here, who, there);
         return false;
     }
     return true;
 }
 
 }  // namespace
+
+std::string host_name() {
+    char name[256] = "";
+    (void)gethostname(name, sizeof(name) - 1);
+    return name;
+}
 
 bool roll_call(ProcessGroup& group, const Facts& facts, Diagnostics& diagnostics) {
     const bool fine = !diagnostics.any();

@@ -18,4 +18,7 @@ using Facts = std::vector<std::pair<std::string, std::string>>;
 /// what the errors of others were; its own it has reported already. The others say nothing.
 [[nodiscard]] bool roll_call(ProcessGroup& group, const Facts& facts, Diagnostics& diagnostics);
 
+/// The name of this machine; "" where it has none.
+std::string host_name();
+
 }  // namespace gmc::runtime

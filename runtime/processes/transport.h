@@ -7,8 +7,8 @@
 
 namespace gmc::runtime {
 
-/// The processes are numbered from 0. One thread uses it. What goes wrong ends all processes, with
-/// a message and exit code 3: without a process the others cannot go on.
+/// The processes are numbered from 0. One thread at a time uses it. What goes wrong ends all
+/// processes, with a message and exit code 3: without a process the others cannot go on.
 class Transport {
   public:
     /// Called again and again while a message is waited for.
@@ -26,13 +26,16 @@ class Transport {
     /// Says that this process needs no more messages. All have to call it before they end.
     virtual void finish() = 0;
     void on_wait(Waiting waiting) { waiting_ = std::move(waiting); }
+    /// Says when other threads want the processor that waiting for a message would take.
+    void sleep_while(std::function<bool()> wanted) { processor_is_wanted_ = std::move(wanted); }
 
   protected:
     Waiting waiting_;
+    std::function<bool()> processor_is_wanted_;
 };
 
 /// Raised with each change of Transport.
-inline constexpr int kTransportVersion = 1;
+inline constexpr int kTransportVersion = 2;
 /// What a plug-in exports, as `gmc_start_transport`: null where it was built for another version.
 using StartTransport = Transport* (*)(int version);
 

@@ -22,11 +22,12 @@ double median(std::vector<int64_t> values) {
 }
 
 /// Runs the rounds and fills in the raw times.
-bool run_rounds(LoadedModel& model, StepRunner& runner, int64_t rounds, StepProfile& out,
+bool run_rounds(LoadedModel& model, StepRunner& runner, int64_t rounds,
+                const std::function<bool(const Loader&)>& begins, StepProfile& out,
                 Diagnostics& diagnostics) {
     TrainingState training;
     if (!model.states().initialise(training.seed, diagnostics)) return false;
-    LoaderOptions options{model.batch_size(), LoaderMode::kTrain, training.seed, 2};
+    LoaderOptions options = model.training_options(training.seed);
     options.on_batch_made = [&](LoaderOptions::Moment begin, LoaderOptions::Moment end) {
         using std::chrono::nanoseconds;
         out.batches.push_back({nanoseconds(begin.time_since_epoch()).count(),
@@ -34,9 +35,12 @@ bool run_rounds(LoadedModel& model, StepRunner& runner, int64_t rounds, StepProf
     };
     // If the loader has a thread, that writes to out.batches and ends together with the loader.
     const auto loader = model.data().make_loader(DataSplit::kTrain, options, diagnostics);
-    if (!loader.ok()) return false;
+    if (!loader.ok() || (begins && !begins(**loader))) return false;
+    const auto sums = [&] {
+        return model.group() == nullptr ? SumTime() : model.group()->take_sum_time();
+    };
     for (int64_t i = 0; i < kWarmUp + rounds; ++i) {
-        if (i == kWarmUp) runner.set_timing(&out.log);
+        if (i == kWarmUp) runner.set_timing(&out.log), (void)sums();
         const int64_t begin = steady_ns();
         if (!runner.run(**loader, training, diagnostics)) break;
         // Training does this little by little between steps; here it is done before anything is
@@ -46,6 +50,7 @@ bool run_rounds(LoadedModel& model, StepRunner& runner, int64_t rounds, StepProf
         if (i >= kWarmUp) out.rounds.push_back({begin, steady_ns()});
     }
     runner.set_timing(nullptr);
+    out.sums = sums();
     return static_cast<int64_t>(out.rounds.size()) == rounds;
 }
 
@@ -101,10 +106,12 @@ double StepProfile::operations_ns() const {
                            [](double sum, const auto& one) { return sum + one.round_ns(); });
 }
 
-Result<StepProfile> profile_step(LoadedModel& model, int64_t rounds, Diagnostics& diagnostics) {
+Result<StepProfile> profile_step(LoadedModel& model, int64_t rounds, Diagnostics& diagnostics,
+                                 const std::function<bool(const Loader&)>& begins) {
     StepRunner runner(model, diagnostics);
     StepProfile profile;
-    if (!runner.ok() || !run_rounds(model, runner, rounds, profile, diagnostics)) return Failure{};
+    if (!runner.ok() || !run_rounds(model, runner, rounds, begins, profile, diagnostics))
+        return Failure{};
     const TimeSpan measured{profile.rounds.front().begin_ns, profile.rounds.back().end_ns};
     std::erase_if(profile.batches,
                   [&](const TimeSpan& batch) { return batch.end_ns < measured.begin_ns; });

@@ -1,6 +1,7 @@
 // Runs training steps on the model's own data and times them operation by operation.
 #pragma once
 
+#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -36,12 +37,16 @@ struct StepProfile {
     std::vector<TimeSpan> rounds;
     /// Made by the thread that prepares data.
     std::vector<TimeSpan> batches;
+    /// Of all rounds: the sums over the processes that share the model.
+    SumTime sums;
 
     double operations_ns() const;
 };
 
 /// Runs `rounds` rounds of training steps after three rounds of warming up. This trains the model's
-/// states. Errors: those of binding and of the data.
-Result<StepProfile> profile_step(LoadedModel& model, int64_t rounds, Diagnostics& diagnostics);
+/// states. Errors: those of binding and of the data. `begins` is called when functions and data are
+/// there; where it gives false, after an error, nothing is run.
+Result<StepProfile> profile_step(LoadedModel& model, int64_t rounds, Diagnostics& diagnostics,
+                                 const std::function<bool(const Loader&)>& begins = nullptr);
 
 }  // namespace gmc::runtime

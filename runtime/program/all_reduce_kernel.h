@@ -7,8 +7,7 @@
 
 namespace gmc::runtime {
 
-/// Adds up the shards of this process, and then those of all, where there are others. Throws
-/// InternalError where shards are missing.
+/// Adds up over the processes, where there are several. Null where nothing is to be done.
 std::unique_ptr<Kernel> make_all_reduce_kernel(const ir::Operation& operation,
                                                const BindContext& context);
 

@@ -100,6 +100,24 @@ std::vector<LoopPart> BoundOperations::rest_of(BindContext& c, size_t loop) {
     return rest;
 }
 
+/// A value that lies within others, or others within it, is there when all of these are: a pack has
+/// no run where its parts are computed in their places.
+size_t BoundOperations::runs_until(const ir::Function& function, ir::ValueId value) const {
+    const ir::Operation* maker = nullptr;
+    for (const ir::Operation& op : function.operations)
+        if (std::find(op.results.begin(), op.results.end(), value) != op.results.end()) maker = &op;
+    if (maker == nullptr) return 0;
+    const auto index = static_cast<size_t>(maker - function.operations.data());
+    size_t until = 0;
+    for (size_t i = 0; i < runs_.size(); ++i)
+        if (runs_[i].operation == index || runs_[i].loop == index) until = i + 1;
+    if (maker->as<ir::Reshape>() != nullptr || maker->as<ir::Slice>() != nullptr ||
+        maker->as<ir::Concat>() != nullptr || maker->as<ir::Pack>() != nullptr)
+        for (const ir::ValueId part : maker->operands)
+            until = std::max(until, runs_until(function, part));
+    return until;
+}
+
 void BoundOperations::run_watched(const ir::Function& function, const Buffers& buffers,
                                   const CallContext& call, OperationWatcher& watcher) const {
     for (const OperationRun& run : runs_) {

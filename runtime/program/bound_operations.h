@@ -49,9 +49,20 @@ class BoundOperations {
     void run(const CallContext& call) const {
         for (const OperationRun& run : runs_) run.kernel->run(call);
     }
+    /// The same; after each run it calls after(number of runs so far).
+    template <typename After>
+    void run(const CallContext& call, const After& after) const {
+        size_t done = 0;
+        for (const OperationRun& run : runs_) {
+            run.kernel->run(call);
+            after(++done);
+        }
+    }
     /// The same with a look at each. `function` and `buffers` are those of bind().
     void run_watched(const ir::Function& function, const Buffers& buffers, const CallContext& call,
                      OperationWatcher& watcher) const;
+    /// How many runs there are until a value of `function`, that of bind(), is there.
+    size_t runs_until(const ir::Function& function, ir::ValueId value) const;
 
   private:
     void add_run(size_t operation, std::unique_ptr<Kernel> kernel);

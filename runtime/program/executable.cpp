@@ -9,6 +9,7 @@
 
 #include "compiler/support/check.h"
 #include "runtime/contractions/onednn/processor.h"
+#include "runtime/memory/memory_need.h"
 #include "runtime/program/bound_operations.h"
 #include "runtime/program/placement.h"
 #include "runtime/program/poison.h"
@@ -176,8 +177,8 @@ Result<Executable> Executable::make(const ir::Module& module, const ir::Function
         return Executable(std::move(bound));
     } catch (const std::bad_alloc&) {
         diagnostics.error(DiagnosticKind::kTooLarge, {},
-                          "there is not enough memory to run `{}`; a smaller batch needs less",
-                          function.name);
+                          "there is not enough memory to run `{}`: {}", function.name,
+                          memory_limit().reason);
         return Failure{};
     }
 }

@@ -19,7 +19,8 @@ constexpr int kNanByte = 0xFF;
 /// computed in their place.
 bool may_share(const ir::Operation& op) {
     return op.as<ir::Reshape>() != nullptr || op.as<ir::Slice>() != nullptr ||
-           op.as<ir::Concat>() != nullptr || op.as<ir::Pack>() != nullptr;
+           op.as<ir::Concat>() != nullptr || op.as<ir::Pack>() != nullptr ||
+           op.as<ir::AllReduce>() != nullptr;
 }
 
 }  // namespace
@@ -34,9 +35,12 @@ Poison::Poison(const ir::Module& module, const ir::Function& function, const Pla
             for (const std::vector<ir::ValueId>* values : {&op.operands, &op.results})
                 for (const ir::ValueId value : *values)
                     if (range(value).begin != nullptr) calls_[i].used.push_back(range(value));
-            if (const ir::Function* body = ir::body_of(module, op); body && body->arena_bytes > 0) {
+            const ir::Function* body = ir::body_of(module, op);
+            const int64_t bytes =
+                body == nullptr ? 0 : ir::workspace_bytes(*body, *op.as<ir::Scan>());
+            if (bytes > 0 && op.as<ir::Scan>()->workspace != ir::Scan::kUnset) {
                 auto* at = reinterpret_cast<std::byte*>(arena.at(op.as<ir::Scan>()->workspace));
-                calls_[i].used.push_back({at, at + body->arena_bytes});
+                calls_[i].used.push_back({at, at + bytes});
             }
         }
     find_deaths(calls);

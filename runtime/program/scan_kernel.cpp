@@ -1,6 +1,7 @@
 // Runs scans. The values of the body lie in the scan's workspace. Values that the body captures are
 // read where they lie outside. Carried values and elements are copied into the workspace before a
-// pass, and stacked values are copied out of it after the pass.
+// pass, and stacked values are copied out of it after the pass. Values that are added up over the
+// passes are added as soon as they are there.
 #include "runtime/program/scan_kernel.h"
 
 #include <cstring>
@@ -10,12 +11,17 @@
 #include "compiler/ir/scan.h"
 #include "compiler/support/check.h"
 #include "runtime/kernels/pass_call.h"
+#include "runtime/processes/process_group.h"
 #include "runtime/program/bound_operations.h"
+#include "runtime/program/pass_sum.h"
 #include "runtime/program/placement.h"
 #include "runtime/program/transfer.h"
 
 namespace gmc::runtime {
 namespace {
+
+/// Sums over the processes of at least so many numbers are worth a thread of their own.
+constexpr int64_t kLargeSum = 1 << 14;
 
 /// A value of the body (`each`), and the values outside that it stands for, one per pass, one after
 /// another (`all`).
@@ -42,14 +48,19 @@ class BodyKernel final : public ScanKernel {
         if (scan_.workspace == ir::Scan::kUnset) context.arena_base = 0;
         operations_.bind(context);
         connect(operation, outer);
+        connect_sums(operation, outer);
     }
 
     void run(const CallContext& call) override {
-        run_passes(call, [&](const CallContext& pass) { operations_.run(pass); });
+        run_passes(call, [&](const CallContext& in_pass, int64_t pass) {
+            operations_.run(in_pass, [&](size_t runs) { add_sums(pass, runs); });
+            add_sums(pass, 0);
+        });
     }
     void run_watched(const CallContext& call, OperationWatcher& watcher) override {
-        run_passes(call, [&](const CallContext& pass) {
-            operations_.run_watched(body_, placement_.buffers, pass, watcher);
+        run_passes(call, [&](const CallContext& in_pass, int64_t pass) {
+            operations_.run_watched(body_, placement_.buffers, in_pass, watcher);
+            for (Sum& sum : sums_) add(sum, pass);
         });
     }
 
@@ -62,7 +73,7 @@ class BodyKernel final : public ScanKernel {
             const int64_t pass = scan_.reverse ? scan_.count - 1 - i : i;
             contractions_.begin_pass();
             for (const Row& row : elements_) std::memcpy(row.each, row.of_pass(pass), row.bytes);
-            run_body(call_of_pass(call, scan_.first + pass));
+            run_body(call_of_pass(call, scan_.first + pass), pass);
             for (const Row& row : stacks_) std::memcpy(row.of_pass(pass), row.each, row.bytes);
             for (const Transfer& aside : asides_) aside.run();
             for (const Transfer& next : nexts_) next.run();
@@ -97,6 +108,7 @@ class BodyKernel final : public ScanKernel {
             const ir::ValueId result = body_.results[i].value;
             const auto bytes = static_cast<size_t>(body_.type(result).bytes());
             std::byte* const to = outside(operation.results[i]);
+            if (ir::is_summed(body_, scan_, i)) continue;
             if (i >= parts_.carried) {
                 stacks_.push_back({inside(result), to, bytes});
                 continue;
@@ -106,6 +118,50 @@ class BodyKernel final : public ScanKernel {
             ends_.push_back({carried, to, bytes});
         }
         put_aside();
+    }
+
+    /// A result that is the sum over the passes.
+    struct Sum {
+        PassSum sum;
+        size_t runs;  ///< that it waits for in each pass; 0: it is there at once
+        /// The processes that add it up further; null where there are none, or it is so small that
+        /// the operation `all_reduce` does that.
+        ProcessGroup* group;
+    };
+
+    /// The sums that are kept between the passes lie behind the body's arena.
+    void connect_sums(const ir::Operation& operation, const BindContext& outer) {
+        const int64_t arena = align_up(std::max<int64_t>(body_.arena_bytes, 0), kTensorAlignment);
+        const bool planned = scan_.workspace != ir::Scan::kUnset;
+        if (!planned) kept_ = MemoryBlock(ir::workspace_bytes(body_, scan_) - arena);
+        int64_t offset = planned ? outer.arena_base + scan_.workspace + arena : 0;
+        const size_t first = body_.results.size() - static_cast<size_t>(scan_.sums);
+        for (size_t i = first; i < body_.results.size(); ++i) {
+            const ir::ValueId result = body_.results[i].value;
+            std::vector<float*> kept;
+            for (int64_t level = 0; level < ir::sums_kept(scan_); ++level) {
+                kept.push_back(planned ? outer.contractions.arena().at(offset)
+                                       : kept_.floats(offset));
+                offset += align_up(body_.type(result).bytes(), kTensorAlignment);
+            }
+            PassSum sum(placement_.buffers.data(result), std::move(kept),
+                        outer.buffers.data(operation.results[i]), body_.type(result).elements(),
+                        static_cast<int64_t>(i - first) < scan_.rounded_sums);
+            const bool large = sum.elements() >= kLargeSum;
+            sums_.push_back({std::move(sum), operations_.runs_until(body_, result),
+                             large ? outer.how.group : nullptr});
+        }
+    }
+    /// After so many runs of a pass.
+    void add_sums(int64_t pass, size_t runs) {
+        for (Sum& sum : sums_)
+            if (sum.runs == runs) add(sum, pass);
+    }
+    /// The last pass begins the sum over the processes, while the rest of it is computed.
+    void add(Sum& sum, int64_t pass) const {
+        sum.sum.add(pass);
+        if (pass + 1 == scan_.count && sum.group != nullptr)
+            sum.group->start_sum(sum.sum.sum(), sum.sum.elements(), sum.sum.rounded());
     }
 
     /// After a pass, each carried value is copied to its input. Where the next value of `a` lies in
@@ -140,6 +196,8 @@ class BodyKernel final : public ScanKernel {
     MemoryBlock aside_;
     std::vector<Transfer> starts_, asides_, nexts_, ends_;
     std::vector<Row> elements_, stacks_;
+    MemoryBlock kept_;
+    std::vector<Sum> sums_;
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "runtime/reference/reference.h"
 
 #include <algorithm>
+#include <map>
 
 #include "compiler/ir/scan.h"
 #include "compiler/support/check.h"
@@ -20,11 +21,28 @@ static void reference(const ir::Fused&, ReferenceContext& c) {
         run_reference_operation(c.module(), c.function(), inner, c.values(), c.call(), c.options());
 }
 
+/// The sum of what the passes gave, which are the leaves of a binary tree.
+static std::vector<double> sum_of_passes(std::vector<std::vector<double>> parts, bool rounded) {
+    const auto stored = [&](double x) {
+        return rounded ? double{rounded_to_bf16(static_cast<float>(x))} : x;
+    };
+    for (std::vector<double>& part : parts)
+        for (double& x : part) x = stored(x);
+    for (; parts.size() > 1; parts.resize(parts.size() / 2))
+        for (size_t i = 0; i < parts.size() / 2; ++i) {
+            std::vector<double> sum = parts[2 * i];
+            for (size_t k = 0; k < sum.size(); ++k) sum[k] = stored(sum[k] + parts[2 * i + 1][k]);
+            parts[i] = std::move(sum);
+        }
+    return parts[0];
+}
+
 /// Runs the body pass after pass. Carried values and captures stay in `values` from pass to pass.
 static void reference(const ir::Scan& scan, ReferenceContext& c) {
     const ir::Function& body = *ir::body_of(c.module(), c.operation());
     const ir::ScanParts parts = ir::scan_parts(body);
     ReferenceValues values;
+    std::map<size_t, std::vector<std::vector<double>>> shards;  // of the results that are summed
     for (size_t i = 0; i < c.operand_count(); ++i)
         if (i < parts.carried || i >= parts.first_captured())
             values[body.inputs[i].value] = c.operand(i);
@@ -44,11 +62,17 @@ static void reference(const ir::Scan& scan, ReferenceContext& c) {
             ReferenceTensor& result = c.values().at(c.operation().results[i]);
             if (i < parts.carried)
                 result = values[body.inputs[i].value] = std::move(given[i]);
+            else if (ir::is_summed(body, scan, i))
+                shards[i].push_back(std::move(given[i].data));
             else
                 std::copy(given[i].data.begin(), given[i].data.end(),
                           result.data.begin() + pass * given[i].type.elements());
         }
     }
+    const size_t first_sum = body.results.size() - static_cast<size_t>(scan.sums);
+    for (auto& [i, of_passes] : shards)
+        c.values().at(c.operation().results[i]).data = sum_of_passes(
+            std::move(of_passes), static_cast<int64_t>(i - first_sum) < scan.rounded_sums);
 }
 
 static void reference(const ir::Gradient&, ReferenceContext& c) {

@@ -110,12 +110,8 @@ void reference(const ir::ReduceMax& op, ReferenceContext& c) {
            [](double a, double b) { return std::isnan(b) || b > a ? b : a; });
 }
 
-/// Of all shards: a module for one of several processes is computed by fast kernels only.
-void reference(const ir::AllReduce& op, ReferenceContext& c) {
-    GMC_CHECK(c.operand(0).type.shape[0] == op.shards, "the reference has {} of {} shards",
-              c.operand(0).type.shape[0], op.shards);
-    reduce(c.operand(0), {0}, 0, c.result(), [](double a, double b) { return a + b; });
-}
+/// One process has all shards: a module for one of several is computed by fast kernels only.
+void reference(const ir::AllReduce&, ReferenceContext& c) { c.result().data = c.operand(0).data; }
 
 void reference(const ir::ReduceSum& op, ReferenceContext& c) {
     reduce(c.operand(0), op.axes, 0, c.result(), [](double a, double b) { return a + b; });

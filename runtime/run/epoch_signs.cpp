@@ -7,19 +7,21 @@
 namespace gmc::runtime {
 
 Result<std::vector<Sign>> EpochSigns::take(LoadedModel& model, const Dataset& dataset,
-                                           LoaderOptions options, Diagnostics& diagnostics) {
+                                           LoaderOptions options, TrainingState& training,
+                                           Diagnostics& diagnostics) {
     if (!judged_) {
         auto loader = Loader::create(
             dataset, {options.batch_size, LoaderMode::kEvaluate, options.seed, 0}, diagnostics);
         if (!loader.ok()) return Failure{};
         judged_ = loader.take();
     }
-    std::vector<Sign> signs = figures_.take();
-    for (Sign& sign : weights_.take(model.states())) signs.push_back(std::move(sign));
+    std::vector<Sign> signs = figure_signs(training.signs, alternating_losses(model.module()));
+    for (Sign& sign : weight_signs(model.states(), *training.epoch_start))
+        signs.push_back(std::move(sign));
     const auto made = sample_signs(model, *judged_, options.seed, diagnostics);
     if (!made.ok()) return Failure{};
     signs.insert(signs.end(), made->begin(), made->end());
-    return news_.take(signs);
+    return news_of(signs, training.signs);
 }
 
 }  // namespace gmc::runtime

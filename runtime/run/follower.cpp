@@ -3,6 +3,7 @@
 
 #include "compiler/support/json.h"
 #include "runtime/contractions/choice/tuning_machine.h"
+#include "runtime/contractions/tuning_cache.h"
 #include "runtime/data/data_summary.h"
 #include "runtime/processes/orders.h"
 #include "runtime/processes/roll_call.h"
@@ -11,23 +12,23 @@
 namespace gmc::runtime {
 namespace {
 
-/// What the bits of a run depend on, beside model and data.
-struct Setup {
-    uint64_t seed = 1;
-    bool tuned = false, bf16 = true;
-    std::map<std::string, std::string> contractions;
-};
-
-std::string to_text(const Setup& setup) {
-    Json out{{"seed", setup.seed}, {"tuned", setup.tuned}, {"bf16", setup.bf16}};
+std::string to_text(const TrainingSetup& setup) {
+    Json out{{"seed", setup.seed},
+             {"tuned", setup.tuned},
+             {"bf16", setup.bf16},
+             {"all_data", setup.all_data}};
     Json& choices = out["contractions"] = Json::object();
     for (const auto& [problem, choice] : setup.contractions) choices[problem] = choice;
     return out.dump();
 }
 
-Setup setup_from(const std::string& text) {
+TrainingSetup setup_from(const std::string& text) {
     const Json json = Json::parse(text).value_or(Json());
-    Setup setup{json.at("seed").natural(), json.at("tuned").flag(), json.at("bf16").flag(), {}};
+    TrainingSetup setup{json.at("seed").natural(),
+                        json.at("tuned").flag(),
+                        json.at("bf16").flag(),
+                        json.at("all_data").flag(),
+                        {}};
     const Json& choices = json.at("contractions");
     for (size_t i = 0; i < choices.names().size(); ++i)
         setup.contractions[choices.names()[i]] = choices.elements()[i].text();
@@ -35,13 +36,14 @@ Setup setup_from(const std::string& text) {
 }
 
 /// The part of the training data that is trained on; null after an error.
-std::unique_ptr<Loader> make_loader(LoadedModel& model, uint64_t seed, Diagnostics& diagnostics) {
-    const LoaderOptions options = model.training_options(seed);
+std::unique_ptr<Loader> make_loader(LoadedModel& model, const TrainingSetup& setup,
+                                    Diagnostics& diagnostics) {
+    const LoaderOptions options = model.training_options(setup.seed);
     auto all = model.data().make_loader(DataSplit::kTrain, options, diagnostics);
     if (!all.ok()) return nullptr;
     const ir::RunPolicy& policy = model.module().run;
-    if (policy.validate_test || policy.validate_share == 0) return all.take();
-    auto parts = split_dataset((*all)->dataset(), policy.validate_share, seed, diagnostics);
+    if (setup.all_data || policy.validate_test || policy.validate_share == 0) return all.take();
+    auto parts = split_dataset((*all)->dataset(), policy.validate_share, setup.seed, diagnostics);
     if (!parts.ok()) return nullptr;
     auto trained = Loader::create(parts->training, options, diagnostics);
     return trained.ok() ? trained.take() : nullptr;
@@ -49,10 +51,9 @@ std::unique_ptr<Loader> make_loader(LoadedModel& model, uint64_t seed, Diagnosti
 
 }  // namespace
 
-void lead(const OpenedRun& run) {
-    ProcessGroup* group = run.model.group();
+void lead(const LoadedModel& model, const TrainingSetup& setup) {
+    ProcessGroup* group = model.group();
     if (group == nullptr) return;
-    Setup setup{run.record.seed, run.record.tuned, run.record.bf16, run.chosen()};
     give_order(*group, {.kind = Order::Kind::kBegin});
     (void)group->broadcast(to_text(setup));
 }
@@ -67,14 +68,14 @@ int follow(LoadedModel& model, Diagnostics& diagnostics) {
                                       static_cast<size_t>(model.states().bytes())};
     Order order = take_order(group, states);
     if (order.kind != Order::Kind::kBegin) return static_cast<int>(order.exit_code);
-    const Setup setup = setup_from(group.broadcast(""));
+    const TrainingSetup setup = setup_from(group.broadcast(""));
     TuningCache choices("", tuning_machine());
     choices.pin(setup.contractions);
     if (!setup.bf16) model.disable_bf16();
     model.set_tuning(setup.tuned ? &choices : nullptr);
     StepRunner runner(model, diagnostics);
     std::unique_ptr<Loader> loader;
-    if (runner.ok()) loader = make_loader(model, setup.seed, diagnostics);
+    if (runner.ok()) loader = make_loader(model, setup, diagnostics);
     (void)have_same_data(group, loader ? fingerprint(loader->dataset()) : "", diagnostics);
     TrainingState training;
     while ((order = take_order(group, states)).kind == Order::Kind::kRound) {

@@ -1,13 +1,25 @@
 // A process of a run that another one leads: it computes its share of each training step.
 #pragma once
 
-#include "runtime/run/opened_run.h"
+#include <map>
+#include <string>
+
 #include "runtime/train/loaded_model.h"
 
 namespace gmc::runtime {
 
-/// In process 0, once the functions of the run are bound: tells the others how the run is computed.
-void lead(const OpenedRun& run);
+/// What the bits of training depend on, beside model and data.
+struct TrainingSetup {
+    uint64_t seed = 1;
+    bool tuned = false;     ///< `contractions` says which kernels there are; else static rules
+    bool bf16 = true;       ///< what was compiled for bf16 is computed in bf16
+    bool all_data = false;  ///< also those that the model keeps for validation
+    std::map<std::string, std::string> contractions;
+};
+
+/// In process 0, once its functions are bound: tells the others how training is computed. Nothing
+/// where the model is not shared.
+void lead(const LoadedModel& model, const TrainingSetup& setup);
 /// In all processes, once the data are there or are not: whether they are the same in all. Process
 /// 0 reports what is wrong (kBadValue).
 bool have_same_data(ProcessGroup& group, const std::string& data, Diagnostics& diagnostics);

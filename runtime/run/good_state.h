@@ -17,6 +17,8 @@ std::string first_not_finite(const StateStore& states);
 class GoodState {
   public:
     void keep(const StateStore& states, const TrainingState& training);
+    /// The states are those that are kept, but training stands elsewhere.
+    void keep(const TrainingState& training) { training_ = training; }
     bool kept() const { return !bytes_.empty(); }
     const TrainingState& training() const { return training_; }
     /// Copies the states back. kept() has to be true.

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <vector>
 
+#include "compiler/support/paths.h"
+#include "compiler/support/temporary_files.h"
 #include "runtime/train/checkpoint.h"
 
 namespace gmc::runtime {
@@ -25,13 +27,14 @@ bool is_kept_checkpoint(const std::string& name) {
 
 bool KeptCheckpoints::link_as(const std::string& name, Diagnostics& diagnostics) const {
     const std::string from = folder_ + "/" + kCheckpointName, folder = folder_ + "/checkpoints";
-    const std::string beside = folder + "/." + name + ".new", to = folder + "/" + name;
+    const std::string to = folder + "/" + name, beside = temporary_name(to);
     std::error_code error;
     fs::create_directories(folder, error);
-    fs::remove(beside, error);
     fs::create_hard_link(from, beside, error);
     if (error) fs::copy_file(from, beside, fs::copy_options::overwrite_existing, error);
     if (!error) fs::rename(beside, to, error);
+    std::error_code gone;  // where both are links to one file already, renaming leaves them there
+    fs::remove(beside, gone);
     if (error)
         diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be written: {}", to,
                           error.message());
@@ -53,6 +56,35 @@ bool KeptCheckpoints::keep(int64_t step, Diagnostics& diagnostics) const {
 
 bool KeptCheckpoints::keep_best(Diagnostics& diagnostics) const {
     return link_as(std::string(kBest) + kEnding, diagnostics);
+}
+
+std::vector<std::string> kept_checkpoints(const std::string& run) {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(run + "/checkpoints", error))
+        if (is_kept_checkpoint(entry.path().filename().string()))
+            names.push_back(entry.path().filename().string());
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+void help_with_kept_checkpoint(const std::string& run, Diagnostics& diagnostics) {
+    const std::string last = run + "/" + kCheckpointName;
+    Diagnostics ignored;
+    if (!is_there(last) || read_checkpoint_header(last, ignored).ok()) return;
+    std::vector<std::string> names = kept_checkpoints(run);
+    std::reverse(names.begin(), names.end());  // "best" is before "step-"
+    for (const std::string& name : names) {
+        const auto header = read_checkpoint_header(run + "/checkpoints/" + name, ignored);
+        if (!header.ok()) continue;
+        diagnostics.note_last(
+            {}, fmt::format("`{}/checkpoints/{}`, of step {}, is whole: --resume goes on from it "
+                            "once it is copied to `{}`; other commands take it by --checkpoint "
+                            "checkpoints/{}",
+                            run, name, header->training.step, last,
+                            name.substr(0, name.rfind(kEnding))));
+        return;
+    }
 }
 
 }  // namespace gmc::runtime

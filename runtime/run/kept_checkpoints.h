@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "compiler/support/diagnostic.h"
 
@@ -13,6 +14,13 @@ inline constexpr char kKeptStep[] = "step-";
 /// Whether a file of `checkpoints/` has the name of a checkpoint that a run keeps: a step's, or the
 /// best.
 bool is_kept_checkpoint(const std::string& name);
+
+/// The names of those that the run in this folder has, in the order of their steps; `best` is the
+/// first.
+std::vector<std::string> kept_checkpoints(const std::string& run);
+/// After an error: where the run's last checkpoint is damaged, adds to the message which of the
+/// kept ones can take its place.
+void help_with_kept_checkpoint(const std::string& run, Diagnostics& diagnostics);
 
 /// Keeps the run's `checkpoint` under other names, as hard links where the file system has them.
 class KeptCheckpoints {

@@ -84,7 +84,10 @@ bool OpenedRun::is_of_this_model() {
     }
     if (!goes_on()) return true;
     const auto header = read_checkpoint_header(path(kCheckpointName), diagnostics);
-    if (!header.ok()) return false;
+    if (!header.ok()) {
+        help_with_kept_checkpoint(folder->path(), diagnostics);
+        return false;
+    }
     if (is_other(header->model_fingerprint)) {
         diagnostics
             .error(DiagnosticKind::kBadFile, {}, "`{}` is a checkpoint of {} than those of `{}`",
@@ -133,8 +136,8 @@ bool OpenedRun::prepare(Progress& progress) {
         static_cast<double>(cursor().batch) / static_cast<double>(loader->batches_per_epoch());
     epochs = record.epochs.value_or(model.module().training->epochs);
     if (options.more_epochs > 0) {
+        if (stops_early()) record.patient_from = training.pass;  // who asks for more has patience
         record.epochs = epochs = std::max(epochs, training.pass) + options.more_epochs;
-        training.stopping.epochs_since = 0;  // who asks for more has patience
     }
     say_what_changed(data, progress);
     record.ranges.clear();
@@ -183,7 +186,7 @@ bool OpenedRun::prepare_validation() {
 /// A process that was killed after it wrote the checkpoint of an epoch may not have kept it under
 /// its other names.
 bool OpenedRun::keep_what_a_kill_left() {
-    if (training.step == 0 || training.example != 0) return true;
+    if (!ends_epoch()) return true;
     const KeptCheckpoints kept(folder->path(), policy.keep_last);
     const bool is_best =
         !policy.keep_best.empty() && training.best.best && training.best.epochs_since == 0;
@@ -193,6 +196,7 @@ bool OpenedRun::keep_what_a_kill_left() {
 bool OpenedRun::begin_states(Progress& progress) {
     if (goes_on())
         return read_checkpoint(path(kCheckpointName), model.states(), training, diagnostics) &&
+               read_epoch_start(path(kCheckpointName), model.states(), training, diagnostics) &&
                keep_what_a_kill_left();
     if (!model.states().initialise(training.seed, diagnostics)) return false;
     auto all = take_named_weights(model.states(), diagnostics);
@@ -206,7 +210,14 @@ bool OpenedRun::begin_states(Progress& progress) {
     }
     for (const TakenWeights& taken : *all)
         for (const std::string& line : taken.lines()) progress.message(line);
+    begin_epoch(training);
     return true;
+}
+
+void OpenedRun::begin_epoch(TrainingState& at) const {
+    at.epoch_began = at.step;
+    at.epoch_end_left = false;
+    at.epoch_start = std::make_shared<const KeptWeights>(keep_weights(model.states()));
 }
 
 /// Tells the user what makes the resumed run differ from an uninterrupted one.
@@ -216,15 +227,12 @@ void OpenedRun::say_what_changed(const std::string& data, Progress& progress) {
     now.machine = tuning_machine();
     now.threads = thread_count();
     now.examples = loader->dataset().count();
+    now.validate_share = policy.validate_share;
     now.precision = model.is_bf16() ? "bf16" : "f32";
     for (const ir::Network& network : model.module().networks)
         if (!network.weights.empty()) now.weights[network.name] = network.checksum;
     note_choices(now);
     for (const std::string& change : changes(record, now)) progress.message(change);
-    if (policy.validate_share > 0 && record.examples != 0 && record.examples != now.examples)
-        progress.message(
-            "the share of `validate` is drawn anew: examples of it were trained on before, so its "
-            "figures are better than they would be for new ones");
     record = std::move(now);
 }
 
@@ -279,14 +287,21 @@ bool OpenedRun::copy_model() {
     return text.ok() && write_file_atomically(path("model.gmc"), *text, diagnostics);
 }
 
+int64_t OpenedRun::epochs_without_better() const {
+    return std::min(training.stopping.epochs_since, training.pass - record.patient_from);
+}
+
 bool OpenedRun::stops_early() const {
-    return !policy.stopping_metric.empty() && training.stopping.epochs_since >= policy.patience;
+    return !policy.stopping_metric.empty() && epochs_without_better() >= policy.patience;
 }
 
 std::string OpenedRun::why_early() const {
-    return fmt::format("training ended early: `{}` was best, {:.6g}, {} epochs ago",
-                       policy.stopping_metric, training.stopping.best.value_or(0),
-                       training.stopping.epochs_since);
+    const int64_t ago = training.stopping.epochs_since, counted = epochs_without_better();
+    const std::string since =
+        counted < ago ? fmt::format(", and the {} since --more-epochs were no better", counted)
+                      : "";
+    return fmt::format("training ended early: `{}` was best, {:.6g}, {} epochs ago{}",
+                       policy.stopping_metric, training.stopping.best.value_or(0), ago, since);
 }
 
 bool OpenedRun::finished() const {

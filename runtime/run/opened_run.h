@@ -49,6 +49,13 @@ struct OpenedRun {
     std::string why_early() const;
     /// Whether no step is left.
     bool finished() const;
+    /// Whether the last step ended an epoch, and all is told and saved of it.
+    bool ends_epoch() const {
+        return training.step > 0 && training.epoch_began == training.step &&
+               !training.epoch_end_left;
+    }
+    /// In `at`: an epoch begins with the present states.
+    void begin_epoch(TrainingState& at) const;
     std::string path(const std::string& name) const { return folder->file(name); }
     /// The place of the next batch.
     Cursor cursor() const { return training.cursor(model.batch_size()); }
@@ -79,6 +86,8 @@ struct OpenedRun {
     bool begin_states(Progress& progress);
     void say_what_changed(const std::string& data, Progress& progress);
     bool copy_model();
+    /// Those that early stopping counts: none from before --more-epochs went on after it.
+    int64_t epochs_without_better() const;
 
     TuningCache* tuning_;
     /// A resumed run's choices, where nothing is measured.

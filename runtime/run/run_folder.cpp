@@ -68,13 +68,8 @@ bool is_empty_folder(const std::string& path) {
 
 /// The kept checkpoint with the most steps; "" when there is none.
 std::string newest_kept(const std::string& run) {
-    std::string newest;
-    std::error_code ignored;
-    for (const fs::directory_entry& entry : fs::directory_iterator(run + "/checkpoints", ignored)) {
-        const std::string name = entry.path().filename().string();
-        if (is_kept_checkpoint(name)) newest = std::max(newest, name);  // "best" is before "step-"
-    }
-    return newest.empty() ? "" : run + "/checkpoints/" + newest;
+    const std::vector<std::string> names = kept_checkpoints(run);
+    return names.empty() ? "" : run + "/checkpoints/" + names.back();
 }
 
 /// What training would overwrite in a folder that holds no run; "" when there is nothing.
@@ -140,6 +135,7 @@ Result<RunFolder> RunFolder::lock(const std::string& path, bool made, Diagnostic
     if (::ftruncate(fd, 0) == 0) (void)!::pwrite(fd, id.data(), id.size(), 0);
     remove_abandoned_files(path);
     remove_abandoned_files(path + "/samples");
+    remove_abandoned_files(path + "/checkpoints");
     return folder;
 }
 
@@ -157,6 +153,12 @@ Result<RunFolder> RunFolder::open(const std::string& path, Use use, Diagnostics&
     if (!is_folder(path)) {
         diagnostics.error(DiagnosticKind::kBadFile, {}, "there is no run in `{}`{}", path,
                           is_there(path) ? ": it is no folder" : "");
+        return Failure{};
+    }
+    std::error_code ignored;
+    if (fs::weakly_canonical(path, ignored) == "/") {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be a run's folder", path)
+            .help("name another one, such as `runs/first`, with --run");
         return Failure{};
     }
     if (use == Use::kOverwrite && !is_run(path) && !is_empty_folder(path)) {

@@ -108,10 +108,13 @@ Result<RunLog> RunLog::open(const std::string& folder, const RunRecord& record,
     return log;
 }
 
-bool RunLog::write(const MetricsRow& row, Diagnostics& diagnostics) {
-    if (!metrics_.write(row, diagnostics)) return false;
-    return !events_ ||
-           events_->append(events_of_line(*Json::parse(row.line()), now()), diagnostics);
+/// Events come first: TensorBoard ignores those that a resumed run writes once more.
+bool RunLog::write(const std::vector<MetricsRow>& rows, Diagnostics& diagnostics) {
+    if (events_)
+        for (const MetricsRow& row : rows)
+            if (!events_->append(events_of_line(*Json::parse(row.line()), now()), diagnostics))
+                return false;
+    return metrics_.write(rows, diagnostics);
 }
 
 bool RunLog::picture(const std::string& file, int64_t step, Diagnostics& diagnostics) {

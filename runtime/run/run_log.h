@@ -27,8 +27,8 @@ class RunLog {
     static Result<RunLog> open(const std::string& folder, const RunRecord& record,
                                const Options& options, Diagnostics& diagnostics);
 
-    /// Errors: kBadFile (disk full).
-    [[nodiscard]] bool write(const MetricsRow& row, Diagnostics& diagnostics);
+    /// Errors: kBadFile (disk full); then metrics.jsonl is as it was.
+    [[nodiscard]] bool write(const std::vector<MetricsRow>& rows, Diagnostics& diagnostics);
     /// A picture of samples, for TensorBoard; nothing when the file is not there.
     [[nodiscard]] bool picture(const std::string& file, int64_t step, Diagnostics& diagnostics);
 

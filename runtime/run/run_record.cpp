@@ -71,6 +71,13 @@ std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
             "{} of the run's contractions are computed by other kernels than it was begun with, "
             "since those are not here; from here on its numbers are the same only up to rounding",
             other_kernels));
+    // A smaller share is a part of the larger one. Before there was one, or where an older gmc drew
+    // it in another way, all examples may have been trained on.
+    if (then.examples != 0 && now.validate_share > then.validate_share)
+        out.push_back(
+            fmt::format("`validate` keeps a share of {} out of training now, some of which was "
+                        "trained on before: its figures are better than for new examples",
+                        now.validate_share));
     if (!then.precision.empty() && then.precision != now.precision)
         out.push_back(fmt::format("the run was computed in {}, and is from here on in {}",
                                   then.precision, now.precision));
@@ -92,7 +99,9 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
         {"machine", record.machine}, {"precision", record.precision}, {"bf16", record.bf16},
         {"seed", record.seed},       {"examples", record.examples},   {"tuned", record.tuned}};
     json["threads"] = record.threads;
+    if (record.validate_share > 0) json["validate_share"] = record.validate_share;
     if (record.epochs) json["epochs"] = *record.epochs;
+    if (record.patient_from > 0) json["patient_from"] = record.patient_from;
     if (!record.init.empty())
         json["init"] = {{"from", record.init}, {"layout", record.init_layout}};
     json["data"] = record.data;
@@ -113,8 +122,7 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
     return write_file_atomically(path, json.dump(1) + "\n", diagnostics);
 }
 
-/// Every key is checked by its type; `threads`, `data`, `ranges`, `init`, `epochs` and `weights`
-/// may be missing.
+/// Every key is checked by its type; those that were added later may be missing.
 Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnostics) {
     const auto text = read_whole_file(path, kLargestFile, diagnostics);
     if (!text.ok()) return Failure{};
@@ -139,6 +147,8 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         record.examples = json.at("examples").whole();
         record.tuned = json.at("tuned").flag();
         if (json.contains("threads")) record.threads = json.at("threads").whole();
+        if (json.contains("validate_share"))
+            record.validate_share = json.at("validate_share").number();
         if (json.contains("data")) record.data = json.at("data").text();
         if (json.contains("data_values")) record.data_values = json.at("data_values").text();
         if (json.contains("ranges"))
@@ -152,6 +162,7 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
             record.init_layout = json.at("init").at("layout").text();
         }
         if (json.contains("epochs")) record.epochs = json.at("epochs").whole();
+        if (json.contains("patient_from")) record.patient_from = json.at("patient_from").whole();
         record.origin.model = json.at("fingerprint").at("model").text();
         record.origin.data = json.at("fingerprint").at("data").text();
         record.origin.settings = json.at("settings").texts();

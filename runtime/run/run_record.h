@@ -29,7 +29,9 @@ struct RunRecord {
     uint64_t seed = 1;
     std::string init, init_layout;  ///< what --init named, "": nothing
     std::optional<int64_t> epochs;  ///< asked for on the command line, instead of the model's
+    int64_t patient_from = 0;       ///< epochs before --more-epochs undid an early stop
     int64_t examples = 0;           ///< of the training data
+    double validate_share = 0;      ///< of the data, kept out of training; 0: none, or not known
     std::string data;               ///< what they were, in a line (data_summary.h)
     std::string data_values;        ///< their fingerprint (data_summary.h); "": not recorded
     /// From where to where the values of each field go, as far as they were looked at.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "runtime/train/fill_inputs.h"
 #include "runtime/train/sampler.h"
@@ -23,7 +24,7 @@ constexpr const char* kDiscriminatorLoss = "discriminator_loss";
 /// its size. Losses of independent batches have a correlation of -0.5. Networks that play against
 /// each other reach -0.93 in a good run of models/r1_grid.yaml, since each answers the other's last
 /// step; so their limit is lower.
-constexpr size_t kOscillationSteps = 128;
+constexpr size_t kOscillationSteps = FigureHistory::kLastMost;
 constexpr double kAlternating = -0.9, kAlternatingInGames = -0.98, kSwing = 0.05;
 /// Weights that moved by less than kStill of their size have not moved (the rounding of an epoch of
 /// weight decay moves them by about a tenth of that); a layer that moved by more than kMoving
@@ -135,22 +136,23 @@ std::pair<double, double> sums_of_column(const float* numbers, int64_t rows, int
 
 }  // namespace
 
-std::vector<Sign> SignNews::take(const std::vector<Sign>& shown) {
+std::vector<Sign> news_of(const std::vector<Sign>& shown, SignCounters& counters) {
     std::vector<Sign> news;
-    std::map<std::pair<std::string, std::string>, int> epochs;
+    auto& epochs_before = counters.epochs;
+    std::map<std::pair<std::string, std::string>, int64_t> epochs;
     for (const Sign& sign : shown) {
         const std::pair key(sign.name, sign.subject);
-        const auto before = epochs_.find(key);
-        epochs[key] = before == epochs_.end() ? 1 : before->second + 1;
+        const auto before = epochs_before.find(key);
+        epochs[key] = before == epochs_before.end() ? 1 : before->second + 1;
         if (epochs[key] == 2) news.push_back(sign);
     }
-    epochs_ = std::move(epochs);
+    epochs_before = std::move(epochs);
     return news;
 }
 
-void FigureSigns::add(const std::vector<StepRunner::Named>& values) {
+void count_figures(const std::vector<StepRunner::Named>& values, SignCounters& counters) {
     for (const StepRunner::Named& value : values) {
-        Figure& figure = figures_[value.name];
+        FigureHistory& figure = counters.figures[value.name];
         if (!std::isfinite(value.value)) {  // the step is taken back, and others follow
             figure.last.clear();
             continue;
@@ -160,13 +162,15 @@ void FigureSigns::add(const std::vector<StepRunner::Named>& values) {
         ++figure.count;
         figure.last.push_back(value.value);
         if (figure.last.size() > kOscillationSteps) figure.last.pop_front();
-        if (value.name == kDiscriminatorLoss && first_loss_ == 0) first_loss_ = value.value;
+        if (value.name == kDiscriminatorLoss && counters.first_loss == 0)
+            counters.first_loss = value.value;
     }
 }
 
-double FigureSigns::mean(const std::string& name) const {
-    const auto found = figures_.find(name);
-    return found == figures_.end() || found->second.count == 0
+/// The mean of a figure; 0.5 for a figure that the model does not have.
+static double mean(const SignCounters& counters, const std::string& name) {
+    const auto found = counters.figures.find(name);
+    return found == counters.figures.end() || found->second.count == 0
                ? 0.5
                : found->second.sum / static_cast<double>(found->second.count);
 }
@@ -174,9 +178,11 @@ double FigureSigns::mean(const std::string& name) const {
 /// Two ways to see that a discriminator has won: it is sure of real data and, where that is known,
 /// of samples; or its loss has become a small part of what it was at first. The second needs a loss
 /// that cannot be negative.
-void FigureSigns::judge_discriminator(std::vector<Sign>& signs) const {
-    const double real = mean("real_probability"), fake = mean("fake_probability");
-    if (real > kCertain && (fake < 1 - kCertain || figures_.count("fake_probability") == 0)) {
+static void judge_discriminator(const SignCounters& counters, std::vector<Sign>& signs) {
+    const double real = mean(counters, "real_probability");
+    const double fake = mean(counters, "fake_probability"), first = counters.first_loss;
+    if (real > kCertain &&
+        (fake < 1 - kCertain || counters.figures.count("fake_probability") == 0)) {
         signs.push_back({"discriminator_wins", real,
                          fmt::format("the discriminator tells data from samples without error "
                                      "(it calls data real with a probability of {:.4f}), so the "
@@ -185,32 +191,34 @@ void FigureSigns::judge_discriminator(std::vector<Sign>& signs) const {
                          kDiscriminatorLoss});
         return;
     }
-    const auto loss = figures_.find(kDiscriminatorLoss);
-    if (loss == figures_.end() || loss->second.count == 0 || first_loss_ <= 0 ||
+    const auto loss = counters.figures.find(kDiscriminatorLoss);
+    if (loss == counters.figures.end() || loss->second.count == 0 || first <= 0 ||
         loss->second.smallest < 0)
         return;
-    const double now = mean(kDiscriminatorLoss);
-    if (now > kLossOfCertain * first_loss_) return;
+    const double now = mean(counters, kDiscriminatorLoss);
+    if (now > kLossOfCertain * first) return;
     signs.push_back({"discriminator_wins", now,
                      fmt::format("the discriminator tells data from samples without error (its "
                                  "loss is {:.2g}, and was {:.2g} at first), so the generator "
                                  "learns little from it",
-                                 now, first_loss_),
+                                 now, first),
                      kDiscriminatorLoss});
 }
 
 /// Judges an epoch and begins the next. The last steps are kept across epochs.
-std::vector<Sign> FigureSigns::take() {
+std::vector<Sign> figure_signs(SignCounters& counters, const std::set<std::string>& alternating) {
     std::vector<Sign> signs;
-    judge_discriminator(signs);
+    judge_discriminator(counters, signs);
     const auto is_loss = [](const std::string& name) {
         return name == "loss" || name.ends_with("_loss");
     };
-    const auto losses = std::count_if(figures_.begin(), figures_.end(),
+    const auto losses = std::count_if(counters.figures.begin(), counters.figures.end(),
                                       [&](const auto& figure) { return is_loss(figure.first); });
     const double limit = losses > 1 ? kAlternatingInGames : kAlternating;
-    for (const auto& [name, figure] : figures_) {
-        if (!is_loss(name) || figure.last.size() < kOscillationSteps) continue;
+    for (const auto& [name, figure] : counters.figures) {
+        if (!is_loss(name) || alternating.count(name) != 0 ||
+            figure.last.size() < kOscillationSteps)
+            continue;
         const double correlation = alternation(figure.last);
         if (correlation > limit || swing(figure.last) < kSwing) continue;
         signs.push_back({"oscillation", correlation,
@@ -221,30 +229,33 @@ std::vector<Sign> FigureSigns::take() {
                          name});
     }
     // `last` is kept: its steps may be those of several short epochs.
-    for (auto& [name, figure] : figures_) {
+    for (auto& [name, figure] : counters.figures) {
         figure.sum = figure.smallest = 0;
         figure.count = 0;
     }
     return signs;
 }
 
-void WeightSigns::begin(const StateStore& states) {
-    before_.clear();
-    for (ir::StateId id = 0; id < states.saved_count(); ++id)
-        if (states.state(id).role == ir::StateRole::kParameter && states.state(id).type.rank() >= 2)
-            before_[id].assign(states.data(id), states.data(id) + states.elements(id));
+std::set<std::string> alternating_losses(const ir::Module& module) {
+    std::set<std::string> names;
+    for (const ir::ScheduleEntry& entry : module.schedule) {
+        const ir::Function* function = module.find_function(entry.function);
+        if (entry.every != 2 || function == nullptr) continue;
+        for (const ir::NamedValue& result : function->results) names.insert(result.name);
+    }
+    return names;
 }
 
-/// Compares each matrix with its copy from the last call: codebooks code by code, weights of dense
+/// Compares each matrix with its copy: codebooks code by code, weights of dense
 /// layers unit by unit, and the layers of a network with each other.
-std::vector<Sign> WeightSigns::take(const StateStore& states) {
+std::vector<Sign> weight_signs(const StateStore& states, const KeptWeights& before_all) {
     std::vector<Sign> signs;
     struct Layer {
         std::string name;
         double change;
     };
     std::map<std::string, std::vector<Layer>> networks;
-    for (const auto& [id, before] : before_) {
+    for (const auto& [id, before] : before_all) {
         const ir::State& state = states.state(id);
         const ir::Shape& shape = state.type.shape;
         const float* now = states.data(id);
@@ -280,7 +291,6 @@ std::vector<Sign> WeightSigns::take(const StateStore& states) {
                                      least->name, least->change, most->name, most->change),
                          network});
     }
-    begin(states);
     return signs;
 }
 

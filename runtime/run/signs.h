@@ -2,10 +2,8 @@
 // plain name, a sentence, and the number that shows it.
 #pragma once
 
-#include <deque>
-#include <map>
+#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "runtime/states/state_store.h"
@@ -24,58 +22,30 @@ struct Sign {
 };
 
 /// Decides which signs are reported: not those of a single epoch, which the next may not show, and
-/// none twice in a row.
-class SignNews {
-  public:
-    /// Of the signs of an epoch, returns those that the epoch before showed, too, and that were not
-    /// returned since they appeared. A sign that was gone for an epoch counts as a new one.
-    std::vector<Sign> take(const std::vector<Sign>& shown);
+/// none twice in a row. Of the signs that an epoch shows, returns those that the epoch before
+/// showed, too, and that were not returned since they appeared. A sign that was gone for an epoch
+/// counts as a new one.
+std::vector<Sign> news_of(const std::vector<Sign>& shown, SignCounters& counters);
 
-  private:
-    std::map<std::pair<std::string, std::string>, int> epochs_;  ///< in a row, by name and subject
-};
+/// Counts the losses and metrics of a step.
+void count_figures(const std::vector<StepRunner::Named>& values, SignCounters& counters);
+/// Of the steps that were counted since the last call: `discriminator_wins` (it is certain, or its
+/// loss is all but zero; a Wasserstein critic, whose loss has no bottom, cannot win), `oscillation`
+/// (a loss that goes up and down with every step). Not of `alternating` losses, which have other
+/// terms in every second step.
+std::vector<Sign> figure_signs(SignCounters& counters,
+                               const std::set<std::string>& alternating = {});
+/// The losses that are computed in another way in every second step (`every(term, 2)`).
+std::set<std::string> alternating_losses(const ir::Module& module);
 
-/// Judges losses and metrics, which it gets step by step.
-class FigureSigns {
-  public:
-    void add(const std::vector<StepRunner::Named>& values);
-    /// Of the steps since the last call: `discriminator_wins` (it is certain, or its loss is all
-    /// but zero; a Wasserstein critic, whose loss has no bottom, cannot win), `oscillation` (a loss
-    /// that goes up and down with every step).
-    std::vector<Sign> take();
-
-  private:
-    struct Figure {
-        double sum = 0;
-        double smallest = 0;
-        int64_t count = 0;
-        std::deque<double> last;
-    };
-    /// The mean of a figure; 0.5 for a figure that the model does not have.
-    double mean(const std::string& name) const;
-    void judge_discriminator(std::vector<Sign>& signs) const;
-
-    std::map<std::string, Figure> figures_;
-    double first_loss_ = 0;  ///< the discriminator's first
-};
-
-/// Judges how far training has moved the weights. It does not look at gradients: a step uses each
-/// gradient where it is made, in the loop that updates its weight, and keeping them would cost a
-/// pass over memory. Nor would they say more: Adam, RMSprop and others divide gradients by their
-/// size, so a layer with tiny gradients learns as fast as any. A layer that no optimizer moves has
-/// no gradient.
-class WeightSigns {
-  public:
-    /// Training begins, or goes on, with these states.
-    void begin(const StateStore& states);
-    /// Since begin() or the last call: `dead_units` (no weight of theirs has moved),
-    /// `dead_codes` (vectors of a codebook that were never the nearest), `vanishing_gradient`
-    /// (layers that stand still while others of their network move).
-    std::vector<Sign> take(const StateStore& states);
-
-  private:
-    std::map<ir::StateId, std::vector<float>> before_;
-};
+/// Judges how far training has moved the weights from those `before`, when the epoch began. It does
+/// not look at gradients: a step uses each gradient where it is made, in the loop that updates its
+/// weight, and keeping them would cost a pass over memory. Nor would they say more: Adam, RMSprop
+/// and others divide gradients by their size, so a layer with tiny gradients learns as fast as any.
+/// A layer that no optimizer moves has no gradient. `dead_units` (no weight of theirs has moved),
+/// `dead_codes` (vectors of a codebook that were never the nearest), `vanishing_gradient` (layers
+/// that stand still while others of their network move).
+std::vector<Sign> weight_signs(const StateStore& states, const KeptWeights& before);
 
 /// Units of a latent that tell the examples of a batch apart: variance over the batch above 0.01
 /// (Burda et al. 2015). `rows` x `width` means.

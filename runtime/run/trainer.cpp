@@ -6,7 +6,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+#include <vector>
 
+#include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "runtime/run/epoch_signs.h"
 #include "runtime/run/follower.h"
@@ -35,15 +38,33 @@ TrainEnd interrupted(const OpenedRun& run, Progress& progress) {
     return TrainEnd::kInterrupted;
 }
 
-TrainEnd nothing_left(const OpenedRun& run, Progress& progress) {
+/// Draws samples into the run's folder, where it is to have them.
+bool draw(OpenedRun& run, int64_t epoch) {
+    const TrainOptions& options = run.options;
+    const std::string file = run.path(fmt::format("samples/epoch-{:03}.png", epoch));
+    return options.sample_count == 0 ||
+           (draw_samples(run.model, run.training.seed, options.sample_count, run.record.ranges,
+                         file, run.diagnostics) &&
+            (!run.log || run.log->picture(file, run.training.step, run.diagnostics)));
+}
+
+/// A process that was killed behind the checkpoint of an epoch may not have drawn its samples.
+bool draw_what_a_kill_left(OpenedRun& run) {
+    const int64_t epoch = std::min(run.training.pass, run.epochs);
+    return !run.ends_epoch() || is_there(run.path(fmt::format("samples/epoch-{:03}.png", epoch))) ||
+           draw(run, epoch);
+}
+
+TrainEnd nothing_left(OpenedRun& run, Progress& progress) {
+    if (!draw_what_a_kill_left(run)) return TrainEnd::kFailed;
     if (run.training.pass >= run.epochs)
         progress.message(fmt::format(
             "nothing is left to do in {}: {} epochs are done of {} asked for; --more-epochs N "
             "goes on",
             run.folder->path(), run.training.pass, run.epochs));
     else if (run.stops_early())
-        progress.message(
-            fmt::format("nothing is left to do in {}: {}", run.folder->path(), run.why_early()));
+        progress.message(fmt::format("nothing is left to do in {}: {}; --more-epochs N goes on",
+                                     run.folder->path(), run.why_early()));
     else
         progress.message(fmt::format("nothing is left to do in {}: {} of {} steps are done",
                                      run.folder->path(), run.training.step,
@@ -67,14 +88,14 @@ class TrainingLoop {
           loader_(*run.loader),
           log_(*run.log) {}
 
-    /// Runs the loop. Drawing samples may bind a function and measure its contractions, during
-    /// which training may be asked to stop. The state is saved before samples are drawn, so nothing
-    /// is lost.
+    /// Runs the loop. What is done at the end of an epoch may bind a function and measure its
+    /// contractions, during which training may be asked to stop. What was not saved yet is saved
+    /// then; what is left to do there is done when the run goes on.
     TrainEnd run() {
         try {
             return loop();
         } catch (const MeasuringStopped&) {
-            return interrupted(run_, progress_);
+            return saved_step_ == training_.step ? interrupted(run_, progress_) : interrupt();
         }
     }
 
@@ -89,21 +110,25 @@ class TrainingLoop {
         saved_step_ = training_.step;
         saved_s_ = now_s();
         before_ = run_.cursor();
-        signs_.begin(model_.states());
         count_steps();
         if (policy_.on_divergence != "stop" && !run_.folder->has_checkpoint()) {
             const TrainEnd end = save();  // where a rollback can go back to
             if (end != TrainEnd::kDone) return end;
         }
-        while (!run_.finished()) {
+        if (!draw_what_a_kill_left(run_)) return TrainEnd::kFailed;
+        while (training_.epoch_end_left || !run_.finished()) {
             if (stop_asked()) return interrupt();
-            before_ = run_.cursor();
-            if (!runner_.run(loader_, training_, diagnostics_)) return data_failed();
-            rate.add(model_.batch_size() * runner_.batches_per_round(), now_s());
-            signs_.add(runner_.values());
-            if (!report(rate)) return log_failed();
-            const std::string bad = runner_.first_not_finite();
-            TrainEnd end = bad.empty() ? save_where_due() : diverged(fmt::format("`{}`", bad));
+            TrainEnd end = TrainEnd::kDone;
+            if (!training_.epoch_end_left) {
+                before_ = run_.cursor();
+                if (!step(diagnostics_)) return data_failed();
+                rate.add(model_.batch_size() * runner_.batches_per_round(), now_s());
+                if (!report(rate)) return log_failed();
+                const std::string bad = runner_.first_not_finite();
+                if (!bad.empty()) end = diverged(fmt::format("`{}`", bad));
+            }
+            if (end == TrainEnd::kDone)
+                end = training_.epoch_end_left ? end_epoch() : save_where_due();
             if (end == TrainEnd::kDiverged && roll_back()) end = TrainEnd::kDone;
             if (end != TrainEnd::kDone) return end;
         }
@@ -111,32 +136,29 @@ class TrainingLoop {
         return TrainEnd::kDone;
     }
 
-    /// Saves when a checkpoint is due. kDone means that the loop goes on.
+    /// One step; false where its data cannot be read.
+    bool step(Diagnostics& diagnostics) {
+        const int64_t pass = training_.pass;
+        if (!runner_.run(loader_, training_, diagnostics)) return false;
+        count_figures(runner_.values(), training_.signs);
+        training_.epoch_end_left = training_.pass > pass;
+        return true;
+    }
+
+    /// Within an epoch: saves when a checkpoint is due. kDone means that the loop goes on.
     TrainEnd save_where_due() {
-        const bool epoch_ends = training_.pass > before_.epoch || run_.finished();
+        const bool ends = run_.finished();
         const bool due =
             (policy_.checkpoint_steps > 0 &&
              training_.step - saved_step_ >= policy_.checkpoint_steps) ||
             (policy_.checkpoint_seconds > 0 && now_s() - saved_s_ >= policy_.checkpoint_seconds);
-        if (epoch_ends || due) {
-            bool best = false;
-            if (training_.pass > before_.epoch && run_.validation && !validate(best))
-                return TrainEnd::kFailed;
+        if (ends || due) {
             const TrainEnd end = save();
             if (end != TrainEnd::kDone) return end;
-            const KeptCheckpoints kept(run_.folder->path(), policy_.keep_last);
-            if (!kept.keep(training_.step, diagnostics_) || (best && !kept.keep_best(diagnostics_)))
-                return TrainEnd::kFailed;
-            if (!epoch_ends) return TrainEnd::kDone;
-            if (training_.pass > before_.epoch && !look_for_signs()) return TrainEnd::kFailed;
-            const std::string file = run_.path(fmt::format("samples/epoch-{:03}.png", epoch()));
-            if (options_.sample_count != 0 &&
-                !(draw_samples(model_, training_.seed, options_.sample_count, run_.record.ranges,
-                               file, diagnostics_) &&
-                  log_.picture(file, training_.step, diagnostics_)))
-                return TrainEnd::kFailed;
-            if (!run_.keep_choices()) return TrainEnd::kFailed;
-        } else if (training_.step - good_.training().step >= kKeepEvery) {
+            return keep_checkpoint(false) && (!ends || draw_and_note(epoch())) ? TrainEnd::kDone
+                                                                               : TrainEnd::kFailed;
+        }
+        if (training_.step - good_.training().step >= kKeepEvery) {
             if (const std::string bad = first_not_finite(model_.states()); !bad.empty())
                 return diverged(fmt::format("state `{}`", bad));
             good_.keep(model_.states(), training_);
@@ -144,39 +166,79 @@ class TrainingLoop {
         return TrainEnd::kDone;
     }
 
-    /// Computes the figures of the validation data, shows and logs them, and updates those that are
-    /// watched. A figure that is not finite does not end training: it may be due to the data. False
-    /// after an error.
-    bool validate(bool& best) {
-        const auto found = evaluate(model_, *run_.validation, training_.seed, diagnostics_);
+    // ---- ends of epochs ----
+
+    /// Validates, looks for signs and saves; then draws samples. All that the checkpoint says of
+    /// the epoch is written into the log before, and a line of a later step than that of the
+    /// checkpoint is dropped when a run goes on: so each is there once, whenever the process is
+    /// killed. Until all figures are there, nothing has changed, and the end of the epoch can be
+    /// done again.
+    TrainEnd end_epoch() {
+        if (const TrainEnd end = check_state(); end != TrainEnd::kDone) return end;
+        TrainingState ended = training_;
+        std::vector<MetricsRow> rows;
+        bool best = false;
+        if ((run_.validation && !validate(ended, rows, best)) || !look_for_signs(ended, rows))
+            return keep_after_error("once the data are right");
+        if (!log_.write(rows, diagnostics_))
+            return keep_after_error("once the folder can be written");
+        ended.epoch_start.reset();  // the memory goes before the next weights are kept
+        training_ = ended;
+        good_.keep(training_);
+        run_.begin_epoch(training_);
+        good_.keep(training_);
+        if (const TrainEnd end = write(); end != TrainEnd::kDone) return end;
+        return keep_checkpoint(best) && draw_and_note(std::min(training_.pass, run_.epochs))
+                   ? TrainEnd::kDone
+                   : TrainEnd::kFailed;
+    }
+
+    /// Keeps the checkpoint under its other names. False after an error.
+    bool keep_checkpoint(bool is_best) {
+        const KeptCheckpoints kept(run_.folder->path(), policy_.keep_last);
+        return kept.keep(training_.step, diagnostics_) &&
+               (!is_best || kept.keep_best(diagnostics_));
+    }
+
+    /// False after an error.
+    bool draw_and_note(int64_t epoch) { return draw(run_, epoch) && run_.keep_choices(); }
+
+    /// Computes the figures of the validation data, shows them and adds them to `rows`, and updates
+    /// those that are watched. A figure that is not finite does not end training: it may be due to
+    /// the data. False after an error.
+    bool validate(TrainingState& ended, std::vector<MetricsRow>& rows, bool& best) {
+        const auto found = evaluate(model_, *run_.validation, ended.seed, diagnostics_);
         if (!found.ok()) return false;
-        MetricsRow row(training_.step, epoch());
-        std::string line = fmt::format("epoch {}/{}  validation ", epoch(), run_.epochs);
+        const int64_t epoch = std::min(ended.pass, run_.epochs);
+        MetricsRow& row = rows.emplace_back(ended.step, epoch);
+        std::string line = fmt::format("epoch {}/{}  validation ", epoch, run_.epochs);
         for (const auto& [name, value] : found->values) {
             row.add("validation_" + name, value);
             line += fmt::format("  {} {:.4g}", name, value);
             if (!std::isfinite(value))
                 say("gmrun: `{}` of the validation data is not finite after epoch {}; "
                     "training goes on\n",
-                    name, epoch());
-            if (name == policy_.keep_best)
-                best = watch(training_.best, value, policy_.best_is_highest);
+                    name, epoch);
+            if (name == policy_.keep_best) best = watch(ended.best, value, policy_.best_is_highest);
             if (name == policy_.stopping_metric)
-                watch(training_.stopping, value, policy_.stopping_is_highest);
+                watch(ended.stopping, value, policy_.stopping_is_highest);
         }
         if (!options_.quiet) progress_.message(line);
-        return log_.write(row, diagnostics_);
+        return true;
     }
 
-    /// Reports the signs of trouble that the epoch shows. False after an error.
-    bool look_for_signs() {
-        const auto news = signs_.take(model_, loader_.dataset(), loader_.options(), diagnostics_);
+    /// Shows the signs of trouble that the epoch shows, and adds them to `rows`. False after an
+    /// error.
+    bool look_for_signs(TrainingState& ended, std::vector<MetricsRow>& rows) {
+        const auto news =
+            signs_.take(model_, loader_.dataset(), loader_.options(), ended, diagnostics_);
         if (!news.ok()) return false;
         for (const Sign& sign : *news) {
             if (!options_.quiet) progress_.message(fmt::format("{}: {}", sign.name, sign.text));
-            MetricsRow row(training_.step, epoch());
-            row.add("sign", sign.name).add("number", sign.number).add("text", sign.text);
-            if (!log_.write(row, diagnostics_)) return false;
+            rows.emplace_back(ended.step, std::min(ended.pass, run_.epochs))
+                .add("sign", sign.name)
+                .add("number", sign.number)
+                .add("text", sign.text);
         }
         return true;
     }
@@ -205,7 +267,7 @@ class TrainingLoop {
         if (rate.examples_per_s() > 0) row.add("examples_per_s", rate.examples_per_s());
         for (const StepRunner::Named& v : runner_.values())
             row.add(v.name, static_cast<float>(v.value));
-        return log_.write(row, diagnostics_);
+        return log_.write({row}, diagnostics_);
     }
 
     /// The epoch in which the last step ended, from 1.
@@ -217,11 +279,22 @@ class TrainingLoop {
 
     /// Writes the present state if it is good; kDone when it was written.
     TrainEnd save() {
+        const TrainEnd end = check_state();
+        return end == TrainEnd::kDone ? write() : end;
+    }
+
+    /// Keeps the present state in memory if it is good, else says so; kDone when it is.
+    TrainEnd check_state() {
         if (const std::string bad = first_not_finite(model_.states()); !bad.empty())
             return diverged(fmt::format("state `{}`", bad));
         good_.keep(model_.states(), training_);
         if (const std::string bad = try_next_step(); !bad.empty())
             return diverged(fmt::format("`{}` of the next step", bad));
+        return TrainEnd::kDone;
+    }
+
+    /// Writes the state that was kept.
+    TrainEnd write() {
         const Saving saving(options_.stop);
         if (!write_checkpoint(run_.path(kCheckpointName), model_.states(), training_, diagnostics_))
             return TrainEnd::kFailed;
@@ -264,7 +337,7 @@ class TrainingLoop {
         std::fill_n(model_.states().bytes_begin(), model_.states().bytes(), std::byte{0});
         if (!read_checkpoint(run_.path(kCheckpointName), model_.states(), good, lost)) return false;
         model_.set_states_changed();
-        training_ = diverged_at_;
+        training_ = std::exchange(diverged_at_, {});
         ++training_.retries;
         if (policy_.on_divergence == "lower_rate") training_.rate /= 2;
         loader_.seek(run_.cursor());
@@ -277,7 +350,7 @@ class TrainingLoop {
                             : ""));
         MetricsRow row(training_.step, epoch());
         row.add("rolled_back_to", good.step).add("because", why_diverged_);
-        return log_.write(row, diagnostics_);
+        return log_.write({row}, diagnostics_);
     }
 
     /// Goes back to the state after `step`. Steps from the kept state on are repeated, and give the
@@ -287,7 +360,7 @@ class TrainingLoop {
         Diagnostics data_gone;
         while (training_.step < step) {
             before_ = run_.cursor();
-            if (runner_.run(loader_, training_, data_gone)) continue;
+            if (this->step(data_gone)) continue;
             go_back();
             return;
         }
@@ -400,13 +473,14 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
         return end == TrainEnd::kDone ? interrupted(run, progress) : end;
     }
     if (!run.runner->ok()) return TrainEnd::kNotStarted;
-    lead(run);
+    lead(run.model,
+         {run.record.seed, run.record.tuned, run.model.may_use_bf16(), false, run.chosen()});
     const bool prepared = run.prepare(progress);
     ProcessGroup* group = run.model.group();
     if (group != nullptr && !have_same_data(*group, run.data_trained_on(), run.diagnostics))
         return TrainEnd::kNotStarted;
     if (!prepared) return TrainEnd::kNotStarted;
-    if (run.finished()) return nothing_left(run, progress);
+    if (run.finished() && !run.training.epoch_end_left) return nothing_left(run, progress);
     if (!run.model.has_room_to_train(run.diagnostics) || !run.write_beginnings())
         return TrainEnd::kNotStarted;
     const TrainEnd end = TrainingLoop(run, progress).run();

@@ -1,5 +1,6 @@
 // Splits a data set in two, whose fields read through to the whole, and watches a figure over
-// epochs.
+// epochs. Each example draws a lot of its own instead of all being shuffled: then data that grow
+// move no example that was trained on into validation.
 #include "runtime/run/validation.h"
 
 #include <algorithm>
@@ -46,9 +47,9 @@ class PartOfField final : public Field {
     std::shared_ptr<const Part> part_;
 };
 
+/// `examples` in ascending order.
 Result<Dataset> part(const Dataset& dataset, std::vector<int64_t> examples,
                      Diagnostics& diagnostics) {
-    std::sort(examples.begin(), examples.end());
     std::vector<bool> holds(static_cast<size_t>(dataset.count()));
     for (const int64_t example : examples) holds[static_cast<size_t>(example)] = true;
     const auto shared = std::make_shared<const Part>(Part{std::move(examples), std::move(holds)});
@@ -70,10 +71,16 @@ Result<DatasetParts> split_dataset(const Dataset& dataset, double share, uint64_
                           count, kept, kept < 1 ? "validate with" : "train with");
         return Failure{};
     }
-    // The order of an epoch that training never reaches, so it is none of the training's own.
-    const std::vector<int64_t> order = epoch_order(count, seed, int64_t{1} << 40);
-    auto validation = part(dataset, {order.begin(), order.begin() + kept}, diagnostics);
-    auto training = part(dataset, {order.begin() + kept, order.end()}, diagnostics);
+    std::vector<double> lots(static_cast<size_t>(count));
+    for (int64_t i = 0; i < count; ++i)
+        lots[static_cast<size_t>(i)] = lot_of(dataset.fields().front()->name_of(i), seed);
+    const auto [least, most] = std::minmax_element(lots.begin(), lots.end());
+    const double limit = std::min(std::max(share, std::nextafter(*least, 1.0)), *most);
+    std::vector<int64_t> held_out, trained;
+    for (int64_t i = 0; i < count; ++i)
+        (lots[static_cast<size_t>(i)] < limit ? held_out : trained).push_back(i);
+    auto validation = part(dataset, std::move(held_out), diagnostics);
+    auto training = part(dataset, std::move(trained), diagnostics);
     if (!validation.ok() || !training.ok()) return Failure{};
     return DatasetParts{training.take(), validation.take()};
 }

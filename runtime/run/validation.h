@@ -12,9 +12,11 @@
 
 namespace gmc::runtime {
 
-/// `dataset` in two parts: a random `share` of the examples, which `seed` decides, and the others;
-/// each part is in the original order. Each part has at least one example (checked). The parts read
-/// through to the fields of `dataset`.
+/// `dataset` in two parts: about a `share` of the examples, and the others; each part is in the
+/// original order. On which side an example is, `seed` and its name decide (Field::name_of, of the
+/// first field): it stays there when others are added. Only where one part would have none, the
+/// example that is nearest to it changes sides. The parts read through to the fields of `dataset`.
+/// Errors: the share is less than half an example, or all but that (kBadValue).
 struct DatasetParts {
     Dataset training, validation;
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <string>
 #include <thread>
 
 #include "compiler/support/check.h"
@@ -18,13 +19,25 @@ thread_local int own_count = 0;  ///< 0: not set
 
 int limited(int64_t count) { return static_cast<int>(std::clamp<int64_t>(count, 1, kMostThreads)); }
 
-/// How many processors the affinity mask has.
-int processors() {
+/// Which processors the affinity mask has; none where there are more than a set holds.
+cpu_set_t affinity() {
     cpu_set_t set;
     CPU_ZERO(&set);
-    // Fails where there are more processors than a set holds.
-    if (sched_getaffinity(0, sizeof set, &set) == 0) return limited(CPU_COUNT(&set));
-    return limited(std::thread::hardware_concurrency());
+    if (sched_getaffinity(0, sizeof set, &set) != 0) CPU_ZERO(&set);
+    return set;
+}
+
+int processors() {
+    const cpu_set_t set = affinity();
+    const int count = CPU_COUNT(&set);
+    return limited(count > 0 ? count : std::thread::hardware_concurrency());
+}
+
+/// What OMP_NUM_THREADS says; 0 where it says nothing.
+int given_count() {
+    const char* given = std::getenv("OMP_NUM_THREADS");
+    const int64_t number = given == nullptr ? 0 : std::strtoll(given, nullptr, 10);
+    return number > 0 ? limited(number) : 0;
 }
 
 /// Processor time per period, both in microseconds; 0 where nothing limits it.
@@ -54,12 +67,21 @@ int control_group_threads(const char* root) {
 }
 
 int usual_thread_count() {
-    static const int count = [] {
-        const char* given = std::getenv("OMP_NUM_THREADS");
-        const int64_t number = given == nullptr ? 0 : std::strtoll(given, nullptr, 10);
-        return number > 0 ? limited(number) : std::min(processors(), control_group_threads(""));
-    }();
+    static const int count =
+        given_count() > 0 ? given_count() : std::min(processors(), control_group_threads(""));
     return count;
+}
+
+int usual_thread_count_beside(int processes) {
+    return given_count() > 0 ? given_count() : limited(usual_thread_count() / processes);
+}
+
+std::string processors_text() {
+    const cpu_set_t set = affinity();
+    std::string text;
+    for (int i = 0; i < CPU_SETSIZE; ++i)
+        if (CPU_ISSET(i, &set)) text += std::to_string(i) + " ";
+    return text;
 }
 
 int thread_count() { return own_count > 0 ? own_count : usual_thread_count(); }

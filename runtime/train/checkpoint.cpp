@@ -36,6 +36,11 @@ void each_field(Training& training, const Field& field) {
     field("retries", training.retries);
 }
 
+/// Whether the weights when the epoch began are others than the states.
+bool has_epoch_start(const TrainingState& training) {
+    return training.epoch_start != nullptr && training.epoch_began != training.step;
+}
+
 /// The metadata of a checkpoint; read_training() is its inverse.
 Metadata describe(const StateStore& states, const TrainingState& training) {
     const ir::Module& module = states.module();
@@ -53,6 +58,10 @@ Metadata describe(const StateStore& states, const TrainingState& training) {
         out.emplace_back(name, fmt::format("{}", *watched->best));
         out.emplace_back(fmt::format("{}_since", name), fmt::format("{}", watched->epochs_since));
     }
+    out.emplace_back("epoch_began", fmt::format("{}", training.epoch_began));
+    if (training.epoch_end_left) out.emplace_back("epoch_end_left", "1");
+    if (const std::string signs = training.signs.to_text(); !signs.empty())
+        out.emplace_back("signs", signs);
     if (!training.init.empty()) out.emplace_back("init", training.init);
     return out;
 }
@@ -94,6 +103,11 @@ TrainingState read_training(const SafetensorsFile& file) {
     each_field(training, [&](const char* name, auto& value) { reader.read(name, value); });
     reader.read("best", training.best);
     reader.read("stopping", training.stopping);
+    training.epoch_began = training.step;  // as older checkpoints, which do not say it, take it
+    if (file.metadata("epoch_began") != nullptr) reader.read("epoch_began", training.epoch_began);
+    training.epoch_end_left = file.metadata("epoch_end_left") != nullptr;
+    if (const std::string* signs = file.metadata("signs"))
+        training.signs = SignCounters::from_text(*signs);
     if (const std::string* init = file.metadata("init")) training.init = *init;
     if (!(training.rate > 0 && training.rate <= 1))
         throw JsonError(fmt::format("its `rate` is {}, not above 0 and at most 1", training.rate));
@@ -143,9 +157,15 @@ std::string difference(const SafetensorsFile& file, const StateStore& states) {
             return fmt::format("is of another model: it has `{}`: {} where the model has {}",
                                state.name, shape_text(*tensor), ir::to_string(state.type));
     }
+    const auto is_epoch_start = [&](const StoredTensor& tensor) {
+        if (!tensor.name.starts_with(kEpochStartPrefix)) return false;
+        const ir::StateId id = states.module().find_state(
+            tensor.name.substr(std::string_view(kEpochStartPrefix).size()));
+        return id != ir::kNone && fits(tensor, states.state(id));
+    };
     for (const StoredTensor& tensor : file.tensors())
         if (states.module().find_state(tensor.name) == ir::kNone &&
-            !tensor.name.starts_with("batch."))
+            !tensor.name.starts_with("batch.") && !is_epoch_start(tensor))
             return fmt::format("is of another model: it has `{}` beside the model's states",
                                tensor.name);
     return "";
@@ -170,6 +190,14 @@ bool read_batches(const SafetensorsFile& file, std::vector<ReplayBatch>& batches
 
 }  // namespace
 
+KeptWeights keep_weights(const StateStore& states) {
+    KeptWeights kept;
+    for (ir::StateId id = 0; id < states.saved_count(); ++id)
+        if (states.state(id).role == ir::StateRole::kParameter && states.state(id).type.rank() >= 2)
+            kept[id].assign(states.data(id), states.data(id) + states.elements(id));
+    return kept;
+}
+
 bool write_checkpoint(const std::string& path, const StateStore& states,
                       const TrainingState& training, Diagnostics& diagnostics,
                       const std::vector<ReplayBatch>& batches) {
@@ -177,6 +205,10 @@ bool write_checkpoint(const std::string& path, const StateStore& states,
     std::vector<TensorView> tensors;
     for (ir::StateId id = 0; id < states.saved_count(); ++id)
         tensors.push_back({states.state(id).name, states.state(id).type.shape, states.data(id)});
+    if (has_epoch_start(training) && batches.empty())
+        for (const auto& [id, weights] : *training.epoch_start)
+            tensors.push_back({kEpochStartPrefix + states.state(id).name,
+                               states.state(id).type.shape, weights.data()});
     for (size_t i = 0; i < batches.size(); ++i) {
         metadata.emplace_back(batch_name(i) + ".epoch", fmt::format("{}", batches[i].epoch));
         for (const auto& [name, numbers] : batches[i].fields)
@@ -236,6 +268,20 @@ bool read_checkpoint(const std::string& path, StateStore& states, TrainingState&
                             bad_ones, states.elements(id), name));
     }
     states.refresh_copies();
+    return true;
+}
+
+bool read_epoch_start(const std::string& path, const StateStore& states, TrainingState& training,
+                      Diagnostics& diagnostics) {
+    KeptWeights kept = keep_weights(states);
+    const auto file = open_weights(path, diagnostics);
+    if (!file.ok()) return false;
+    for (auto& [id, weights] : kept)
+        if (const StoredTensor* tensor = file->find(kEpochStartPrefix + states.state(id).name))
+            if (!fits(*tensor, states.state(id)) ||
+                !file->read(*tensor, weights.data(), diagnostics))
+                return false;
+    training.epoch_start = std::make_shared<const KeptWeights>(std::move(kept));
     return true;
 }
 

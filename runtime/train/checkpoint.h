@@ -7,12 +7,16 @@
 //   average.generator.dense.weight   moving averages of parameters
 //   optimizer.gan.m.generator.dense.weight   what the optimizer of the entry `gan` remembers of
 //                                    that parameter, in its layout
+//   epoch_start.generator.dense.weight   in mid-epoch: the weight when the epoch began, with which
+//                                    signs of the run's health compare it
 //   batch.0.image                    of a replay: the batches of the next step
 //
 // Where training stands is in the metadata, each entry as text: see write_checkpoint.
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -22,6 +26,7 @@
 #include "compiler/support/result.h"
 #include "runtime/data/loader.h"
 #include "runtime/files/tensors/safetensors.h"
+#include "runtime/metrics/sign_counters.h"
 #include "runtime/states/state_store.h"
 #include "runtime/weights/weight_file.h"
 
@@ -33,7 +38,11 @@ struct Watched {
     int64_t epochs_since = 0;  ///< without a better value
 };
 
-/// Where training stands, beside the states.
+/// The weights that are matrices or filters, as they once were.
+using KeptWeights = std::map<ir::StateId, std::vector<float>>;
+KeptWeights keep_weights(const StateStore& states);
+
+/// Where training stands, beside the states. Copies share `epoch_start`.
 struct TrainingState {
     uint64_t seed = 1;
     /// Training rounds that are finished.
@@ -47,6 +56,12 @@ struct TrainingState {
     double rate = 1;      ///< share of each update that is applied: lowered after divergence
     int64_t retries = 0;  ///< how often training went back after divergence
     Watched best, stopping;
+    /// The step after which the present epoch began, and the weights then; null: not read.
+    int64_t epoch_began = 0;
+    std::shared_ptr<const KeptWeights> epoch_start;
+    /// A pass has just ended, and what is done then (validation, samples) is left to do.
+    bool epoch_end_left = false;
+    SignCounters signs;
     std::string init;  ///< the file that the weights came from; "": their initializers
     /// The batch that comes next, for batches of this size.
     Cursor cursor(int64_t batch_size) const {
@@ -62,8 +77,9 @@ struct ReplayBatch {
 
 /// Writes states and training state to `path`, and the batches of a replay. Metadata: `format`
 /// ("gmc-checkpoint 3"), `gmc` (the version that wrote it), `model`, `model_fingerprint`,
-/// `data_fingerprint`, and the fields of TrainingState by name. False after an error (kBadFile):
-/// the file that was there is untouched.
+/// `data_fingerprint`, and the fields of TrainingState by name; its `epoch_start`, where that is
+/// not what the states are, as tensors. False after an error (kBadFile): the file that was there is
+/// untouched.
 [[nodiscard]] bool write_checkpoint(const std::string& path, const StateStore& states,
                                     const TrainingState& training, Diagnostics& diagnostics,
                                     const std::vector<ReplayBatch>& batches = {});
@@ -82,5 +98,9 @@ Result<CheckpointHeader> read_checkpoint_header(const std::string& path, Diagnos
 [[nodiscard]] bool read_checkpoint(const std::string& path, StateStore& states,
                                    TrainingState& training, Diagnostics& diagnostics,
                                    std::vector<ReplayBatch>* batches = nullptr);
+/// Fills in training.epoch_start, which only those need that train on, from the checkpoint that
+/// `states` and `training` were read from. Errors: those of read_checkpoint.
+[[nodiscard]] bool read_epoch_start(const std::string& path, const StateStore& states,
+                                    TrainingState& training, Diagnostics& diagnostics);
 
 }  // namespace gmc::runtime

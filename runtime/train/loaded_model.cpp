@@ -31,11 +31,14 @@ static bool tables_fit(const ir::Module& module, const std::string& path,
     return true;
 }
 
-static void refuse_too_large(const std::string& path, const std::string& why,
+/// `without_values`: whether the model would fit if its values took nothing.
+static void refuse_too_large(const std::string& path, const std::string& why, bool without_values,
                              Diagnostics& diagnostics) {
     diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}` is too large: {}", path, why)
-        .help(
-            "a smaller `train.batch_size`, or `gmc compile --memory-limit`, makes values smaller");
+        .help(without_values ? "a smaller `train.batch_size`, or `gmc compile --memory-limit`, "
+                               "makes values smaller"
+                             : "states do not fit whatever the batch: its networks have to have "
+                               "fewer parameters");
 }
 
 LoadedModel::LoadedModel(std::string path, ir::Module module, ProcessGroup* group)
@@ -53,6 +56,16 @@ LoadedModel::~LoadedModel() {
     if (touched_.valid()) touched_.wait();
 }
 
+/// How a model of so many shards is shared by processes; 0 shards: it is not cut.
+static std::string help_for_processes(int64_t shards) {
+    if (shards == 0)
+        return "`gmc compile --shards=16` cuts the batch for 1, 2, 4, 8 or 16 processes";
+    std::string counts = "1";
+    for (int64_t count = 2; count <= shards; count *= 2)
+        counts += (count == shards ? " or " : ", ") + std::to_string(count);
+    return fmt::format("start {} processes: `mpirun -n {} ...`", counts, shards);
+}
+
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
                                                        Diagnostics& diagnostics, Purpose purpose,
                                                        ProcessGroup* group) {
@@ -64,26 +77,29 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
         const std::string why = take_share(*module, group->size(), group->rank());
         if (!why.empty()) {
             diagnostics.error(DiagnosticKind::kBadValue, {}, "{}", why)
-                .help("`gmc compile --shards=16` cuts the batch for 1, 2, 4, 8 or 16 processes");
+                .help(help_for_processes(module->compilation.shards));
             return Failure{};
         }
     }
     const MemoryNeed need =
         purpose == Purpose::kTraining ? training_need(*module) : memory_need(*module);
-    std::string why = why_too_large(need, memory_limit());
+    const MemoryLimit limit = memory_limit();
+    std::string why = why_too_large(need, limit);
     try {
         if (why.empty())
             return std::unique_ptr<LoadedModel>(new LoadedModel(path, module.take(), group));
     } catch (const std::bad_alloc&) {
         why = "the system gives no more memory";
     }
-    refuse_too_large(path, why, diagnostics);
+    refuse_too_large(path, why, need.total() - need.arena <= limit.bytes, diagnostics);
     return Failure{};
 }
 
 bool LoadedModel::has_room_to_train(Diagnostics& diagnostics) const {
-    const std::string why = why_no_room(training_need(module_).copies);
-    if (!why.empty()) refuse_too_large(path_, why, diagnostics);
+    const MemoryNeed need = training_need(module_);
+    const std::string why = why_no_room(need.copies);
+    if (!why.empty())
+        refuse_too_large(path_, why, why_no_room(need.copies - need.arena).empty(), diagnostics);
     return why.empty();
 }
 

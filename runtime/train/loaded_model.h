@@ -85,6 +85,7 @@ class LoadedModel {
     /// Makes functions that are bound from now on compute in f32, whatever the module was compiled
     /// for.
     void disable_bf16() { bf16_ = false; }
+    bool may_use_bf16() const { return bf16_; }
 
     /// Starts on other threads what can be done while functions are bound: reading the training
     /// data, and touching the arena's memory until a loader takes the data. Contractions are

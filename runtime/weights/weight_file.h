@@ -26,6 +26,9 @@ inline constexpr std::string_view kCheckpointMagic = "gmc-checkpoint ";
 /// What the average of a parameter is called: this and the parameter's name.
 inline constexpr char kAveragePrefix[] = "average.";
 
+/// What a checkpoint in mid-epoch calls a weight as it was when the epoch began: this and its name.
+inline constexpr char kEpochStartPrefix[] = "epoch_start.";
+
 /// The checkpoint in `path` where that is a run's folder; else `path` itself.
 std::string weight_file_of(const std::string& path);
 

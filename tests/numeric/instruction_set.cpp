@@ -4,6 +4,10 @@
 
 #include "compiler/support/check.h"
 #include "runtime/contractions/choice/tuning_machine.h"
+#include "runtime/kernels/simd_targets.h"
+#include "tests/catch.h"
+// Highway's headers come after simd_targets.h.
+#include <hwy/targets.h>
 
 namespace {
 
@@ -17,3 +21,11 @@ const bool restricted = [] {
 }();
 
 }  // namespace
+
+TEST_CASE("kernels stay restricted to AVX2 when the machine is asked for its name") {
+    if (!restricted) return;
+    const size_t target = hwy::GetChosenTarget().GetIndex();
+    CHECK(gmc::runtime::tuning_machine().find("AVX2,") != std::string::npos);
+    CHECK(hwy::GetChosenTarget().GetIndex() == target);
+    CHECK(gmc::runtime::restrict_to_avx2());
+}

@@ -101,7 +101,8 @@ def moved_folder(bench, name):
 
 def signals(bench, name):
     """The first signal ends training, a second one at once; neither loses a thing."""
-    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)):
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGUSR1, 138),
+                         (signal.SIGXCPU, 152)):
         for pause in (0, 0.02):
             run = f"signals_{code}_{pause}"
             process = bench.start(*train_words(name, run, "--epochs", "1000000", "--checkpoint-every", "1 steps"))

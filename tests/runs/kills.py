@@ -5,7 +5,8 @@ Usage: tests/runs/kills.py --bin-dir build --kills 30 [--all-models]
 
 One model is killed (SIGKILL) again and again at random moments, every third time while a checkpoint is being written,
 and resumed, until it has taken the asked number of kills. Then its checkpoint must be, byte for byte, that of a run of
-as many steps that nobody disturbed, and metrics.jsonl must have a line for every step, once.
+as many steps that nobody disturbed, and metrics.jsonl must say the same: a line for every step, once, the figures of
+validation, and signs of trouble.
 
 Every model of models/ and one of loops (by default that and some small ones), in f32 and bf16, is trained for 2N steps
 in one piece, and for N steps, killed in the middle of the next, and resumed with an empty tuning cache: the checkpoints
@@ -171,12 +172,17 @@ def kill_somewhere(bench, process, run, numbers, inside_a_write):
     process.wait()
 
 
+def rows_of(folder, run):
+    """What metrics.jsonl says, but for how fast training was."""
+    rows = [json.loads(line) for line in (folder / run / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in row.items() if name != "examples_per_s"} for row in rows]
+
+
 def check_metrics(folder, run):
     """Each line is whole, and there is one for every step."""
-    lines = (folder / run / "metrics.jsonl").read_text().splitlines()
-    # A sign of what may be wrong is a line of its own, beside the losses of its step.
-    rows = [json.loads(line) for line in lines]
-    steps = [row["step"] for row in rows if "sign" not in row]
+    # Signs and validation have lines of their own, beside the losses of their step.
+    steps = [row["step"] for row in rows_of(folder, run)
+             if "sign" not in row and not any(name.startswith("validation_") for name in row)]
     if steps != list(range(1, len(steps) + 1)):
         sys.exit(f"{run}: metrics.jsonl has the steps {steps}")
     return len(steps)
@@ -190,7 +196,7 @@ def step_of(folder, run):
 
 def many_kills(bench, kills):
     """One run, killed again and again; the tuning cache is empty each time that it is resumed."""
-    name = bench.compile("vae_mlp", "f32", "data=data", "train.batch_size=8")
+    name = bench.compile("vae_mlp", "f32", "data=data", "train.batch_size=8", "train.validate=0.25")
 
     def train(run, *words):
         return ["gmrun", "train", name + ".gmc", "--run", run, "--quiet", "--samples", "0", "--log-every", "1",
@@ -219,12 +225,14 @@ def many_kills(bench, kills):
     same = checkpoint(bench.folder, "killed") == checkpoint(bench.folder, "whole")
     if lost or not same:
         sys.exit(f"{kills} kills: {lost} times steps were lost; after {steps} steps the same bits: {same}")
-    if check_metrics(bench.folder, "killed") != steps:
-        sys.exit("killed: lines of metrics are missing")
+    if check_metrics(bench.folder, "killed") != steps or \
+            rows_of(bench.folder, "killed") != rows_of(bench.folder, "whole"):
+        sys.exit("killed: metrics.jsonl is not that of the whole run")
     left = [p.name for p in run.iterdir() if ".tmp-" in p.name]
     if left:
         sys.exit(f"killed: temporary files are left: {left}")
-    print(f"{kills} kills of one run of {steps} steps, {inside} inside a write: nothing lost, the same bits")
+    print(f"{kills} kills of one run of {steps} steps, {inside} inside a write: nothing lost, the same bits",
+          flush=True)
 
 
 def resumed_like_whole(bench, model, precision, numbers):
@@ -255,8 +263,9 @@ def resumed_like_whole(bench, model, precision, numbers):
     bench.restore_tuning(tuning)
     if checkpoint(bench.folder, name + "_parts") != checkpoint(bench.folder, name + "_whole"):
         sys.exit(f"{name}: {2 * half} steps, killed after {killed_at} and resumed, are not those of one run")
-    if check_metrics(bench.folder, name + "_parts") != 2 * half:
-        sys.exit(f"{name}: lines of metrics are missing")
+    if check_metrics(bench.folder, name + "_parts") != 2 * half or \
+            rows_of(bench.folder, name + "_parts") != rows_of(bench.folder, name + "_whole"):
+        sys.exit(f"{name}: metrics.jsonl is not that of the whole run")
 
 
 def main():

@@ -38,6 +38,10 @@ def launchers_here(bin_dir):
             if (bin_dir / f"gmc_{name}.so").exists() and shutil.which(words[0])}
 
 
+def has_avx2():
+    return " avx2 " in pathlib.Path("/proc/cpuinfo").read_text()
+
+
 def batch_of(sets, rows):
     return [f"train.batch_size={rows}" if "batch_size" in each else each for each in sets]
 
@@ -60,13 +64,13 @@ class Processes:
             sys.exit(f"{' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout + done.stderr
 
-    def compile(self, model, precision, shards=SHARDS):
-        name = f"{model}_{precision}_{shards}".replace("/", "_")
+    def compile(self, model, precision, shards=SHARDS, more=()):
+        name = "_".join([model, precision, str(shards), *more]).replace("/", "_")
         self.bench.train_first(path_of(model).read_text())
         sets = [word for each in batch_of(sets_of(model), 16) for word in ("--set", each)]
         cut = ["--shards", str(shards)] if shards else []
         self.bench.run("gmc", "compile", str(path_of(model)), "-o", name + ".gmc", "--precision", precision, *cut,
-                       *sets)
+                       *more, *sets)
         return name
 
     def train(self, name, launcher, count, run, *words):
@@ -88,17 +92,28 @@ def check_same(bench, first, run):
         sys.exit(f"{run}: other losses than {first}")
 
 
-def same_bits(processes, model, precision):
+def same_bits(processes, model, precision, *words, more=()):
     bench = processes.bench
-    name = processes.compile(model, precision)
-    first = f"{name}_1"
-    processes.train(name, None, 1, first, "--steps", str(STEPS))
+    name = processes.compile(model, precision, more=more)
+    first = "_".join([name, "1", *words])
+    processes.train(name, None, 1, first, "--steps", str(STEPS), *words)
     bench.settle_tuning()
     for launcher in processes.launchers:
         for count in (2, 4):
-            run = f"{name}_{launcher}_{count}"
-            processes.train(name, launcher, count, run, "--steps", str(STEPS))
+            run = "_".join([name, launcher, str(count), *words])
+            processes.train(name, launcher, count, run, "--steps", str(STEPS), *words)
             check_same(bench, first, run)
+    return first
+
+
+def rounded_sums(processes):
+    """Gradients that are added up as bf16 numbers: other bits than in f32, but the same in all numbers of processes."""
+    first = same_bits(processes, "vae_mlp", "f32", "--no-tune", more=["--shard-sums=bf16"])
+    name = processes.compile("vae_mlp", "f32")
+    processes.train(name, None, 1, "exact_sums", "--steps", str(STEPS), "--no-tune")
+    rounded, exact = (tensors(processes.bench.folder / run / CHECKPOINT) for run in (first, "exact_sums"))
+    if rounded == exact:
+        sys.exit("--shard-sums=bf16 rounds nothing")
 
 
 def resumed(processes, launcher):
@@ -109,6 +124,18 @@ def resumed(processes, launcher):
     processes.train(name, None, 1, "parts", "--steps", "4", "--resume", "--no-tune")
     processes.train(name, launcher, 2, "parts", "--steps", "6", "--resume", "--no-tune")
     check_same(processes.bench, "through", "parts")
+
+
+def profiled(processes, launcher):
+    """Steps of two processes, with what their sums take: in a step, all gradients and the losses."""
+    name = processes.compile("vae_mlp", "f32")
+    words = processes.words(launcher, 2, name + ".gmc", "--steps", "2", "--no-tune", "--json")
+    words[words.index("train")] = "profile"
+    rows = [json.loads(row) for row in processes.run(words).splitlines() if row.startswith("{")]
+    saved = tensors(processes.bench.folder / "through" / CHECKPOINT)
+    parameters = sum(len(saved[name]) for name in saved if name.startswith(("encoder.", "decoder.")))
+    if len(rows) != 1 or not 2 * parameters <= rows[0]["sums"]["bytes"] <= 2.1 * parameters:
+        sys.exit(f"two steps of {parameters} bytes of parameters: {rows}")
 
 
 def expect(output, text):
@@ -125,14 +152,36 @@ def misfits(processes, launcher):
     name = processes.compile("vae_mlp", "f32")
     out = processes.run(processes.words(launcher, 3, name + ".gmc", "--run", "misfit", *words), 1)
     expect(out, "the 4 shards of `vae_mlp` cannot be shared by 3 processes")
+    expect(out, "start 1, 2 or 4 processes")
     other = processes.compile("vae_mlp", "f32", shards=8)
     one = processes.words(launcher, 1, name + ".gmc", "--run", "misfit", *words)
     two = processes.words(None, 1, other + ".gmc", "--run", "misfit", *words)
     out = processes.run([*one, ":", "-n", "1", *two], 1)
     expect(out, "the processes of a run must have the same compiled model")
+    options = {"--seed=2": "the same options: process 0 on",
+               "--isa=avx2": "the same processor and kernels: process 0 on"}
+    for option, text in options.items():
+        if option == "--isa=avx2" and not has_avx2():
+            continue
+        two = processes.words(None, 1, name + ".gmc", "--run", "misfit", *words, option)
+        expect(processes.run([*one, ":", "-n", "1", *two], 1), text)
+    alone(processes, launcher, name)
     other_data(processes, launcher, words)
     if (processes.bench.folder / "misfit").exists():
         sys.exit("a run that did not begin has a folder")
+
+
+def alone(processes, launcher, name):
+    """Commands that several processes cannot share say so, and so does srun without MPI."""
+    for program, command in (("gmrun", "eval"), ("gmrun", "verify"), ("gmrun", "sample"), ("gmc", "compile")):
+        words = [*processes.launchers[launcher], "-n", "2", str(processes.bench.bin_dir / program), command, "nothing"]
+        expect(processes.run(words, 2), f"has started 2 processes, but `{program} {command}` runs in one")
+    srun = {**processes.bench.environment, "SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "1"}
+    done = subprocess.run(processes.words(None, 1, name + ".gmc"), cwd=processes.bench.folder, env=srun, text=True,
+                          capture_output=True)
+    if done.returncode != 1:
+        sys.exit(f"training by srun without MPI: exit {done.returncode}")
+    expect(done.stderr, "srun has started 4 processes, but without MPI they cannot find each other")
 
 
 MODEL = """model: numbers
@@ -247,9 +296,13 @@ def main():
         for model in models:
             for precision in ("f32", "bf16") if options.all_models or model == "vae_mlp" else ("f32",):
                 same_bits(processes, model, precision)
+        rounded_sums(processes)
+        if has_avx2():
+            same_bits(processes, "seed_gan", "f32", "--no-tune", "--isa", "avx2")
         if not options.all_models:
             for launcher in launchers:
                 resumed(processes, launcher)
+                profiled(processes, launcher)
                 misfits(processes, launcher)
                 for left in ("through", "parts"):
                     shutil.rmtree(pathlib.Path(folder) / left)

@@ -1,180 +1,25 @@
-// What a run does beside its steps: validation, early stopping, kept checkpoints, going back after
-// divergence, and signs of trouble.
+// What a run does when it goes wrong: it goes back after divergence, finds the operation that was
+// at fault, and tells signs of trouble.
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <set>
 
 #include "compiler/ir/artefact.h"
-#include "compiler/support/json.h"
-#include "runtime/data/field_source.h"
 #include "runtime/doctor/first_not_finite.h"
-#include "runtime/output/png.h"
 #include "runtime/run/signs.h"
-#include "runtime/run/trainer.h"
-#include "runtime/run/validation.h"
 #include "tests/compile_model.h"
-#include "tests/temporary_folder.h"
-#include "tests/train/load_model.h"
+#include "tests/train/watched_run.h"
 
 namespace gmc {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// One network of 64 weights and biases that copies 8 x 8 shapes.
-std::string copier(const std::string& loss, const std::string& train, int64_t count = 16) {
-    return "model: m\n"
-           "data: {image: {synthetic: {set: shapes, size: 8}, range: [0, 1], count: " +
-           std::to_string(count) +
-           "}}\n"
-           "networks: {net: {inputs: {x: data.image}, layers: [flatten, {dense: 64}, {reshape: "
-           "[8, 8, 1]}]}}\n"
-           "objective: {minimize: [{networks: net, loss: \"" +
-           loss + "\"}]}\ntrain: {batch_size: 16, " + train + "}\n";
-}
-constexpr char kError[] = "mean(sum((net(image) - image)^2))";
-
-std::string write_model(const TemporaryFolder& folder, const std::string& text) {
-    std::ofstream(folder / "m.yaml") << text;
-    Diagnostics diagnostics;
-    REQUIRE(ir::write_file(folder / "m.gmc", ir::artefact_text(compile_file(folder / "m.yaml", {})),
-                           diagnostics));
-    return folder / "m.gmc";
-}
-
-struct Watched {
-    runtime::TrainEnd end;
-    std::string errors;
-    std::vector<Json> metrics;
-};
-
-Watched train_watched(const TemporaryFolder& folder, const std::string& path,
-                      runtime::TrainOptions options = {}) {
-    Diagnostics diagnostics;
-    auto model = load(path);
-    options.run_directory = folder / "run";
-    options.quiet = true;
-    options.log_every = 1;
-    Watched out{runtime::train(*model, options, diagnostics).end, diagnostics.render(), {}};
-    std::ifstream file(folder / "run/metrics.jsonl");
-    for (std::string line; std::getline(file, line);)
-        out.metrics.push_back(Json::parse(line).value());
-    return out;
-}
-
-int64_t lines_with(const Watched& trained, const std::string& key) {
-    int64_t count = 0;
-    for (const auto& line : trained.metrics) count += line.contains(key);
-    return count;
-}
-
 bool has_sign(const std::vector<runtime::Sign>& signs, const std::string& name) {
     for (const runtime::Sign& sign : signs)
         if (sign.name == name) return !sign.text.empty();
     return false;
-}
-
-TEST_CASE("a share of the data validates each epoch, and is not trained on") {
-    const TemporaryFolder folder;
-    runtime::TrainOptions options;
-    options.policy.emplace();
-    options.policy->validate_share = 0.25;
-    options.policy->keep_last = 2;
-    options.policy->keep_best = "loss";
-    const std::string path = write_model(folder, copier(kError, "epochs: 3", 96));
-    const Watched trained = train_watched(folder, path, options);
-    INFO(trained.errors);
-    REQUIRE(trained.end == runtime::TrainEnd::kDone);
-    CHECK(lines_with(trained, "validation_loss") == 3);
-    CHECK(trained.metrics.back().at("step").number() == 3 * 4);  // 72 examples, batches of 16
-    CHECK(fs::exists(folder / "run/checkpoints/best.safetensors"));
-    CHECK_FALSE(fs::exists(folder / "run/checkpoints/step-00000004.safetensors"));
-    CHECK(fs::exists(folder / "run/checkpoints/step-00000008.safetensors"));
-    CHECK(fs::exists(folder / "run/checkpoints/step-00000012.safetensors"));
-
-    // A process that was killed behind the last checkpoint kept nothing under other names.
-    fs::remove_all(folder / "run/checkpoints");
-    options.resume = true;
-    CHECK(train_watched(folder, path, options).end == runtime::TrainEnd::kDone);
-    CHECK(fs::exists(folder / "run/checkpoints/best.safetensors"));
-    CHECK(fs::exists(folder / "run/checkpoints/step-00000012.safetensors"));
-}
-
-TEST_CASE("parts of a data set have all its examples once") {
-    const TemporaryFolder folder;
-    auto model = load(write_model(folder, copier(kError, "epochs: 1", 40)));
-    Diagnostics diagnostics;
-    auto loader = model->data().make_loader(runtime::DataSplit::kTrain,
-                                            {8, runtime::LoaderMode::kEvaluate, 1, 0}, diagnostics);
-    REQUIRE(loader.ok());
-    const auto parts = runtime::split_dataset((*loader)->dataset(), 0.25, 1, diagnostics);
-    REQUIRE(parts.ok());
-    CHECK(parts->validation.count() == 10);
-    CHECK(parts->training.count() == 30);
-    std::multiset<std::vector<float>> whole, together;
-    const auto add = [](const runtime::Dataset& dataset, auto& to) {
-        std::vector<float> example(64);
-        for (int64_t i = 0; i < dataset.count(); ++i) {
-            dataset.fields()[0]->read(i, example.data());
-            to.insert(example);
-        }
-    };
-    add((*loader)->dataset(), whole);
-    add(parts->validation, together);
-    add(parts->training, together);
-    CHECK(whole == together);
-    CHECK_FALSE(runtime::split_dataset((*loader)->dataset(), 0.001, 1, diagnostics).ok());
-}
-
-TEST_CASE(
-    "an example of a part of a data set is in the file that it is in as a part of the whole") {
-    const TemporaryFolder folder;
-    const std::string pictures_folder = folder / "pictures";
-    fs::create_directory(pictures_folder);
-    Diagnostics diagnostics;
-    for (int i = 0; i < 4; ++i)
-        REQUIRE(runtime::write_png(pictures_folder + "/" + std::to_string(i) + ".png",
-                                   runtime::make_image(2, 2, 1, static_cast<uint8_t>(50 * i)),
-                                   diagnostics));
-    ir::DataField pictures;
-    pictures.name = "image";
-    pictures.format = "folder";
-    pictures.source = pictures_folder;
-    pictures.shape = {2, 2, 1};
-    auto fields = runtime::open_fields({pictures}, diagnostics);
-    REQUIRE(fields.ok());
-    const auto whole = runtime::make_dataset(fields.take(), diagnostics);
-    const auto parts = runtime::split_dataset(*whole, 0.5, 1, diagnostics);
-    REQUIRE(parts.ok());
-    for (const runtime::Dataset& part : {parts->training, parts->validation})
-        for (int64_t i = 0; i < part.count(); ++i) {
-            const runtime::Field& field = *part.fields()[0];
-            CHECK(field.file_of(i) ==
-                  pictures_folder + "/" + std::to_string(field.place(i)) + ".png");
-        }
-}
-
-TEST_CASE("training ends early when validation gets no better, and resuming knows it") {
-    const TemporaryFolder folder;
-    // Gradient ascent on what is to be large: each epoch is worse than the one before.
-    const std::string path =
-        write_model(folder, copier("-1 * mean(sum((net(image) - image)^2))",
-                                   "epochs: 50, optimizer: {sgd: {learning_rate: 1e-3}}", 64));
-    runtime::TrainOptions options;
-    options.policy.emplace();
-    options.policy->validate_share = 0.5;
-    options.policy->stopping_metric = "loss";
-    options.policy->stopping_is_highest = true;
-    options.policy->patience = 2;
-    Watched trained = train_watched(folder, path, options);
-    INFO(trained.errors);
-    REQUIRE(trained.end == runtime::TrainEnd::kDone);
-    CHECK(lines_with(trained, "validation_loss") == 3);
-    options.resume = true;
-    trained = train_watched(folder, path, options);
-    CHECK(trained.end == runtime::TrainEnd::kDone);
-    CHECK(lines_with(trained, "validation_loss") == 3);
 }
 
 TEST_CASE("after divergence training goes back and on, so often and no oftener") {
@@ -299,51 +144,73 @@ TEST_CASE("the first operation that is not finite is found, with its line of the
 }
 
 TEST_CASE("figures tell a discriminator that wins and a loss that oscillates, and no others") {
-    runtime::FigureSigns signs;
+    runtime::SignCounters signs;
     for (int step = 0; step < 100; ++step)
-        signs.add({{"real_probability", 0.999}, {"fake_probability", 0.001}, {"loss", 5.0 - step}});
-    auto found = signs.take();
+        runtime::count_figures(
+            {{"real_probability", 0.999}, {"fake_probability", 0.001}, {"loss", 5.0 - step}},
+            signs);
+    auto found = runtime::figure_signs(signs);
     CHECK(has_sign(found, "discriminator_wins"));
     CHECK_FALSE(has_sign(found, "oscillation"));
     for (int step = 0; step < 200; ++step)
-        signs.add({{"real_probability", 0.7},
-                   {"fake_probability", 0.3},
-                   {"loss", 5.0 + (step % 2 == 0 ? 1 : -1)}});
-    found = signs.take();
+        runtime::count_figures({{"real_probability", 0.7},
+                                {"fake_probability", 0.3},
+                                {"loss", 5.0 + (step % 2 == 0 ? 1 : -1)}},
+                               signs);
+    found = runtime::figure_signs(signs);
     CHECK_FALSE(has_sign(found, "discriminator_wins"));
     CHECK(has_sign(found, "oscillation"));
     for (const double scale : {1.0, 0.001}) {  // least squares and hinges have no probabilities
-        runtime::FigureSigns losses;
-        losses.add({{"discriminator_loss", scale}});
-        CHECK_FALSE(has_sign(losses.take(), "discriminator_wins"));
-        losses.add({{"discriminator_loss", 0.2 * scale}});
-        CHECK_FALSE(has_sign(losses.take(), "discriminator_wins"));
-        losses.add({{"discriminator_loss", 0.001 * scale}});
-        CHECK(has_sign(losses.take(), "discriminator_wins"));
-        losses.add({{"discriminator_loss", -scale}});  // a critic's
-        CHECK_FALSE(has_sign(losses.take(), "discriminator_wins"));
+        runtime::SignCounters losses;
+        runtime::count_figures({{"discriminator_loss", scale}}, losses);
+        CHECK_FALSE(has_sign(runtime::figure_signs(losses), "discriminator_wins"));
+        runtime::count_figures({{"discriminator_loss", 0.2 * scale}}, losses);
+        CHECK_FALSE(has_sign(runtime::figure_signs(losses), "discriminator_wins"));
+        runtime::count_figures({{"discriminator_loss", 0.001 * scale}}, losses);
+        CHECK(has_sign(runtime::figure_signs(losses), "discriminator_wins"));
+        runtime::count_figures({{"discriminator_loss", -scale}}, losses);  // a critic's
+        CHECK_FALSE(has_sign(runtime::figure_signs(losses), "discriminator_wins"));
     }
-    runtime::FigureSigns game;  // a correlation of -0.96, as when networks answer each other
+    runtime::SignCounters game;  // a correlation of -0.96, as when networks answer each other
     for (int step = 0; step < 200; ++step)
-        game.add({{"a_loss", (step % 2 == 0 ? 1 : -1) + 0.5 * std::sin(12.9898 * step * step)},
-                  {"b_loss", step % 2 == 0 ? 2.0 : 1.0}});
-    found = game.take();
+        runtime::count_figures(
+            {{"a_loss", (step % 2 == 0 ? 1 : -1) + 0.5 * std::sin(12.9898 * step * step)},
+             {"b_loss", step % 2 == 0 ? 2.0 : 1.0}},
+            game);
+    found = runtime::figure_signs(game);
     CHECK(found.size() == 1);
     CHECK((found.size() == 1 && found[0].subject == "b_loss"));
     for (int step = 0; step < 200; ++step)  // as losses of batches are
-        signs.add({{"loss", 5.0 + std::sin(12.9898 * step * step)}});
-    CHECK(signs.take().empty());
+        runtime::count_figures({{"loss", 5.0 + std::sin(12.9898 * step * step)}}, signs);
+    CHECK(runtime::figure_signs(signs).empty());
+}
+
+TEST_CASE("a loss with a term in every second step does not oscillate") {
+    const TemporaryFolder folder;
+    const auto model = load(write_model(
+        folder, copier(std::string(kError) + " + every(mean(sum(net(image)^2)), 2)", "epochs: 1")));
+    const std::set<std::string> alternating = runtime::alternating_losses(model->module());
+    CHECK(alternating.count("loss") == 1);
+    runtime::SignCounters counters;
+    for (int step = 0; step < 200; ++step)
+        runtime::count_figures({{"loss", step % 2 == 0 ? 2.0 : 1.0}}, counters);
+    runtime::SignCounters same = runtime::SignCounters::from_text(counters.to_text());
+    CHECK(same.to_text() == counters.to_text());
+    CHECK(has_sign(runtime::figure_signs(same), "oscillation"));
+    CHECK(runtime::figure_signs(counters, alternating).empty());
+    const auto plain = load(write_model(folder, copier(kError, "epochs: 1")));
+    CHECK(runtime::alternating_losses(plain->module()).empty());
 }
 
 TEST_CASE("a sign is told in the second epoch that shows it, and once") {
-    runtime::SignNews news;
+    runtime::SignCounters news;
     const runtime::Sign dead{"dead_units", 0.6, "", "a.weight"}, other{"dead_units", 0.6, "", "b"};
-    CHECK(news.take({dead}).empty());
-    CHECK(news.take({dead, other}).size() == 1);
-    CHECK(news.take({dead}).empty());
-    CHECK(news.take({}).empty());
-    CHECK(news.take({dead, other}).empty());
-    CHECK(news.take({dead, other}).size() == 2);
+    CHECK(runtime::news_of({dead}, news).empty());
+    CHECK(runtime::news_of({dead, other}, news).size() == 1);
+    CHECK(runtime::news_of({dead}, news).empty());
+    CHECK(runtime::news_of({}, news).empty());
+    CHECK(runtime::news_of({dead, other}, news).empty());
+    CHECK(runtime::news_of({dead, other}, news).size() == 2);
 }
 
 TEST_CASE("weights tell units and codes that are dead, and gradients that vanish") {
@@ -359,7 +226,12 @@ TEST_CASE("weights tell units and codes that are dead, and gradients that vanish
     Diagnostics diagnostics;
     runtime::StateStore& states = model->states();
     REQUIRE(states.initialise(1, diagnostics));
-    runtime::WeightSigns signs;
+    runtime::KeptWeights before = runtime::keep_weights(states);
+    const auto signs_since = [&] {
+        auto signs = runtime::weight_signs(states, before);
+        before = runtime::keep_weights(states);
+        return signs;
+    };
     const auto move = [&](const std::string& name, int64_t units_that_move) {
         const ir::StateId id = model->module().find_state(name);
         REQUIRE(id != ir::kNone);
@@ -367,30 +239,29 @@ TEST_CASE("weights tell units and codes that are dead, and gradients that vanish
         for (int64_t i = 0; i < states.elements(id); ++i)
             if (i % units < units_that_move) states.data(id)[i] += 0.1F;
     };
-    signs.begin(states);
     move("net.dense.weight", 32);
     move("net.dense_1.weight", 64);
-    CHECK(signs.take(states).empty());
+    CHECK(signs_since().empty());
     move("net.dense.weight", 8);  // 24 of 32 stand still
     move("net.dense_1.weight", 64);
-    auto found = signs.take(states);
+    auto found = signs_since();
     CHECK(has_sign(found, "dead_units"));
     CHECK_FALSE(has_sign(found, "vanishing_gradient"));
     move("net.dense_1.weight", 64);
-    found = signs.take(states);
+    found = signs_since();
     CHECK(has_sign(found, "vanishing_gradient"));
     CHECK_FALSE(has_sign(found, "dead_units"));
     const ir::StateId first = model->module().find_state("net.dense.weight");
     for (int64_t i = 0; i < states.elements(first); ++i)
         states.data(first)[i] *= 0.99F;  // as weight decay does
     move("net.dense_1.weight", 64);
-    CHECK(has_sign(signs.take(states), "vanishing_gradient"));
+    CHECK(has_sign(signs_since(), "vanishing_gradient"));
 
     for (int64_t i = 0; i < states.elements(first); ++i)
         states.data(first)[i] = i % 2 == 0 ? 0.01F : -0.01F;  // where clip_weights holds them
-    signs.begin(states);
+    before = runtime::keep_weights(states);
     move("net.dense_1.weight", 64);
-    CHECK(signs.take(states).empty());
+    CHECK(signs_since().empty());
 
     const auto codes = load([&] {
         Diagnostics lost;
@@ -399,11 +270,10 @@ TEST_CASE("weights tell units and codes that are dead, and gradients that vanish
         return folder / "vq.gmc";
     }());
     REQUIRE(codes->states().initialise(1, diagnostics));
-    runtime::WeightSigns code_signs;
-    code_signs.begin(codes->states());
+    const runtime::KeptWeights code_before = runtime::keep_weights(codes->states());
     for (ir::StateId id = 0; id < codes->states().saved_count(); ++id)
         if (codes->states().state(id).name.ends_with(".codebook")) codes->states().data(id)[0] += 1;
-    CHECK(has_sign(code_signs.take(codes->states()), "dead_codes"));
+    CHECK(has_sign(runtime::weight_signs(codes->states(), code_before), "dead_codes"));
 }
 
 /// The signs of a model's samples, with the weights that `change` leaves.

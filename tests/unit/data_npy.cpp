@@ -541,7 +541,9 @@ TEST_CASE("an epoch over a part of a file reads each block once, with validation
                                values[static_cast<size_t>(validation.place(i)) * 15 + 7];
     }
     CHECK(same);
-    CHECK(seen.size() == 21000);
+    // The last batch of an epoch is left out where it is not full.
+    CHECK(static_cast<int64_t>(seen.size()) <= parts->training.count());
+    CHECK(static_cast<int64_t>(seen.size()) > parts->training.count() - 100);
     // Two epochs of training and two validations: each goes through the file once.
     const double passes = static_cast<double>(read) / static_cast<double>(values.size() * 4);
     CHECK(passes > 3.9);

@@ -1,16 +1,13 @@
 // Synthetic sets: pure functions of (seed, example), sensible pictures, points near their modes.
 #include "runtime/data/synthetic.h"
 
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
 
 #include "runtime/data/shapes.h"
+#include "tests/limited_child.h"
 #include "tests/unit/data_temp_folder.h"
 
 namespace gmc::runtime {
@@ -144,22 +141,15 @@ TEST_CASE("synthetic errors") {
 }
 
 TEST_CASE("data that this process may not hold are refused, however large the machine is") {
-    const pid_t child = fork();
-    if (child == 0) {
-        const rlimit limit{rlim_t{1} << 30, rlim_t{1} << 30};
-        setrlimit(RLIMIT_DATA, &limit);
+    const auto said = in_limited_child(RLIMIT_DATA, rlim_t{1} << 30, [] {
         SyntheticOptions options;
         options.count = 1 << 19;
         options.height = options.width = 64;  // 2 GiB
         Diagnostics diagnostics;
-        const bool refused = !make_synthetic("shapes", "image", options, diagnostics).ok();
-        const bool said = diagnostics.render().find("but `ulimit -d` leaves") != std::string::npos;
-        _exit(refused && said ? 0 : 1);
-    }
-    int status = -1;
-    waitpid(child, &status, 0);
-    CHECK(WIFEXITED(status));
-    CHECK(WEXITSTATUS(status) == 0);
+        return !make_synthetic("shapes", "image", options, diagnostics).ok() &&
+               diagnostics.render().find("but `ulimit -d` leaves") != std::string::npos;
+    });
+    CHECK(said);
 }
 
 }  // namespace

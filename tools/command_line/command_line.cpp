@@ -26,6 +26,7 @@
 #include "compiler/support/edit_distance.h"
 #include "compiler/support/say.h"
 #include "compiler/support/wrap.h"
+#include "runtime/processes/launch.h"
 #include "tools/command_line/foreign_options.h"
 #include "tools/command_line/pages.h"
 #include "tools/command_line/version.h"
@@ -324,6 +325,21 @@ bool CommandLine::given(const std::string& name) const {
     return has(name) && !parts_->values[name].defaulted();
 }
 
+std::string CommandLine::given_options(std::span<const std::string> without) const {
+    std::vector<std::string> parts;
+    for (const auto& [name, value] : parts_->values) {
+        if (value.defaulted() || std::count(without.begin(), without.end(), name) > 0) continue;
+        if (parts_->options.find_nothrow(name, false) == nullptr) continue;  // an argument
+        if (const auto* set = boost::any_cast<bool>(&value.value()))
+            parts.push_back(*set ? "--" + name : "");
+        else if (const auto* text = boost::any_cast<std::string>(&value.value()))
+            parts.push_back(fmt::format("--{} {}", name, *text));
+        else
+            parts.push_back(fmt::format("--{} {}", name, fmt::join(list(name), " ")));
+    }
+    return fmt::format("{}", fmt::join(parts, " "));
+}
+
 bool CommandLine::flag(const std::string& name) const { return parts_->values[name].as<bool>(); }
 
 template <typename T>
@@ -490,6 +506,18 @@ int run_command(std::string_view program, const Command& command,
     }
 }
 
+/// Whether a command may run in one process of several, which would otherwise do the same work and
+/// write the same files; says so if not.
+bool can_be_shared(std::string_view program, const Command& command) {
+    const std::optional<runtime::Launch> launch = runtime::find_launch();
+    if (!launch || command.in_group) return true;
+    if (launch->rank == 0)
+        say("{0} {1}: {2} has started {3} processes, but `{0} {1}` runs in one\n"
+            "help: start one process; several share only what `gmrun train` and `profile` do\n",
+            program, command.name, launch->by, launch->processes);
+    return false;
+}
+
 /// Opens /dev/null in place of the standard streams that are closed. Otherwise the next file that
 /// is opened, such as a run's metrics, would get their numbers, and what is printed would end up
 /// there.
@@ -546,7 +574,9 @@ int run_program(std::string_view program, std::string_view about, std::span<cons
     }
     for (const Command& command : commands)
         if (command.name == name)
-            return code_after_output(program, run_command(program, command, words));
+            return can_be_shared(program, command)
+                       ? code_after_output(program, run_command(program, command, words))
+                       : kUsageWrong;
     std::vector<std::string> names;
     for (const Command& c : commands) names.emplace_back(c.name);
     say("{}: no command `{}`{}\nhelp: `{} --help` lists what there is\n", program, name,

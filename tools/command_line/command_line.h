@@ -78,6 +78,9 @@ class CommandLine {
     bool has(const std::string& name) const;
     /// Whether the option is among the words; a default does not count.
     bool given(const std::string& name) const;
+    /// The options among the words, such as "--steps 3 --quiet", in the order of their names,
+    /// without those that are named here.
+    std::string given_options(std::span<const std::string> without) const;
     bool flag(const std::string& name) const;
     /// The value of an option that is there.
     template <typename T>
@@ -102,6 +105,7 @@ struct Command {
     std::string_view name;
     std::string_view summary;
     int (*run)(const std::vector<std::string>& words);  ///< returns an ExitCode
+    bool in_group = false;  ///< processes that mpirun has started can share the work
 };
 
 /// The body of a main: finds the command, runs it, and turns exceptions into messages and exit

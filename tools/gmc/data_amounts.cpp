@@ -45,7 +45,7 @@ std::optional<int64_t> examples_in(const ir::DataField& field) {
     return static_cast<int64_t>(file->header().dimensions.front());
 }
 
-/// As many as train, of `count`: `validate: 0.1` keeps some apart.
+/// About as many as train, of `count`: `validate: 0.1` keeps some apart.
 int64_t left_to_train(int64_t count, const ir::Module& module) {
     return count - std::llround(module.run.validate_share * static_cast<double>(count));
 }
@@ -64,8 +64,9 @@ std::optional<Diagnostic> find_shortage(const ir::DataField& field, Span place,
     const int64_t trains = left_to_train(count, module), batch = module.training->batch_size;
     if (count == 0 || trains >= batch) return std::nullopt;
     shortage.text =
-        fmt::format("`data.{}` has {} example{}{}, fewer than one batch of {}", field.name, trains,
-                    trains == 1 ? "" : "s", trains < count ? " to train on" : "", batch);
+        fmt::format("`data.{}` has {}{} example{}{}, fewer than one batch of {}", field.name,
+                    trains < count ? "about " : "", trains, trains == 1 ? "" : "s",
+                    trains < count ? " to train on" : "", batch);
     shortage.help(
         fmt::format("`train: {{batch_size: {}}}`, or less", std::max<int64_t>(trains, 1)));
     return shortage;

@@ -36,7 +36,7 @@ const std::vector<Format> kFormats = {
 /// Prints a .gmc file, which is a model at the stage `plan`.
 int dump_artefact(const CommandLine& line, const Format& format) {
     const std::string path = line.text("MODEL");
-    for (const char* option : {"stage", "set", "precision", "shards"})
+    for (const char* option : {"stage", "set", "precision", "shards", "shard-sums"})
         if (line.given(option) && (option != std::string("stage") || line.text(option) != "plan"))
             throw UsageError(
                 fmt::format("--{} needs the model's YAML: `{}` is compiled", option, path));

@@ -64,6 +64,9 @@ void add_shards(CommandLine& line) {
         "can then share a run (mpirun -n 4 gmrun train), which has the same bits with any number "
         "of them",
         Range{1, 4096});
+    line.add_choice("shard-sums", {"f32", "bf16"},
+                    "bf16: gradients of shards are rounded to bf16 and added up so, which halves "
+                    "the bytes between processes; the bits do not depend on how many these are");
 }
 
 Result<ir::Module> build_model(const CommandLine& line, const dsl::ModelSpec& spec,
@@ -71,7 +74,11 @@ Result<ir::Module> build_model(const CommandLine& line, const dsl::ModelSpec& sp
     const std::string precision = line.text("precision");
     Result<ir::Module> module = lower::build_module(spec, diagnostics);
     if (module && precision == "bf16") module->compilation.precision = ir::DType::kBf16;
+    const bool rounded = line.text("shard-sums") == "bf16";
+    if (rounded && !line.has("shards"))
+        throw UsageError("--shard-sums=bf16 says how shards are added up: it needs --shards");
     if (!module || !line.has("shards")) return module;
+    if (rounded) module->compilation.shard_sums = ir::DType::kBf16;
     const int64_t shards = line.get<int64_t>("shards"), batch = module->training->batch_size;
     module->compilation.shards = shards;
     if (ir::is_share(shards, batch)) return module;

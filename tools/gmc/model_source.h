@@ -18,7 +18,7 @@ Result<dsl::ModelSpec> read_model(const CommandLine& line, Diagnostics& diagnost
 
 /// Declares --precision.
 void add_precision(CommandLine& line);
-/// Declares --shards.
+/// Declares --shards and --shard-sums.
 void add_shards(CommandLine& line);
 /// Builds the module of a model for the precision and the shards that the command line asks for.
 /// Errors: kBadValue where the batch cannot be cut into so many shards.

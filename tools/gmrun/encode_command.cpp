@@ -6,6 +6,7 @@
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/own_data.h"
 #include "tools/gmrun/run_source.h"
+#include "tools/gmrun/tuning.h"
 
 namespace gmc::tools {
 
@@ -19,6 +20,7 @@ int encode_command(const Words& words) {
     add_run(line);
     add_own_data(line);
     add_checkpoint(line);
+    add_computing(line);
     line.add_flag("train-data", "encode the training data instead");
     line.add_option<int64_t>("count", "N", "the first so many examples; by default all", kFromOne);
     line.add_option<uint64_t>("seed", "N", "seed of noise, if the function draws any", 1);
@@ -43,6 +45,7 @@ int encode_command(const Words& words) {
                                          line.get<uint64_t>("seed"), diagnostics);
     if (!results.ok()) return report(diagnostics);
     report_warnings(diagnostics);
+    say_kept_out(*trained->model, split);
     const std::string folder =
         line.has("output") ? line.text("output") : trained->folder + "/encoded";
     std::error_code error;

@@ -6,6 +6,7 @@
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/own_data.h"
 #include "tools/gmrun/run_source.h"
+#include "tools/gmrun/tuning.h"
 
 namespace gmc::tools {
 namespace {
@@ -71,8 +72,9 @@ Figures figures_of(const runtime::LoadedModel& model, const runtime::EvaluationR
 /// and says so.
 std::string what_was_measured(runtime::LoadedModel& model, runtime::DataSplit split) {
     if (model.data().is_replaced()) return "data that --data names";
-    if (split == runtime::DataSplit::kTrain) return "training data";
-    return model.data().has_test() ? "test data" : "training data: the model names no test data";
+    if (!reads_training_data(model, split)) return "test data";
+    return "training data" + kept_out(model, split) +
+           (split == runtime::DataSplit::kTrain ? "" : ": the model names no test data");
 }
 
 /// `units` has those figures that have a unit.
@@ -86,6 +88,7 @@ void add_eval_options(CommandLine& line) {
     add_run(line);
     add_own_data(line);
     add_checkpoint(line);
+    add_computing(line);
     line.add_flag("train-data", "evaluate on the training data instead");
     line.add_option<int64_t>("samples", "N", "how many samples to draw for figures about samples",
                              10000, Range{2, 10'000'000});
@@ -141,14 +144,15 @@ int eval_command(const Words& words) {
         return report(diagnostics);
     report_warnings(diagnostics);
     if (line.flag("json")) {
-        Figures json{
-            {"model", model.module().name},
-            {"run", trained->folder},
-            {"step", trained->training.step},
-            {"data", model.data().is_replaced()                                      ? "given"
-                     : split == runtime::DataSplit::kTest && model.data().has_test() ? "test"
-                                                                                     : "train"},
-            {"examples", result->examples}};
+        Figures json{{"model", model.module().name},
+                     {"run", trained->folder},
+                     {"step", trained->training.step},
+                     {"data", model.data().is_replaced()          ? "given"
+                              : reads_training_data(model, split) ? "train"
+                                                                  : "test"},
+                     {"examples", result->examples}};
+        if (!kept_out(model, split).empty())
+            json["validate_share"] = model.module().run.validate_share;
         if (!units.names().empty()) json["units"] = units;
         json.update(figures);
         fmt::print("{}\n", json.dump());

@@ -8,6 +8,7 @@
 #include "tools/gmrun/input_settings.h"
 #include "tools/gmrun/output/write_output.h"
 #include "tools/gmrun/run_source.h"
+#include "tools/gmrun/tuning.h"
 
 namespace gmc::tools {
 namespace {
@@ -27,6 +28,7 @@ int interpolate_command(const Words& words) {
         "sample 2r + 1.");
     add_run(line);
     add_checkpoint(line);
+    add_computing(line);
     line.add_option<int64_t>(
         "rows", "N",
         "how many pairs of noise vectors; by default 8, or as many as --set-input has values",

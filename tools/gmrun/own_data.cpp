@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "compiler/support/say.h"
+
 namespace gmc::tools {
 namespace {
 
@@ -136,6 +138,22 @@ bool use_own_data(const CommandLine& line, runtime::LoadedModel& model, const st
     }
     model.data().read_instead(std::move(given));
     return true;
+}
+
+bool reads_training_data(runtime::LoadedModel& model, runtime::DataSplit split) {
+    return !model.data().is_replaced() &&
+           (split == runtime::DataSplit::kTrain || !model.data().has_test());
+}
+
+std::string kept_out(runtime::LoadedModel& model, runtime::DataSplit split) {
+    const double share = model.module().run.validate_share;
+    if (share == 0 || !reads_training_data(model, split)) return "";
+    return fmt::format(", of which `validate` kept a share of {} out of training", share);
+}
+
+void say_kept_out(runtime::LoadedModel& model, runtime::DataSplit split) {
+    if (const std::string text = kept_out(model, split); !text.empty())
+        say("gmrun: these are all examples of the training data{}\n", text);
 }
 
 }  // namespace gmc::tools

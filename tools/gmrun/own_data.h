@@ -1,4 +1,4 @@
-// --data NAME=PATH: data of one's own in place of those that the model names.
+// Which data a command reads: those that the model names, or with --data NAME=PATH one's own.
 #pragma once
 
 #include <string>
@@ -16,5 +16,13 @@ void add_own_data(CommandLine& line);
 /// function also takes and that is not given (kMissingKey), a folder for what is no picture.
 [[nodiscard]] bool use_own_data(const CommandLine& line, runtime::LoadedModel& model,
                                 const std::string& function, Diagnostics& diagnostics);
+
+/// Whether reading `split` reads the training data that the model names.
+bool reads_training_data(runtime::LoadedModel& model, runtime::DataSplit split);
+/// ", of which `validate` kept a share of 0.1 out of training", where `split` reads such data; else
+/// "".
+std::string kept_out(runtime::LoadedModel& model, runtime::DataSplit split);
+/// Says so on stderr.
+void say_kept_out(runtime::LoadedModel& model, runtime::DataSplit split);
 
 }  // namespace gmc::tools

@@ -5,11 +5,14 @@
 #include "compiler/ir/text/places.h"
 #include "compiler/support/json.h"
 #include "compiler/support/wrap.h"
+#include "runtime/data/data_summary.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/profile/operation_text.h"
 #include "runtime/profile/trace.h"
+#include "runtime/run/follower.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/measure/measured_model.h"
+#include "tools/gmrun/runs/training_group.h"
 
 namespace gmc::tools {
 namespace {
@@ -64,6 +67,10 @@ class Profile {
                  {"waiting_ms", profile_.wait_ns * 1e-6},
                  {"share_of_contractions", share(contractions_ns_)},
                  {"kinds", Json::array()}};
+        if (const runtime::SumTime& sums = profile_.sums; sums.bytes > 0)
+            out["sums"] = {{"bytes", sums.bytes},
+                           {"ms", static_cast<double>(sums.busy_ns) * 1e-6},
+                           {"waited_ms", static_cast<double>(sums.waited_ns) * 1e-6}};
         for (const Kind& kind : kinds_) {
             Json operations = Json::array();
             for (const OperationProfile* one : kind.operations)
@@ -110,20 +117,22 @@ class Profile {
 
 }  // namespace
 
-int profile_command(const Words& words) {
-    CommandLine line("gmrun profile [options] MODEL",
-                     "Shows where the time of a training step goes: operations by kind, with their "
-                     "names and places in the model, the slowest first (medians of real steps). "
-                     "Writes a trace of all steps that ui.perfetto.dev and chrome://tracing open.");
-    add_measuring(line, 10);
-    line.add_option<std::string>("output,o", "FILE", "where the trace goes", "trace.json");
-    if (!line.parse(words)) return kDone;
-    const int64_t steps = line.get<int64_t>("steps");
-    Diagnostics diagnostics;
-    const auto loaded = load_measured(line, diagnostics);
-    if (!loaded.ok()) return report(diagnostics);
-    runtime::LoadedModel& model = *loaded->model;
-    const auto measured = runtime::profile_step(model, steps, diagnostics);
+/// Profiles a loaded model; gives the exit code.
+static int profile_model(const CommandLine& line, MeasuredModel& loaded, Diagnostics& diagnostics) {
+    runtime::LoadedModel& model = *loaded.model;
+    const auto begins = [&](const runtime::Loader& loader) {
+        if (model.group() == nullptr) return true;
+        const runtime::TuningCache* tuning = loaded.tuning->cache();
+        runtime::TrainingSetup setup{1, tuning != nullptr, model.may_use_bf16(), true, {}};
+        if (tuning != nullptr)
+            for (const auto& [problem, choice] : tuning->used())
+                setup.contractions[problem] = choice;
+        runtime::lead(model, setup);
+        return runtime::have_same_data(*model.group(), runtime::fingerprint(loader.dataset()),
+                                       diagnostics);
+    };
+    const auto measured =
+        runtime::profile_step(model, line.get<int64_t>("steps"), diagnostics, begins);
     if (!measured.ok()) return report(diagnostics);
     const ir::Module& module = model.module();
     if (!runtime::write_file_atomically(line.text("output"), chrome_trace(module, *measured),
@@ -135,8 +144,31 @@ int profile_command(const Words& words) {
         return kDone;
     }
     profile.print();
+    if (model.group() != nullptr) fmt::print("\n{}", sums_text(*model.group(), measured->sums));
     fmt::print("\ntrace: {}\n", line.text("output"));
     return kDone;
+}
+
+int profile_command(const Words& words) {
+    CommandLine line("gmrun profile [options] MODEL",
+                     "Shows where the time of a training step goes: operations by kind, with their "
+                     "names and places in the model, the slowest first (medians of real steps). "
+                     "Writes a trace of all steps that ui.perfetto.dev and chrome://tracing open.\n"
+                     "`mpirun -n 4 gmrun profile MODEL` shows process 0 of 4, and what the sums "
+                     "over the processes take.");
+    add_measuring(line, 10);
+    line.add_option<std::string>("output,o", "FILE", "where the trace goes", "trace.json");
+    if (!line.parse(words)) return kDone;
+    set_computing(line);
+    const runtime::StopRequest never;
+    Diagnostics diagnostics;
+    const auto group = join_training(line, never, diagnostics);
+    if (diagnostics.any()) return report(diagnostics);
+    auto loaded = load_measured(line, diagnostics, group.get());
+    const auto profile = [&] { return profile_model(line, *loaded, diagnostics); };
+    if (!group) return loaded.ok() ? profile() : report(diagnostics);
+    return share_training(*group, line, loaded.ok() ? loaded->model.get() : nullptr, diagnostics,
+                          profile);
 }
 
 }  // namespace gmc::tools

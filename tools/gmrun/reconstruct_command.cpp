@@ -6,6 +6,7 @@
 #include "tools/gmrun/output/write_output.h"
 #include "tools/gmrun/own_data.h"
 #include "tools/gmrun/run_source.h"
+#include "tools/gmrun/tuning.h"
 
 namespace gmc::tools {
 
@@ -18,6 +19,7 @@ int reconstruct_command(const Words& words) {
     add_run(line);
     add_own_data(line);
     add_checkpoint(line);
+    add_computing(line);
     line.add_option<int64_t>("count", "N", "how many examples", 32, kFromOne);
     line.add_option<uint64_t>("seed", "N", "seed of noise, if the function draws any", 1);
     line.add_option<std::string>("function", "NAME",

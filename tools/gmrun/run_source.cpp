@@ -11,11 +11,13 @@
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/replay.h"
 #include "runtime/run/run_folder.h"
 #include "runtime/run/run_record.h"
 #include "tools/gmrun/runs/missing_run.h"
 #include "tools/gmrun/runs/run_differences.h"
+#include "tools/gmrun/tuning.h"
 
 namespace gmc::tools {
 
@@ -159,6 +161,7 @@ Result<std::unique_ptr<runtime::LoadedModel>> load_model(const CommandLine& line
 }
 
 Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnostics) {
+    set_computing(line);
     return load_trained(line.text("MODEL"), line.text("run"), diagnostics, line.text("checkpoint"));
 }
 
@@ -175,7 +178,11 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
         return no_checkpoint(folder, diagnostics);
     }
     auto trained = runtime::with_weights(model.take(), folder, checkpoint, diagnostics);
-    if (!trained.ok()) return Failure{};
+    if (!trained.ok()) {
+        if (checkpoint == runtime::kCheckpointName)
+            runtime::help_with_kept_checkpoint(folder, diagnostics);
+        return Failure{};
+    }
     warn_of_another_model(*trained->model, folder);
     report_warnings(diagnostics);
     return trained;

@@ -45,7 +45,8 @@ Result<std::unique_ptr<runtime::LoadedModel>> load_model(
 void say_other_settings(const runtime::LoadedModel& model, const std::string& folder);
 
 using runtime::TrainedModel;
-/// Loads the model with the states of its run's checkpoint. Errors: no such model, no run yet.
+/// Loads the model with the states of its run's checkpoint, to be computed as the command line says
+/// (add_computing). Errors: no such model, no run yet.
 Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnostics);
 /// The same for given values of MODEL, --run and --checkpoint; `run` may be "".
 Result<TrainedModel> load_trained(const std::string& model, const std::string& run,

@@ -8,6 +8,7 @@
 #include "tools/gmrun/input_settings.h"
 #include "tools/gmrun/output/write_output.h"
 #include "tools/gmrun/run_source.h"
+#include "tools/gmrun/tuning.h"
 
 namespace gmc::tools {
 namespace {
@@ -46,6 +47,7 @@ int sample_command(const Words& words) {
                      "computed otherwise than many.");
     add_run(line);
     add_checkpoint(line);
+    add_computing(line);
     line.add_option<int64_t>("count", "N", "how many samples; by default 64, of points 2000",
                              Range{1, 10'000'000});
     line.add_option<uint64_t>("seed", "N", "seed of the noise", 1);

@@ -15,6 +15,7 @@
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/own_data.h"
 #include "tools/gmrun/run_source.h"
+#include "tools/gmrun/tuning.h"
 
 namespace gmc::tools {
 namespace {
@@ -131,6 +132,7 @@ void add_score_options(CommandLine& line) {
     add_run(line);
     add_own_data(line);
     add_checkpoint(line);
+    add_computing(line);
     line.add_flag("train-data", "score the training data instead");
     line.add_option<int64_t>("count", "N", "the first so many examples; by default all", kFromOne);
     line.add_option<uint64_t>("seed", "N", "seed of noise, if the function draws any", 1);
@@ -258,6 +260,7 @@ int score_command(const Words& words) {
     const auto scores = runtime::score(model, **loader, options, diagnostics);
     if (!scores.ok()) return report(diagnostics);
     report_warnings(diagnostics);
+    say_kept_out(model, split);
     if (options.maps && scores->maps.empty())
         throw UsageError(fmt::format(
             "--maps: function `{}` gives single numbers per example only, so there is no map",

@@ -47,9 +47,11 @@ void listen_to(int signal) {
 runtime::StopRequest& listen_for_stop() {
     listen_to(SIGINT);
     listen_to(SIGTERM);
-    struct sigaction hangup {};
-    sigaction(SIGHUP, nullptr, &hangup);
-    if (hangup.sa_handler != SIG_IGN) listen_to(SIGHUP);
+    for (const int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU}) {
+        struct sigaction before {};
+        sigaction(signal, nullptr, &before);
+        if (before.sa_handler != SIG_IGN) listen_to(signal);
+    }
     ::signal(SIGPIPE, SIG_IGN);
     return stop;
 }

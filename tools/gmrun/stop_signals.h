@@ -5,11 +5,12 @@
 
 namespace gmc::tools {
 
-/// Makes SIGINT, SIGTERM and SIGHUP ask training to stop: the step is finished and a checkpoint
+/// Makes SIGINT, SIGTERM and SIGHUP ask training to stop, and SIGUSR1, SIGUSR2 and SIGXCPU, with
+/// which batch systems tell that a time limit is near: the step is finished and a checkpoint
 /// written. A second signal, half a second or more after the first, ends the process at once, but
 /// never while a checkpoint is written. (An earlier second signal counts as the same one, since
-/// `timeout` and the shell may both send one.) SIGHUP stays ignored where it was (nohup). SIGPIPE
-/// is ignored: training goes on when nobody reads its progress.
+/// `timeout` and the shell may both send one.) All but the first two stay ignored where they were
+/// (nohup). SIGPIPE is ignored: training goes on when nobody reads its progress.
 runtime::StopRequest& listen_for_stop();
 
 /// The exit code of a process that a signal ended: 130 after Ctrl-C.

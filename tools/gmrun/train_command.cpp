@@ -2,8 +2,6 @@
 #include "compiler/support/pace.h"
 #include "compiler/support/paths.h"
 #include "runtime/memory/memory_need.h"
-#include "runtime/processes/orders.h"
-#include "runtime/run/follower.h"
 #include "runtime/run/trainer.h"
 #include "runtime/weights/pairing.h"
 #include "tools/command_line/version.h"
@@ -145,13 +143,6 @@ void print_memory(const ir::Module& module) {
 
 }  // namespace
 
-/// The part of a process that another one leads.
-static int follow_run(const CommandLine& line, runtime::LoadedModel& model) {
-    Diagnostics diagnostics;
-    const Tuning threads(line, model);
-    return runtime::follow(model, diagnostics);
-}
-
 /// Trains a loaded model; gives the exit code.
 static int train_model(const CommandLine& line, runtime::LoadedModel& model,
                        runtime::StopRequest& stop, Diagnostics& diagnostics) {
@@ -176,6 +167,8 @@ static int train_model(const CommandLine& line, runtime::LoadedModel& model,
     };
     const runtime::TrainResult result = runtime::train(model, options, diagnostics);
     const bool disk_full = report(diagnostics) == kRunFailed;
+    if (model.group() != nullptr && !options.quiet)
+        std::fputs(sums_text(*model.group(), model.group()->take_sum_time()).c_str(), stdout);
     // Not fmt::print, which throws when the reader of the output is gone.
     if (result.end == runtime::TrainEnd::kDone && !options.quiet)
         std::fputs((result.folder + "\n").c_str(), stdout);
@@ -195,27 +188,14 @@ int train_command(const Words& words) {
     if (!line.parse(words)) return kDone;
     runtime::StopRequest& stop = listen_for_stop();
     Diagnostics diagnostics;
-    const std::unique_ptr<runtime::ProcessGroup> group = join_training(stop, diagnostics);
+    set_computing(line);
+    const std::unique_ptr<runtime::ProcessGroup> group = join_training(line, stop, diagnostics);
     if (diagnostics.any()) return report(diagnostics);
     auto model =
         load_model(line, diagnostics, runtime::LoadedModel::Purpose::kTraining, group.get());
-    if (!group)
-        return model.ok() ? train_model(line, **model, stop, diagnostics) : report(diagnostics);
-    if (!can_train_together(*group, line.text("MODEL"), diagnostics)) {
-        const int code = group->leads() ? report(diagnostics) : kInputWrong;
-        group->transport().finish();
-        return code;
-    }
-    if (!group->leads()) return follow_run(line, **model);
-    int code = kUsageWrong;
-    try {
-        code = train_model(line, **model, stop, diagnostics);
-    } catch (const UsageError&) {  // found before the first step: the others wait for an order
-        runtime::end_group(*group, code);
-        throw;
-    }
-    runtime::end_group(*group, code);
-    return code;
+    const auto train = [&] { return train_model(line, **model, stop, diagnostics); };
+    if (!group) return model.ok() ? train() : report(diagnostics);
+    return share_training(*group, line, model.ok() ? model->get() : nullptr, diagnostics, train);
 }
 
 }  // namespace gmc::tools

@@ -55,8 +55,9 @@ int tune_command(const Words& words) {
         "measured; this measures everything again,\nbest while the machine does nothing else. "
         "Runs that exist keep the kernels that they were begun with.");
     line.add_argument("MODEL", "a .gmc file, or the folder of a run");
-    add_threads(line);
+    add_computing(line);
     if (!line.parse(words)) return kDone;
+    set_computing(line);
     Diagnostics diagnostics;
     const auto model = load_model(line, diagnostics);
     if (!model.ok()) return report(diagnostics);

@@ -13,28 +13,16 @@
 
 namespace gmc::tools {
 
-void add_threads(CommandLine& line) {
+void add_computing(CommandLine& line) {
     line.add_option<int64_t>("threads", "N",
                              "how many threads compute, by default one per core; the numbers do "
                              "not depend on it");
-}
-
-void add_tuning(CommandLine& line) {
-    add_threads(line);
-    line.add_flag("no-tune",
-                  "choose contractions by fixed rules, instead of measuring once which are the "
-                  "fastest on this machine (kept in ~/.cache/gmc)");
-    line.add_flag(
-        "no-bf16",
-        "compute models that were compiled for bf16 in f32, as on processors without bf16");
     line.add_choice("isa", {"best", "avx2"},
                     "the instructions to compute with: all that this processor has, or AVX2 only, "
                     "as on most laptops");
 }
 
-/// First bf16 is settled, because it decides which contractions there are to measure. Progress is
-/// shown in place, on terminals only.
-Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
+void set_computing(const CommandLine& line) {
     if (line.has("threads")) {
         const auto threads = line.get<int64_t>("threads");
         if (threads < 1 || threads > runtime::kMostThreads)
@@ -44,6 +32,26 @@ Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
     }
     if (line.has("isa") && line.text("isa") == "avx2" && !runtime::restrict_to_avx2())
         throw UsageError("--isa avx2 asks for AVX2, which this processor does not have");
+}
+
+void add_tuning(CommandLine& line) {
+    add_computing(line);
+    line.add_flag("no-tune",
+                  "choose contractions by fixed rules, instead of measuring once which are the "
+                  "fastest on this machine (kept in ~/.cache/gmc)");
+    line.add_flag(
+        "fast-math",
+        "also take kernels whose rounding errors are more than 4 times those of plain sums, where "
+        "measuring shows that they are faster");
+    line.add_flag(
+        "no-bf16",
+        "compute models that were compiled for bf16 in f32, as on processors without bf16");
+}
+
+/// First bf16 is settled, because it decides which contractions there are to measure. Progress is
+/// shown in place, on terminals only.
+Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
+    set_computing(line);
     const auto is_on = [&](const char* flag) { return line.has(flag) && line.flag(flag); };
     bf16_ = !is_on("no-bf16");
     const bool bf16 = bf16_ && runtime::processor_has_bf16();
@@ -53,8 +61,12 @@ Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
         model.disable_bf16();
     }
     const std::string path = runtime::TuningCache::default_path();
+    const bool fast_math = is_on("fast-math");
+    if (fast_math && is_on("no-tune"))
+        throw UsageError("--fast-math chooses by the measurements that --no-tune leaves out");
     if (is_on("no-tune") || path.empty()) return;
-    cache_.emplace(path, runtime::tuning_machine());
+    cache_.emplace(path, runtime::tuning_machine() + (fast_math ? ", fast math" : ""));
+    if (fast_math) cache_->accept_any_error();
     cache_->before_measuring([] {
         std::fputs("measuring contractions (once for this machine; --no-tune skips it) ...\n",
                    stderr);

@@ -1,4 +1,5 @@
-// Lets the commands that train choose contractions by measuring, and shows the user that it does.
+// How commands compute: with which threads and instructions, and for those that train with
+// contractions that are chosen by measuring, which the user is shown.
 #pragma once
 
 #include <optional>
@@ -9,16 +10,19 @@
 
 namespace gmc::tools {
 
-/// Declares --threads.
-void add_threads(CommandLine& line);
-/// Declares --threads, --no-tune and --no-bf16.
+/// Declares --threads and --isa.
+void add_computing(CommandLine& line);
+/// Does what they say, where the command has them, before anything is computed. Throws UsageError
+/// where this machine cannot.
+void set_computing(const CommandLine& line);
+/// Declares the same, --no-tune, --fast-math and --no-bf16.
 void add_tuning(CommandLine& line);
 /// Turns on the choice of contractions by measuring for a model, unless --no-tune was given or
 /// there is no folder for the measurements. Has to live as long as the model.
 class Tuning {
   public:
-    /// Also sets the number of threads, and tells the user when a model that was compiled for bf16
-    /// is computed in f32.
+    /// Also does what set_computing does, and tells the user when a model that was compiled for
+    /// bf16 is computed in f32.
     Tuning(const CommandLine& line, runtime::LoadedModel& model);
     /// Tells the user when measurements could not be saved.
     ~Tuning();

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "compiler/support/paths.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/tuning_cache.h"
 #include "runtime/run/kept_checkpoints.h"
@@ -17,6 +18,7 @@
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
 #include "tools/gmrun/stop_signals.h"
+#include "tools/gmrun/tuning.h"
 
 namespace gmc::tools {
 namespace {
@@ -69,18 +71,30 @@ struct Kept {
 };
 
 /// The checkpoints `step-N` in the run's folder, in the order of their steps.
-std::vector<Kept> kept_checkpoints(const std::string& run) {
+std::vector<Kept> kept_steps(const std::string& run) {
     std::vector<Kept> kept;
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(run + "/checkpoints", error)) {
-        const std::string name = entry.path().filename().string();
-        constexpr std::string_view kStep = runtime::kKeptStep;
+    constexpr std::string_view kStep = runtime::kKeptStep;
+    for (const std::string& name : runtime::kept_checkpoints(run))
         if (name.starts_with(kStep))
-            kept.push_back({entry.path().string(), std::atoll(name.c_str() + kStep.size())});
-    }
+            kept.push_back({run + "/checkpoints/" + name, std::atoll(name.c_str() + kStep.size())});
     std::sort(kept.begin(), kept.end(),
               [](const Kept& a, const Kept& b) { return a.step < b.step; });
     return kept;
+}
+
+/// Reads all checkpoints of the run, also those that nothing is repeated from. False after an
+/// error: one is damaged. (One that training has just replaced is none of them any more.)
+bool are_whole(const std::string& run, Diagnostics& diagnostics) {
+    std::vector<std::string> names{runtime::kCheckpointName};
+    for (const std::string& name : runtime::kept_checkpoints(run))
+        names.push_back("checkpoints/" + name);
+    for (const std::string& name : names) {
+        const std::string path = run + "/" + name;
+        if (!is_there(path) || runtime::read_checkpoint_header(path, diagnostics).ok()) continue;
+        runtime::help_with_kept_checkpoint(run, diagnostics);
+        return false;
+    }
+    return true;
 }
 
 /// The checksum of the states in a checkpoint, in hexadecimal digits. What a checkpoint says of the
@@ -183,13 +197,16 @@ int verify_command(const Words& words) {
                      "kept to the next (`keep: {last: 2}`), or else, twice, from its last one.");
     line.add_argument("RUN", "the folder of a run, or a .gmc file: then its newest run");
     line.add_option<int64_t>("steps", "N", "how many, from the last checkpoint", 20, Range{1, 1e9});
+    add_computing(line);
     if (!line.parse(words)) return kDone;
+    set_computing(line);
     int64_t steps = line.get<int64_t>("steps");
     Diagnostics diagnostics;
     const auto folder = run_folder(line.text("RUN"), Needs::kCheckpoint, diagnostics);
     if (!folder.ok()) return report(diagnostics);
     const std::string& run = *folder;
-    const std::vector<Kept> kept = kept_checkpoints(run);
+    if (!are_whole(run, diagnostics)) return report(diagnostics);
+    const std::vector<Kept> kept = kept_steps(run);
     const bool recorded = kept.size() >= 2 && !line.given("steps");
     const std::string from =
         recorded ? kept[kept.size() - 2].path : run + "/" + runtime::kCheckpointName;

@@ -136,6 +136,7 @@ class Planner {
 
     /// Whether `op` reads element i of `operand` only to compute element i of its results, or sums.
     static bool index_by_index(const Operation& op, ValueId operand) {
+        if (op.as<AllReduce>() != nullptr) return true;
         if (op.as<Fused>() == nullptr) return op.info().has(kElementwise);
         return std::all_of(op.body.begin(), op.body.end(), [&](const Operation& inner) {
             return inner.info().has(kElementwise) || inner.info().has(kReduction) ||
@@ -147,6 +148,7 @@ class Planner {
     /// Whether `op` stores element i of `result` as soon as it is computed; a reduction is stored
     /// when the loop has ended.
     static bool stored_by_index(const Operation& op, ValueId result) {
+        if (op.as<AllReduce>() != nullptr) return true;
         if (op.as<Fused>() == nullptr) return op.info().has(kElementwise);
         return std::any_of(op.body.begin(), op.body.end(), [&](const Operation& inner) {
             return inner.result() == result && !inner.info().has(kReduction);
@@ -291,7 +293,7 @@ class Planner {
     /// What the values of a scan's body need while it runs; 0 where that is not known yet.
     int64_t workspace_bytes(const Operation& op) const {
         const Function* body = body_of(m_, op);
-        return body == nullptr ? 0 : std::max<int64_t>(body->arena_bytes, 0);
+        return body == nullptr ? 0 : ir::workspace_bytes(*body, *op.as<Scan>());
     }
 
     /// Gives the container of `v` a buffer, unless it has one, lies in a state, or is captured, and

@@ -11,7 +11,7 @@
 namespace gmc::runtime {
 
 /// A form with fewer products is a candidate only when its errors are at most this many times those
-/// of direct sums.
+/// of direct sums, unless --fast-math asks for it.
 inline constexpr double kMostError = 4;
 
 /// The errors of the sampled elements.

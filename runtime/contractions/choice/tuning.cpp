@@ -242,16 +242,17 @@ bool is_doubtful(const std::vector<Timed>& timed) {
     });
 }
 
-/// The fastest candidate whose result is right and exact enough. On entry, `timed` starts with the
-/// candidate that the static rules prefer.
+/// The fastest candidate whose result is right and, unless `any_error`, exact enough. On entry,
+/// `timed` starts with the candidate that the static rules prefer.
 template <typename Problem>
 const Candidate<Problem>* choose(std::span<const Candidate<Problem>> candidates,
-                                 std::vector<Timed>& timed, const Problem& problem, bool bf16) {
+                                 std::vector<Timed>& timed, const Problem& problem, bool bf16,
+                                 bool any_error) {
     timed.front().seconds *= kWorthwhile;
     std::stable_sort(timed.begin(), timed.end(),
                      [](const Timed& a, const Timed& b) { return a.seconds < b.seconds; });
     for (const Timed& each : timed)
-        if ((!candidates[each.candidate].fewer_products || each.error <= kMostError) &&
+        if ((any_error || !candidates[each.candidate].fewer_products || each.error <= kMostError) &&
             is_right(candidates[each.candidate], problem, bf16))
             return &candidates[each.candidate];
     return nullptr;
@@ -301,7 +302,8 @@ std::unique_ptr<Kernel> fastest(std::span<const Candidate<Problem>> candidates,
         entry.microseconds.emplace_back(name, std::round(each.seconds * 1e7) / 10);
         entry.errors[name] = std::round(each.error * 100) / 100;
     }
-    const Candidate<Problem>* chosen = choose(candidates, timed, problem, context.bf16());
+    const Candidate<Problem>* chosen =
+        choose(candidates, timed, problem, context.bf16(), cache.accepts_any_error());
     if (chosen == nullptr) return nullptr;
     entry.choice = chosen->name;
     cache.record(key, std::move(entry));

@@ -21,20 +21,32 @@ std::string processor() {
     return "unknown processor";
 }
 
+/// The instruction sets that kernels may use, which are also those that they are chosen from.
+/// Highway's SupportedTargets() leaves out what was disabled in what it gives, but makes kernels
+/// choose among all that the processor has: hence the update after each call.
+int64_t targets_in_use() {
+    const int64_t targets = hwy::SupportedTargets();
+    hwy::GetChosenTarget().Update(targets);
+    return targets;
+}
+
 }  // namespace
 
 std::string tuning_machine() {
-    const int64_t targets = hwy::SupportedTargets();
+    const int64_t targets = targets_in_use();
     return fmt::format("{}, {}, oneDNN {}, candidates {}", processor(),
                        hwy::TargetName(targets & -targets), onednn_version(), kCandidatesRevision);
 }
 
 /// Highway's better targets have lower bits.
 bool restrict_to_avx2() {
-    if ((hwy::SupportedTargets() & HWY_AVX2) == 0 || !restrict_onednn_to_avx2()) return false;
-    hwy::DisableTargets(HWY_AVX2 - 1);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    return true;
+    static const bool restricted = [] {
+        if ((targets_in_use() & HWY_AVX2) == 0 || !restrict_onednn_to_avx2()) return false;
+        hwy::DisableTargets(HWY_AVX2 - 1);
+        targets_in_use();
+        return true;
+    }();
+    return restricted;
 }
 
 }  // namespace gmc::runtime

@@ -13,7 +13,7 @@ std::string tuning_machine();
 
 /// From now on, this process computes as on a processor with AVX2 and nothing newer: our kernels,
 /// the loops that are joined into machine code, and oneDNN, which must not have been used yet.
-/// False where the processor has no AVX2, or oneDNN was used.
+/// False where the processor has no AVX2, or oneDNN was used before the first call.
 bool restrict_to_avx2();
 
 }  // namespace gmc::runtime

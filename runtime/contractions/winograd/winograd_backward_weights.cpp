@@ -1,11 +1,13 @@
 // Winograd's weight gradients. For the words phase, term, tile and point see winograd_axis.h.
 //
-// The tiles are processed in groups. For each group, all threads first evaluate y (the gradient of
-// the results) at the points; then each thread takes units of work. A unit is one term and some
-// channels of x: it transforms its patches of x, and adds to the gradient at each point a matrix
-// product over the tiles of the group. After the last group, the gradients at points are
-// transformed to gradients of taps, once. Groups and units follow from the shapes alone, so the
-// order of additions, and with it every bit, is the same for any number of threads.
+// The tiles are processed in groups. For each group, y (the gradient of the results) is evaluated
+// at the points; then come units of work. A unit is one term and some channels of x: it transforms
+// its patches of x, and adds to the gradient at each point a matrix product over the tiles of the
+// group. After the last group, the gradients at points are transformed to gradients of taps, once.
+// Where there are enough units, threads share those of one group after another. With few units
+// (few channels), threads share parts of the groups instead, each with gradients of its own, which
+// are summed at the end. Groups, units and parts follow from the shapes alone, so the order of
+// additions, and with it every bit, is the same for any number of threads.
 //   patches [tiles, channels] per point, transposed  x  y [tiles, filters] per point
 //       ->  gradient [channels, filters] per point
 #include "runtime/contractions/winograd/winograd_backward_weights.h"
@@ -23,9 +25,13 @@ namespace gmc::runtime {
 namespace {
 
 /// The most tiles of a group, and the channels of a unit. For each group, a unit reads the group's
-/// values of y, from the third-level cache, and reads and writes its own gradients once.
-constexpr int64_t kMostTiles = 128;
+/// values of y, from the third-level cache, and reads and writes its own gradients once. A part's
+/// groups are smaller, so that what one thread works on stays in its second-level cache.
+constexpr int64_t kMostTiles = 128, kMostTilesOfPart = 64;
 constexpr int64_t kUnitChannels = 32;
+/// With fewer units than this the groups are divided into parts, whose gradients may take
+/// kPartsBytes together.
+constexpr int64_t kFewUnits = 8, kMostParts = 16, kPartsBytes = 4 << 20;
 /// The gradients at points may take this much memory.
 constexpr int64_t kMostGradientBytes = 64 << 20;
 
@@ -66,7 +72,10 @@ class WinogradBackwardWeights final : public Kernel {
     void make_units();
     void evaluate_y(const Group& group, int64_t tile, float* values) const;
     void add_unit(const Group& group, const Unit& unit, const float* y, float* gradients,
-                  float* memory) const;
+                  float* memory, bool add) const;
+    void add_by_units(float* gradients, float* memory) const;
+    void add_part(int64_t part, float* gradients, float* memory) const;
+    void add_by_parts(float* gradients, float* memory) const;
     void finish_unit(const Unit& unit, const float* gradients) const;
 
     ConvLoops l_;
@@ -79,6 +88,7 @@ class WinogradBackwardWeights final : public Kernel {
     std::vector<WinogradPlace> places_;
     std::vector<Group> groups_;
     std::vector<Unit> units_;
+    int64_t parts_ = 1;
     /// Floats of a group's values of y, and of a unit's patches.
     int64_t y_floats_ = 0, unit_floats_ = 0;
     std::vector<float> zeros_;
@@ -95,14 +105,16 @@ WinogradBackwardWeights::WinogradBackwardWeights(const ConvProblem& p, Contracti
       threads_(thread_count()),
       zeros_(static_cast<size_t>(std::max(l_.channels, l_.filters)), 0.0f) {
     if (!is_worthwhile(points)) return;
-    make_groups();
     make_units();
-    arena_.reserve_scratch(4 * (gradient_floats() + y_floats_ + threads_ * unit_floats_));
+    make_groups();
+    arena_.reserve_scratch(4 * (parts_ * gradient_floats() +
+                                (parts_ > 1 ? threads_ : 1) * y_floats_ + threads_ * unit_floats_));
 }
 
 /// The largest tiles come first: they have all points, so that the first group can write the
 /// gradients that the others add to.
 void WinogradBackwardWeights::make_groups() {
+    const int64_t most_tiles = parts_ > 1 ? kMostTilesOfPart : kMostTiles;
     const auto add_size = [&](WinogradSize size, const WinogradPhase& phase) {
         const size_t first = places_.size();
         for (int64_t image = 0; image < l_.batch; ++image)
@@ -111,7 +123,7 @@ void WinogradBackwardWeights::make_groups() {
                     if (row.size == size.rows && column.size == size.columns)
                         places_.push_back({image, row.first, column.first});
         const auto count = static_cast<int64_t>(places_.size() - first);
-        const int64_t groups = (count + kMostTiles - 1) / kMostTiles;
+        const int64_t groups = (count + most_tiles - 1) / most_tiles;
         for (int64_t i = 0; i < groups; ++i) {
             const int64_t begin = count * i / groups, end = count * (i + 1) / groups;
             groups_.push_back({size, &phase, first + static_cast<size_t>(begin), end - begin});
@@ -123,6 +135,7 @@ void WinogradBackwardWeights::make_groups() {
     for (auto r = rows.rbegin(); r != rows.rend(); ++r)
         for (auto c = columns.rbegin(); c != columns.rend(); ++c)
             for (const WinogradPhase& phase : plan_.phases) add_size({*r, *c}, phase);
+    parts_ = std::min(parts_, static_cast<int64_t>(groups_.size()));
 }
 
 void WinogradBackwardWeights::make_units() {
@@ -134,6 +147,8 @@ void WinogradBackwardWeights::make_units() {
                 WinogradPlan::points_of_term(terms()[term], plan_.largest_tile()).area();
             unit_floats_ = std::max(unit_floats_, points * point_stride(kMostTiles, channels));
         }
+    if (static_cast<int64_t>(units_.size()) < kFewUnits)
+        parts_ = std::clamp<int64_t>(kPartsBytes / 4 / gradient_floats(), 1, kMostParts);
 }
 
 /// The values of a tile's part of y: [points][panels][tiles][filters of the panel].
@@ -158,22 +173,30 @@ void WinogradBackwardWeights::evaluate_y(const Group& group, int64_t tile, float
     }
 }
 
-/// Transforms the unit's patches, [points][tiles][channels of the unit], and adds the products.
+/// Transforms the unit's patches, [points][tiles][channels of the unit], and adds the products, or
+/// without `add` writes them. The patch of the next tile is found one tile ahead, so that it can be
+/// prefetched.
 void WinogradBackwardWeights::add_unit(const Group& group, const Unit& unit, const float* y,
-                                       float* gradients, float* memory) const {
+                                       float* gradients, float* memory, bool add) const {
     const WinogradTerm& term = group.phase->terms[unit.term];
     const WinogradSize own = WinogradPlan::points_of_term(term, group.tile);
     const int64_t columns = WinogradPlan::points_of_phase(*group.phase, group.tile).columns;
     const int64_t stride = point_stride(group.tiles, unit.channels);
     const WinogradImage x{x_.data + unit.channel, x_.channels};
-    const float* from[kMostPatch];
+    const float* patches[2][kMostPatch];
     float* to[kMostPatch];
-    for (int64_t tile = 0; tile < group.tiles; ++tile) {
+    const auto find = [&](int64_t tile) {
         plan_.find_patch(x, term, places_[group.first + static_cast<size_t>(tile)], own,
-                         zeros_.data(), from);
+                         zeros_.data(), patches[tile % 2]);
+    };
+    find(0);
+    for (int64_t tile = 0; tile < group.tiles; ++tile) {
+        const bool more = tile + 1 < group.tiles;
+        if (more) find(tile + 1);
         for (int64_t i = 0; i < own.area(); ++i) to[i] = memory + i * stride + tile * unit.channels;
-        run_patch_transform(
-            {&interpolation(own.rows), &interpolation(own.columns), from, to, unit.channels});
+        run_patch_transform({&interpolation(own.rows), &interpolation(own.columns),
+                             patches[tile % 2], to, unit.channels,
+                             more ? patches[(tile + 1) % 2] : nullptr});
     }
     for (int64_t i = 0; i < own.rows; ++i)
         for (int64_t j = 0; j < own.columns; ++j)
@@ -183,7 +206,7 @@ void WinogradBackwardWeights::add_unit(const Group& group, const Unit& unit, con
                  gradients +
                      plan_.point(terms()[unit.term], i, j) * point_stride(l_.channels, l_.filters) +
                      unit.channel * l_.filters,
-                 group.tiles, unit.channels, l_.filters, &group != &groups_.front()});
+                 group.tiles, unit.channels, l_.filters, add});
 }
 
 /// Transforms the gradients of a unit to those of its taps.
@@ -205,10 +228,9 @@ void WinogradBackwardWeights::finish_unit(const Unit& unit, const float* gradien
                          unit.channels * l_.filters});
 }
 
-void WinogradBackwardWeights::run(const CallContext&) {
-    auto* gradients = reinterpret_cast<float*>(arena_.scratch());
-    float* y = gradients + gradient_floats();
+void WinogradBackwardWeights::add_by_units(float* gradients, float* memory) const {
     const auto units = static_cast<int64_t>(units_.size());
+    float* y = memory;
     constexpr int64_t kTilesLeast = 4;  // of which a part evaluates y
     for (const Group& group : groups_) {
         run_parts(group.tiles, kTilesLeast, threads_, [&](int64_t begin, int64_t end, int) {
@@ -216,10 +238,50 @@ void WinogradBackwardWeights::run(const CallContext&) {
         });
         run_units(units, threads_, [&](int64_t u, int worker) {
             add_unit(group, units_[static_cast<size_t>(u)], y, gradients,
-                     y + y_floats_ + worker * unit_floats_);
+                     y + y_floats_ + worker * unit_floats_, &group != &groups_.front());
         });
     }
-    run_units(units, threads_,
+}
+
+/// Computes the gradients of a part's groups. Only tiles of the largest size have all points.
+void WinogradBackwardWeights::add_part(int64_t part, float* gradients, float* memory) const {
+    const auto groups = static_cast<int64_t>(groups_.size());
+    const int64_t first = groups * part / parts_, last = groups * (part + 1) / parts_;
+    const WinogradSize tile = groups_[static_cast<size_t>(first)].tile,
+                       largest = groups_.front().tile;
+    const bool all_points = tile.rows == largest.rows && tile.columns == largest.columns;
+    if (!all_points) std::fill_n(gradients, gradient_floats(), 0.0f);
+    for (int64_t g = first; g < last; ++g) {
+        const Group& group = groups_[static_cast<size_t>(g)];
+        for (int64_t t = 0; t < group.tiles; ++t) evaluate_y(group, t, memory);
+        for (const Unit& unit : units_)
+            add_unit(group, unit, memory, gradients, memory + y_floats_, g > first || !all_points);
+    }
+}
+
+/// The sums of the parts are added in their order.
+void WinogradBackwardWeights::add_by_parts(float* gradients, float* memory) const {
+    run_units(parts_, threads_, [&](int64_t part, int worker) {
+        add_part(part, gradients + part * gradient_floats(),
+                 memory + worker * (y_floats_ + unit_floats_));
+    });
+    constexpr int64_t kFloatsLeast = 4096;
+    run_parts(gradient_floats(), kFloatsLeast, threads_, [&](int64_t begin, int64_t end, int) {
+        for (int64_t part = 1; part < parts_; ++part) {
+            const float* more = gradients + part * gradient_floats();
+            for (int64_t i = begin; i < end; ++i) gradients[i] += more[i];
+        }
+    });
+}
+
+void WinogradBackwardWeights::run(const CallContext&) {
+    auto* gradients = reinterpret_cast<float*>(arena_.scratch());
+    float* memory = gradients + parts_ * gradient_floats();
+    if (parts_ > 1)
+        add_by_parts(gradients, memory);
+    else
+        add_by_units(gradients, memory);
+    run_units(static_cast<int64_t>(units_.size()), threads_,
               [&](int64_t u, int) { finish_unit(units_[static_cast<size_t>(u)], gradients); });
 }
 

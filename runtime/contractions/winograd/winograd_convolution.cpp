@@ -225,8 +225,8 @@ void WinogradConv::sum_products(const WinogradPhase& phase, const Chunk& chunk,
     const WinogradSize points = WinogradPlan::points_of_phase(phase, chunk.tile);
     const int64_t patch_point = point_stride(chunk.tiles, from_.channels),
                   matrix = point_stride(from_.channels, to_.channels);
-    const float* patches[kMostPatch];
-    const float* matrices[kMostPatch];
+    const float* patches[kMostTerms];
+    const float* matrices[kMostTerms];
     float* sums = chunk.memory + patch_floats(phase, chunk);
     for (int64_t i = 0; i < points.rows; ++i)
         for (int64_t j = 0; j < points.columns; ++j) {

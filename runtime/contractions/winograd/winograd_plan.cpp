@@ -39,7 +39,10 @@ bool WinogradPlan::is_worthwhile(int64_t most_points) const {
     const auto direct = static_cast<double>(rows.direct_products() * columns.direct_products());
     const int64_t needed = std::max(rows.most_points(), columns.most_points());
     const bool own = needed == most_points || most_points == kFewestPoints;
-    return needed <= most_points && own && products < kWorthwhile * direct;
+    const bool few_terms =
+        std::all_of(phases.begin(), phases.end(),
+                    [](const WinogradPhase& phase) { return phase.terms.size() <= kMostTerms; });
+    return needed <= most_points && own && few_terms && products < kWorthwhile * direct;
 }
 
 WinogradSize WinogradPlan::points_of_term(const WinogradTerm& term, WinogradSize tile) {

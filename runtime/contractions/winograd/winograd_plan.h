@@ -13,6 +13,9 @@ namespace gmc::runtime {
 /// The most points of a patch, over both axes.
 inline constexpr int kMostPatch = kMostPoints * kMostPoints;
 
+/// The most terms of a phase, over both axes.
+inline constexpr int kMostTerms = 64;
+
 /// The values of each point of evaluation form a matrix; this is the distance in floats from one
 /// such matrix to the next. A transform writes the same row of all matrices at once. If the
 /// distance were a power of two, as rows * columns often is, these rows would compete for one set
@@ -68,8 +71,8 @@ class WinogradPlan {
     /// Whether a convolution has at most two axes, no groups, and channels that are whole vectors.
     static bool fits(const ConvProblem& problem);
     /// Whether the form with `most_points` points is worth measuring: it needs no more points than
-    /// that, it is not the same as a form with fewer points, and it saves enough products to pay
-    /// for the transforms.
+    /// that, it is not the same as a form with fewer points, it has at most kMostTerms, and it
+    /// saves enough products to pay for the transforms.
     bool is_worthwhile(int64_t most_points) const;
     WinogradSize largest_tile() const { return {rows.largest_tile(), columns.largest_tile()}; }
     /// How many points a term has along each axis, for tiles of this size.

@@ -18,7 +18,7 @@ constexpr size_t kPiece = size_t{1} << 30;
 constexpr int kTag = 18;
 /// How often a message is asked for before the processor is left to others, and then slept.
 constexpr int kEagerTests = 2000, kYieldingTests = 4000;
-constexpr useconds_t kNap = 50;  ///< microseconds
+constexpr useconds_t kNap = 50, kShortNap = 20;  ///< microseconds
 
 class MpiTransport final : public Transport {
   public:
@@ -27,7 +27,11 @@ class MpiTransport final : public Transport {
         setenv("UCX_HANDLE_ERRORS", "none", 0);
         setenv("UCX_LOG_LEVEL", "fatal", 0);
         int provided = 0;
-        MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided);
+        MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided);
+        if (provided < MPI_THREAD_SERIALIZED) {
+            std::fprintf(stderr, "gmrun: this MPI serves only the thread that has started it\n");
+            end_all(3);
+        }
         // The run's own communicator: nothing else that uses MPI can get its messages.
         MPI_Comm_dup(MPI_COMM_WORLD, &all_);
         MPI_Comm_set_errhandler(all_, MPI_ERRORS_RETURN);
@@ -77,6 +81,10 @@ class MpiTransport final : public Transport {
             int done = 0;
             check(MPI_Testall(2, requests, &done, MPI_STATUSES_IGNORE));
             if (done != 0) return;
+            if (processor_is_wanted_ && processor_is_wanted_()) {
+                usleep(kShortNap);
+                continue;
+            }
             if (tests < kEagerTests) continue;
             if (tests < kYieldingTests) {
                 sched_yield();

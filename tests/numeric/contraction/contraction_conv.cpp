@@ -88,6 +88,10 @@ TEST_CASE("convolutions that decompose into forms with fewer products") {
     check_case(square(1, {12, 14}, 48, 16, 3, 2, 3, 4, 3));
     check_case(square(1, {12, 13}, 16, 16, 3, 1, 2, 2, 2));
     check_case(square(40, {4, 4}, 16, 16, 4, 2, 1, 1));
+    // Parts of the weight gradient that begin with tiles of the smaller size.
+    check_case(square(40, {14, 14}, 16, 16, 3, 1, 1, 1));
+    // 81 terms, more than a form may have.
+    check_case(square(1, {40, 40}, 16, 16, 18, 9, 8, 9));
     ConvCase c = square(2, {10, 13}, 16, 32, 5, 1, 0, 0);
     c.kernel = {4, 5}, c.strides = {2, 1}, c.pads_begin = {0, 3}, c.pads_end = {2, 1};
     check_case(c);

@@ -122,6 +122,9 @@ TEST_CASE("a form with fewer products is taken only when it rounds little more t
                                                    {"form", never, make_plain_matmul, false, true}};
     Setting other;
     CHECK(other.choice(kExact) == "form");
+    Setting fast_math;
+    fast_math.cache.accept_any_error();
+    CHECK(fast_math.choice(kAll) == "rough");
 }
 
 TEST_CASE("a choice is doubtful when the fastest candidates took no time twice") {

@@ -42,7 +42,7 @@ std::string log_after_resume(const std::string& path, int64_t step) {
     Result<MetricsLog> log = MetricsLog::resume(path, step, diagnostics);
     INFO(diagnostics.render());
     REQUIRE(log);
-    REQUIRE(log->write(MetricsRow(99, 0), diagnostics));
+    REQUIRE(log->write({MetricsRow(99, 0)}, diagnostics));
     return read_text(path);
 }
 
@@ -55,7 +55,7 @@ TEST_CASE("a log is readable after each line, and resuming cuts later steps") {
         Result<MetricsLog> log = MetricsLog::create(path, diagnostics);
         REQUIRE(log);
         for (int64_t step = 10; step <= 40; step += 10) {
-            REQUIRE(log->write(MetricsRow(step, 0), diagnostics));
+            REQUIRE(log->write({MetricsRow(step, 0)}, diagnostics));
             expected += fmt::format("{{\"step\":{},\"epoch\":0}}\n", step);
             CHECK(read_text(path) == expected);
         }
@@ -99,7 +99,7 @@ TEST_CASE("errors of logs") {
     Diagnostics written;
     Result<MetricsLog> log = MetricsLog::create("/dev/full", written);
     REQUIRE(log);
-    CHECK_FALSE(log->write(MetricsRow(1, 0), written));
+    CHECK_FALSE(log->write({MetricsRow(1, 0)}, written));
     CHECK(only_error(written) ==
           "[bad-file] `/dev/full` cannot be written: No space left on device");
 }

@@ -1,5 +1,4 @@
 // Memory in huge and in small pages; how much of it modules take and processes get.
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "runtime/memory/memory_block.h"
 #include "runtime/memory/memory_need.h"
 #include "tests/catch.h"
+#include "tests/limited_child.h"
 #include "tests/temporary_folder.h"
 
 using namespace gmc;  // NOLINT
@@ -111,18 +111,11 @@ TEST_CASE("what is left is no more than what there is") {
 TEST_CASE("limits of address space and of writable memory count") {
     for (const auto& [resource, reason] :
          {std::pair(RLIMIT_AS, "`ulimit -v`"), std::pair(RLIMIT_DATA, "`ulimit -d`")}) {
-        const pid_t child = fork();
-        if (child == 0) {
-            const rlimit limit{rlim_t{1} << 30, rlim_t{1} << 30};
-            setrlimit(resource, &limit);
-            const MemoryLimit left = memory_limit();
-            _exit(left.bytes < (int64_t{1} << 30) && left.reason.starts_with(reason) ? 0 : 1);
-        }
-        int status = -1;
-        waitpid(child, &status, 0);
         INFO(reason);
-        CHECK(WIFEXITED(status));
-        CHECK(WEXITSTATUS(status) == 0);
+        CHECK(in_limited_child(resource, rlim_t{1} << 30, [&reason = reason] {
+            const MemoryLimit left = memory_limit();
+            return left.bytes < (int64_t{1} << 30) && left.reason.starts_with(reason);
+        }));
     }
 }
 

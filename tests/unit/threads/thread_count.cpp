@@ -1,6 +1,7 @@
 // How many threads there are for a process: what its control groups grant, rounded up.
 #include "runtime/threads/thread_count.h"
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -64,6 +65,13 @@ TEST_CASE("files of limits that say nothing sensible are no limit") {
     CHECK(machine.threads() == kMostThreads);
     machine.write("sys/fs/cgroup/a/cpu.max", "99999999999999 1\n");
     CHECK(machine.threads() == kMostThreads);
+}
+
+TEST_CASE("processes that share processors divide them, but for OMP_NUM_THREADS") {
+    const bool given = std::getenv("OMP_NUM_THREADS") != nullptr;
+    CHECK(usual_thread_count_beside(1) == usual_thread_count());
+    CHECK(usual_thread_count_beside(100000) == (given ? usual_thread_count() : 1));
+    CHECK_FALSE(processors_text().empty());
 }
 
 TEST_CASE("a thread's number of threads is its own") {

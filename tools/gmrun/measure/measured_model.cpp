@@ -13,8 +13,9 @@ void add_measuring(CommandLine& line, int64_t steps) {
     add_tuning(line);
 }
 
-Result<MeasuredModel> load_measured(const CommandLine& line, Diagnostics& diagnostics) {
-    auto model = load_model(line, diagnostics);
+Result<MeasuredModel> load_measured(const CommandLine& line, Diagnostics& diagnostics,
+                                    runtime::ProcessGroup* group) {
+    auto model = load_model(line, diagnostics, runtime::LoadedModel::Purpose::kUse, group);
     if (!model.ok()) return Failure{};
     MeasuredModel measured;
     measured.model = model.take();

@@ -18,6 +18,7 @@ struct MeasuredModel {
     std::unique_ptr<runtime::LoadedModel> model;
 };
 /// Loads MODEL and turns tuning on or off as the options say.
-Result<MeasuredModel> load_measured(const CommandLine& line, Diagnostics& diagnostics);
+Result<MeasuredModel> load_measured(const CommandLine& line, Diagnostics& diagnostics,
+                                    runtime::ProcessGroup* group = nullptr);
 
 }  // namespace gmc::tools

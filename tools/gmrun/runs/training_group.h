@@ -1,23 +1,33 @@
 // The processes that mpirun has started to train a model together.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "compiler/support/diagnostic.h"
 #include "runtime/processes/process_group.h"
 #include "runtime/run/stop_request.h"
+#include "runtime/train/loaded_model.h"
+#include "tools/command_line/command_line.h"
 
 namespace gmc::tools {
 
 /// Joins the group of this process; null where it runs alone, and after an error (kBadValue): there
-/// is no plug-in for the MPI at hand.
-std::unique_ptr<runtime::ProcessGroup> join_training(const runtime::StopRequest& stop,
+/// is no plug-in for the MPI at hand. Processes that may use the same processors share them, unless
+/// --threads says otherwise.
+std::unique_ptr<runtime::ProcessGroup> join_training(const CommandLine& line,
+                                                     const runtime::StopRequest& stop,
                                                      Diagnostics& diagnostics);
 
-/// Whether the processes have the same program, model and kernels, and all have loaded the model at
-/// `path`. Process 0 reports what is wrong.
-bool can_train_together(runtime::ProcessGroup& group, const std::string& path,
-                        Diagnostics& diagnostics);
+/// What a command of a group does, after it has loaded its model; `model` is null where that
+/// failed. Once all have the same, process 0 calls `lead`, and the others follow. Gives the exit
+/// code.
+int share_training(runtime::ProcessGroup& group, const CommandLine& line,
+                   runtime::LoadedModel* model, Diagnostics& diagnostics,
+                   const std::function<int()>& lead);
+
+/// A line about what the processes added up: "sums over 2 processes: 80 MiB, ...".
+std::string sums_text(const runtime::ProcessGroup& group, const runtime::SumTime& time);
 
 }  // namespace gmc::tools

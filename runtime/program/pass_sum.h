@@ -1,0 +1,35 @@
+// Adds up what the passes of a scan give (Scan::sums).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace gmc::runtime {
+
+/// One result of a scan that is the sum over its passes: the leaves of a binary tree,
+/// (p0 + p1) + (p2 + p3). They are added up as they come, so that only a sum of 1, of 2, of 4, ...
+/// passes is kept until its partner is there.
+class PassSum {
+  public:
+    /// `each`: where a pass leaves its numbers. `kept`: room for ir::sums_kept() sums.
+    PassSum(const float* each, std::vector<float*> kept, float* sum, int64_t elements,
+            bool rounded);
+    /// Takes what the next pass has left. After the last one the sum is there.
+    void add(int64_t pass);
+
+    float* sum() const { return sum_; }
+    int64_t elements() const { return elements_; }
+    bool rounded() const { return rounded_; }
+
+  private:
+    float* place(int level) const;
+
+    const float* each_;
+    std::vector<float*> kept_;
+    float* sum_;
+    int64_t elements_;
+    bool rounded_;
+    int threads_;
+};
+
+}  // namespace gmc::runtime
