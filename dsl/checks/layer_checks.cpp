@@ -29,7 +29,10 @@ class LayerChecks {
 
     void run() {
         for (const NetworkSpec& network : view_.spec().networks) {
-            for_each_layer(network, [&](const LayerSpec& layer) { stride(layer); });
+            for_each_layer(network, [&](const LayerSpec& layer) {
+                stride(layer);
+                dropout(layer);
+            });
             channels_first(network);
             last_layer(network);
             embedded_pictures(network);
@@ -61,6 +64,17 @@ class LayerChecks {
                 .help("a stride is usually 1 or 2, and no larger than the window");
             return;
         }
+    }
+
+    /// Warns about dropout of nearly everything, where the share that is kept may be meant.
+    void dropout(const LayerSpec& layer) {
+        constexpr double kUsualMost = 0.9;
+        if (layer.kind != "dropout" || !layer.has("rate") || layer.number("rate") <= kUsualMost)
+            return;
+        diagnostics_
+            .warning(DiagnosticKind::kBadValue, layer.span_of("rate"),
+                     "`dropout` sets {:.4g} % of the numbers to 0", 100 * layer.number("rate"))
+            .help("`rate` is the share that is dropped; usual are 0.1 to 0.5");
     }
 
     /// Warns about a generator or decoder that ends in dropout, which sets pixels themselves to 0,

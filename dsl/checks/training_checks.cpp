@@ -29,7 +29,8 @@ class TrainingChecks {
             trained(network);
             weight(network);
         }
-        if (entries.size() == 1) rewarded(entries.front());
+        for (const MinimizeSpec& entry : entries)
+            if (is_alone(entry)) rewarded(entry);
         for (const MinimizeSpec& entry : entries) signed_difference(*entry.loss);
         view_.walk_losses([&](const Expression& e) { constant_input(e); });
         for (const MinimizeSpec& entry : entries) {
@@ -160,8 +161,22 @@ class TrainingChecks {
         return found;
     }
 
-    /// The one loss of a model has no opponent, so an error that it counts below 0 grows without
-    /// end. What a recipe wrote is right, unless a parameter is wrong, which recipe.cpp says.
+    /// Whether an entry has no opponents: no other loss has its networks, nor its loss theirs.
+    bool is_alone(const MinimizeSpec& entry) const {
+        const auto plays_in = [&](const std::vector<std::string>& trained, const Expression& loss) {
+            const std::set<std::string> networks = view_.networks_in(loss);
+            return std::any_of(trained.begin(), trained.end(),
+                               [&](const std::string& name) { return networks.count(name) != 0; });
+        };
+        for (const MinimizeSpec& other : view_.spec().objective.minimize)
+            if (&other != &entry &&
+                (plays_in(entry.networks, *other.loss) || plays_in(other.networks, *entry.loss)))
+                return false;
+        return true;
+    }
+
+    /// A loss without an opponent falls without end when it counts an error below 0. What a recipe
+    /// wrote is right, unless a parameter is wrong, which recipe.cpp says.
     void rewarded(const MinimizeSpec& entry) {
         if (entry.loss->span.file == view_.spec().objective.recipe.file) return;
         std::vector<SignedTerm> terms;

@@ -40,6 +40,7 @@ class UnusedChecks {
         definitions();
         loops();
         averages();
+        for (const FunctionSpec& function : view_.spec().objective.functions) parameters(function);
         for (const NetworkSpec& network : view_.spec().networks) {
             if (!is_own(network.span)) continue;
             if (!used_.count(network.name)) {
@@ -106,6 +107,25 @@ class UnusedChecks {
                 view_.walk(*other.body,
                            [&](const Expression& e) { called |= e.text == definition.name; });
         return called;
+    }
+
+    /// Fields that a function takes and does not look at, as the label in `sample(z, label):
+    /// decoder(z)`. Noise is given to each `sample`, also where it draws its own.
+    void parameters(const FunctionSpec& function) {
+        std::set<std::string> mentioned;
+        for (const NamedExpression& result : function.results)
+            view_.walk(*result.value, [&](const Expression& e) { mentioned.insert(e.text); });
+        const std::vector<DataField>& data = view_.spec().data;
+        const auto is_field = [&](const std::string& name) {
+            return std::any_of(data.begin(), data.end(),
+                               [&](const DataField& field) { return field.name == name; });
+        };
+        for (size_t i = 0; i < function.parameters.size(); ++i)
+            if (is_field(function.parameters[i]) && is_own(function.parameter_spans[i]) &&
+                !mentioned.count(function.parameters[i]))
+                report(function.parameter_spans[i], "nothing in `{}` depends on `{}`",
+                       function.name, function.parameters[i])
+                    .help("leave it out, or give it to the networks of the function");
     }
 
     /// Averages of weights are kept for `averaged(...)`, in a function or in a loss.
