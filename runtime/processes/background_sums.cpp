@@ -37,19 +37,22 @@ void BackgroundSums::start(const SumJob& job) {
     changed_.notify_all();
 }
 
-bool BackgroundSums::is_there(const float* numbers) const {
-    return numbers == nullptr ? jobs_.empty()
-                              : std::none_of(jobs_.begin(), jobs_.end(), [&](const SumJob& job) {
-                                    return job.numbers == numbers;
-                                });
+void BackgroundSums::finish(const float* numbers, int64_t count) {
+    wait_for(
+        [&](const SumJob& job) { return job.numbers >= numbers && job.numbers < numbers + count; });
 }
 
-void BackgroundSums::finish(const float* numbers) {
+void BackgroundSums::finish_all() {
+    wait_for([](const SumJob&) { return true; });
+}
+
+void BackgroundSums::wait_for(const IsAwaited& is_awaited) {
     std::unique_lock lock(mutex_);
-    if (is_there(numbers)) return;
+    const auto are_there = [&] { return std::none_of(jobs_.begin(), jobs_.end(), is_awaited); };
+    if (are_there()) return;
     const Clock::time_point begin = Clock::now();
     waited_for_ = true;
-    changed_.wait(lock, [&] { return is_there(numbers); });
+    changed_.wait(lock, are_there);
     waited_for_ = false;
     time_.waited_ns += ns_since(begin);
 }

@@ -37,8 +37,9 @@ class BackgroundSums {
     ~BackgroundSums();
 
     void start(const SumJob& job);
-    /// Waits until the sum of these numbers is there, and those before it; null: all.
-    void finish(const float* numbers);
+    /// Waits until the sums that begin among these numbers are there.
+    void finish(const float* numbers, int64_t count);
+    void finish_all();
     /// Whether a sum is computed while the process computes other things.
     bool is_hidden() const { return begun_ && !waited_for_; }
 
@@ -46,8 +47,9 @@ class BackgroundSums {
     SumTime take_time();
 
   private:
+    using IsAwaited = std::function<bool(const SumJob&)>;
     void work(unsigned float_mode);
-    bool is_there(const float* numbers) const;
+    void wait_for(const IsAwaited& is_awaited);
 
     Compute compute_;
     std::thread thread_;

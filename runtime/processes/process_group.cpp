@@ -94,7 +94,7 @@ void ProcessGroup::compute(const SumJob& job) {
 }
 
 void ProcessGroup::sum(float* numbers, int64_t count, bool rounded) {
-    background_.finish(nullptr);
+    background_.finish_all();
     const auto begin = std::chrono::steady_clock::now();
     compute({numbers, count, rounded});
     const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begin;
@@ -108,12 +108,11 @@ void ProcessGroup::start_sum(float* numbers, int64_t count, bool rounded) {
     background_.start({numbers, count, rounded});
 }
 
-bool ProcessGroup::finish_sum(const float* numbers) {
-    const auto found = std::find(started_.begin(), started_.end(), numbers);
-    if (found == started_.end()) return false;
-    started_.erase(found);
-    background_.finish(numbers);
-    return true;
+bool ProcessGroup::finish_sums(const float* numbers, int64_t count) {
+    const size_t begun = std::erase_if(
+        started_, [&](const float* of) { return of >= numbers && of < numbers + count; });
+    if (begun > 0) background_.finish(numbers, count);
+    return begun > 0;
 }
 
 SumTime ProcessGroup::take_sum_time() {

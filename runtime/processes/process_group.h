@@ -33,10 +33,11 @@ class ProcessGroup {
     /// have half the bytes. Sums that were begun are finished first.
     void sum(float* numbers, int64_t count, bool rounded = false);
     /// Begins a sum, and computes it on another thread. Nothing may touch the numbers until
-    /// finish_sum(), and no message may be exchanged but by sums.
+    /// finish_sums(), and no message may be exchanged but by sums.
     void start_sum(float* numbers, int64_t count, bool rounded);
-    /// Waits for the sum of these numbers. False where it was not begun.
-    bool finish_sum(const float* numbers);
+    /// Waits for the sums of these numbers, which may be in several parts. False where none was
+    /// begun.
+    bool finish_sums(const float* numbers, int64_t count);
     /// Of the sums since the last call.
     SumTime take_sum_time();
 

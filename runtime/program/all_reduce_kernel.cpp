@@ -18,7 +18,7 @@ class AllReduceKernel final : public Kernel {
     }
 
     void run(const CallContext&) override {
-        const bool begun = group_ != nullptr && group_->finish_sum(own_);
+        const bool begun = group_ != nullptr && group_->finish_sums(own_, elements_);
         if (own_ != sum_) std::memcpy(sum_, own_, static_cast<size_t>(elements_) * sizeof(float));
         if (group_ != nullptr && !begun) group_->sum(sum_, elements_, rounded_);
     }

@@ -31,6 +31,15 @@ PassSum::PassSum(const float* each, std::vector<float*> kept, float* sum, int64_
       rounded_(rounded),
       threads_(thread_count()) {}
 
+PassSum PassSum::part(int64_t begin, int64_t elements) const {
+    PassSum part = *this;
+    part.each_ += begin;
+    for (float*& kept : part.kept_) kept += begin;
+    part.sum_ += begin;
+    part.elements_ = elements;
+    return part;
+}
+
 /// The sum of half of all passes is the last that is kept, and lies where the sum of all will.
 float* PassSum::place(int level) const {
     return level < static_cast<int>(kept_.size()) ? kept_[static_cast<size_t>(level)] : sum_;

@@ -14,6 +14,8 @@ class PassSum {
     /// `each`: where a pass leaves its numbers. `kept`: room for ir::sums_kept() sums.
     PassSum(const float* each, std::vector<float*> kept, float* sum, int64_t elements,
             bool rounded);
+    /// Elements [begin, begin + elements) alone.
+    PassSum part(int64_t begin, int64_t elements) const;
     /// Takes what the next pass has left. After the last one the sum is there.
     void add(int64_t pass);
 

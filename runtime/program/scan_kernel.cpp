@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "compiler/ir/scan.h"
+#include "compiler/ir/views.h"
 #include "compiler/support/check.h"
 #include "runtime/kernels/pass_call.h"
 #include "runtime/processes/process_group.h"
@@ -22,6 +23,8 @@ namespace {
 
 /// Sums over the processes of at least so many numbers are worth a thread of their own.
 constexpr int64_t kLargeSum = 1 << 14;
+/// Gradients leave in buckets of at least so many numbers: for fewer, time is latency.
+constexpr int64_t kBucket = 1 << 16;
 
 /// A value of the body (`each`), and the values outside that it stands for, one per pass, one after
 /// another (`all`).
@@ -120,13 +123,16 @@ class BodyKernel final : public ScanKernel {
         put_aside();
     }
 
-    /// A result that is the sum over the passes.
+    /// A result that is the sum over the passes, or a part of it.
     struct Sum {
         PassSum sum;
         size_t runs;  ///< that it waits for in each pass; 0: it is there at once
         /// The processes that add it up further; null where there are none, or it is so small that
         /// the operation `all_reduce` does that.
         ProcessGroup* group;
+        /// Where the sum is 0: elements between the parts of a pack, which are written later than
+        /// the parts; the first of each, and how many.
+        std::vector<std::pair<int64_t, int64_t>> gaps;
     };
 
     /// The sums that are kept between the passes lie behind the body's arena.
@@ -148,9 +154,42 @@ class BodyKernel final : public ScanKernel {
                         outer.buffers.data(operation.results[i]), body_.type(result).elements(),
                         static_cast<int64_t>(i - first) < scan_.rounded_sums);
             const bool large = sum.elements() >= kLargeSum;
-            sums_.push_back({std::move(sum), operations_.runs_until(body_, result),
-                             large ? outer.how.group : nullptr});
+            add_buckets(sum, result, large ? outer.how.group : nullptr);
         }
+    }
+    /// Gradients are packed for the optimizer. They are added up in buckets of neighbours, each of
+    /// which leaves when its last gradient is there, and not when all are.
+    void add_buckets(const PassSum& sum, ir::ValueId result, ProcessGroup* group) {
+        const size_t all_runs = operations_.runs_until(body_, result);
+        const ir::Operation* pack = packed_in_place(result);
+        if (pack == nullptr) {
+            sums_.push_back({sum, all_runs, group, {}});
+            return;
+        }
+        int64_t begin = 0, end = 0;
+        size_t runs = 0;
+        std::vector<std::pair<int64_t, int64_t>> gaps;
+        for (const ir::ValueId part : pack->operands) {
+            const int64_t elements = body_.type(part).elements();
+            const int64_t padded = ir::packed_size(elements);
+            runs = std::max(runs, operations_.runs_until(body_, part));
+            if (padded > elements) gaps.emplace_back(end + elements - begin, padded - elements);
+            end += padded;
+            if (end - begin < kBucket && part != pack->operands.back()) continue;
+            sums_.push_back({sum.part(begin, end - begin), runs, group, std::move(gaps)});
+            begin = end, runs = 0, gaps.clear();
+        }
+    }
+    /// The pack that makes a value, where all of its parts are computed in their places.
+    const ir::Operation* packed_in_place(ir::ValueId value) const {
+        for (const ir::Operation& op : body_.operations) {
+            if (op.results[0] != value || op.as<ir::Pack>() == nullptr) continue;
+            const std::vector<int64_t> offsets = ir::part_offsets(body_, op);
+            for (size_t i = 0; i < offsets.size(); ++i)
+                if (inside(op.operands[i]) != inside(value) + offsets[i]) return nullptr;
+            return &op;
+        }
+        return nullptr;
     }
     /// After so many runs of a pass.
     void add_sums(int64_t pass, size_t runs) {
@@ -160,7 +199,9 @@ class BodyKernel final : public ScanKernel {
     /// The last pass begins the sum over the processes, while the rest of it is computed.
     void add(Sum& sum, int64_t pass) const {
         sum.sum.add(pass);
-        if (pass + 1 == scan_.count && sum.group != nullptr)
+        if (pass + 1 < scan_.count) return;
+        for (const auto& [begin, count] : sum.gaps) std::fill_n(sum.sum.sum() + begin, count, 0.0f);
+        if (sum.group != nullptr)
             sum.group->start_sum(sum.sum.sum(), sum.sum.elements(), sum.sum.rounded());
     }
 

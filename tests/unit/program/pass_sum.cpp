@@ -73,10 +73,10 @@ TEST_CASE("passes are added up as a binary tree, by any number of processes", "[
                         std::vector<float> other = sums[rank], last = other;
                         group.start_sum(sums[rank].data(), count, rounded);
                         group.start_sum(other.data(), count, rounded);
-                        const bool begun = group.finish_sum(sums[rank].data());
+                        const bool begun = group.finish_sums(sums[rank].data(), count);
                         group.sum(last.data(), count, rounded);
-                        const bool finished = group.finish_sum(other.data());
-                        if (!begun || !finished || group.finish_sum(last.data()) ||
+                        const bool finished = group.finish_sums(other.data(), count);
+                        if (!begun || !finished || group.finish_sums(last.data(), count) ||
                             other != sums[rank] || last != other)
                             sums[rank].clear();
                     });
