@@ -194,7 +194,7 @@ int info_command(const Words& words) {
     }
     for (const ir::DataField& field : (*model)->module().data)
         if (!field.class_names.empty()) json["classes"][field.name] = field.class_names;
-    if (std::filesystem::exists(folder + "/run.json")) {
+    if (!folder.empty() && std::filesystem::exists(folder + "/run.json")) {
         const auto record = runtime::read_run_record(folder + "/run.json", diagnostics);
         if (!record.ok()) return report(diagnostics);
         if (!record->data.empty()) json["data"] = record->data;
