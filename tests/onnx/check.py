@@ -94,9 +94,9 @@ def check_file(path):
     return model
 
 
-def compare(session, folder, of_step):
-    """The largest error over the results, and the name of the result that has it."""
-    given = arrays(folder, "in.")
+def compare(session, folder, of_step, size):
+    """The largest error over the results of `size` examples, and the name of the result that has it."""
+    given = arrays(folder, "in.") | {"batch": numpy.array([size])}
     wanted = arrays(folder, "out.")
     names = {value.name for value in session.get_inputs()}
     if names - set(given):
@@ -134,7 +134,8 @@ def check_model(bench, path, keep):
     compile_model(bench, path, f"{name}.gmc", settings(bench, path, TRAINED))
     bench.run("gmrun", "train", f"{name}.gmc", "--run", name, "--steps", "2", "--samples", "0", "--quiet", "--no-tune")
     bench.run("function_arrays", name, f"{name}.gmc", f"{name}_{TRAINED}")
-    for batch in BATCHES:
+    batches = () if "per_example" in path.read_text() else BATCHES  # a state of each example fits one batch
+    for batch in batches:
         compile_model(bench, path, f"{name}_{batch}.gmc", settings(bench, path, batch))
         bench.run("function_arrays", name, f"{name}_{batch}.gmc", f"{name}_{batch}")
     worst, worst_step = (0.0, ""), (0.0, "")
@@ -148,9 +149,9 @@ def check_model(bench, path, keep):
         model = check_file(path)
         pathlib.Path(str(path) + ".data").unlink()
         session = onnxruntime.InferenceSession(str(path))
-        sizes = [TRAINED] if is_fixed(model) else [TRAINED, *BATCHES]
+        sizes = [TRAINED] if is_fixed(model) else [TRAINED, *batches]
         for size in sizes:
-            error, result = compare(session, bench.folder / f"{name}_{size}" / function, is_fixed(model))
+            error, result = compare(session, bench.folder / f"{name}_{size}" / function, is_fixed(model), size)
             nodes = len(model.graph.node)
             print(f"  {name}.{function}, batch {size}: {error:.1e} in {result}, {nodes} nodes", flush=True)
             if is_fixed(model):
@@ -158,7 +159,7 @@ def check_model(bench, path, keep):
             else:
                 worst = max(worst, (error, f"{function}, batch {size}, {result}"))
         inside = keep / f"{name}.{function}.inside.onnx"
-        check_noise_inside(bench, name, function, inside, arrays(folder if is_fixed(model) else
+        check_noise_inside(bench, name, function, inside, arrays(folder if is_fixed(model) or not batches else
                            bench.folder / f"{name}_3" / function, "in."))
         inside.unlink()
     return worst, worst_step

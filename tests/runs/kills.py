@@ -58,7 +58,7 @@ def write_idx(path, shape, byte_at):
 
 
 def make_data(folder):
-    """Noise in the form of Fashion-MNIST, of a table and of sounds: these tests are about bits, not about pictures."""
+    """Noise in the form of Fashion-MNIST, a table, sounds and texts: these tests are about bits, not about pictures."""
     folder.mkdir()
     numbers = random.Random(1)
     rows = [f"{day},{numbers.random():.3f},{20 * numbers.random():.1f},{10 * numbers.random():.1f},"
@@ -76,6 +76,8 @@ def make_data(folder):
     for part in ("train", "t10k"):
         write_idx(folder / f"{part}-images-idx3-ubyte.gz", (EXAMPLES, 28, 28), lambda i: numbers.randrange(256))
         write_idx(folder / f"{part}-labels-idx1-ubyte.gz", (EXAMPLES,), lambda i: i % 10)
+    for part in ("train", "test"):
+        write_idx(folder / f"{part}.idx", (EXAMPLES, 64), lambda i: numbers.randrange(128))
 
 
 class Bench:

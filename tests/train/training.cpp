@@ -26,14 +26,33 @@ namespace fs = std::filesystem;
 /// Whether a model reads its data from files; other models generate them.
 bool needs_files(const std::string& name) {
     static const std::set<std::string> kGenerated = {"classifier64", "dcgan64", "r1_grid",
-                                                     "shapes_vae", "wgan_gp_ring"};
+                                                     "shapes_vae",   "tc_vae",  "wgan_gp_ring"};
     return kGenerated.count(name) == 0;
+}
+
+/// gru_text, which reads texts of 64 characters from files that are made here: a sentence over and
+/// over. There are six batches of them to train, and one for the test.
+std::string write_text_model(const TemporaryFolder& folder, int64_t batch_size) {
+    const std::string sentence = "How many boards could the Mongols hoard? ";
+    for (const auto& [name, batches] : {std::pair{"train.idx", 6}, std::pair{"test.idx", 1}}) {
+        const auto examples = static_cast<char>(batches * batch_size);
+        std::ofstream file(folder / name, std::ios::binary);
+        file << std::string("\0\0\10\2\0\0\0", 7) << examples << std::string("\0\0\0\100", 4);
+        for (int64_t i = 0; i < int64_t{64} * batches * batch_size; ++i)
+            file << sentence[static_cast<size_t>(i) % sentence.size()];
+    }
+    const ir::Module module = compile_model(
+        "gru_text", {"data=" + (folder / ""), "train.batch_size=" + std::to_string(batch_size)});
+    Diagnostics diagnostics;
+    REQUIRE(ir::write_file(folder / "gru_text.gmc", ir::artefact_text(module), diagnostics));
+    return folder / "gru_text.gmc";
 }
 
 /// Models of Fashion-MNIST are trained on generated shapes and their classes here: the same
 /// networks and objectives without files. There are six batches of data.
 std::string write_model(const TemporaryFolder& folder, const std::string& name, int64_t batch_size,
                         const std::string& precision = "f32") {
+    if (name == "gru_text") return write_text_model(folder, batch_size);
     const std::string batch = "train.batch_size=" + std::to_string(batch_size);
     ir::Module module = needs_files(name) ? compile_without_data(name, batch_size, precision)
                                           : compile_model(name, {batch}, precision);
@@ -109,7 +128,9 @@ TEST_CASE("every model learns or plays, the same bits twice") {
         {"seed_vae", 8, 20},      {"shapes_vae", 32, 20},   {"vae_mlp", 32, 20},
         {"vq_vae", 8, 100},       {"wgan_clip", 8, 5},      {"wgan_gp", 8, 5},
         {"wgan_gp_ring", 64, 10}, {"classifier64", 16, 30}, {"iwae", 32, 20},
-        {"wae_mmd", 32, 20}};
+        {"wae_mmd", 32, 20},      {"ddpm", 8, 30},          {"flow_matching", 8, 30},
+        {"sagan", 8, 15},         {"tc_vae", 32, 30},       {"simclr", 16, 20},
+        {"ebm", 8, 20},           {"gru_text", 16, 20}};
     size_t models = 0;
     for (const auto& file : fs::directory_iterator(std::string(GMC_SOURCE_DIR) + "/models"))
         models += file.path().extension() == ".yaml" ? 1 : 0;
