@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains in 1, 2 and 4 processes, with every MPI that is here: checkpoints and losses are the same, byte for byte.
+"""Trains in 1, 2, 4 and 8 processes, with every MPI that is here: checkpoints and losses are the same, byte for byte.
 
 Usage: tests/runs/processes.py --bin-dir build [--all-models | --kills N]
 
@@ -92,14 +92,14 @@ def check_same(bench, first, run):
         sys.exit(f"{run}: other losses than {first}")
 
 
-def same_bits(processes, model, precision, *words, more=()):
+def same_bits(processes, model, precision, *words, more=(), shards=SHARDS, counts=(2, 4)):
     bench = processes.bench
-    name = processes.compile(model, precision, more=more)
+    name = processes.compile(model, precision, shards, more)
     first = "_".join([name, "1", *words])
     processes.train(name, None, 1, first, "--steps", str(STEPS), *words)
     bench.settle_tuning()
     for launcher in processes.launchers:
-        for count in (2, 4):
+        for count in counts:
             run = "_".join([name, launcher, str(count), *words])
             processes.train(name, launcher, count, run, "--steps", str(STEPS), *words)
             check_same(bench, first, run)
@@ -296,6 +296,7 @@ def main():
         for model in models:
             for precision in ("f32", "bf16") if options.all_models or model == "vae_mlp" else ("f32",):
                 same_bits(processes, model, precision)
+        same_bits(processes, "vae_mlp", "f32", shards=8, counts=(8,))
         rounded_sums(processes)
         if has_avx2():
             same_bits(processes, "seed_gan", "f32", "--no-tune", "--isa", "avx2")
@@ -306,7 +307,7 @@ def main():
                 misfits(processes, launcher)
                 for left in ("through", "parts"):
                     shutil.rmtree(pathlib.Path(folder) / left)
-        print(f"{len(models)} models in 1, 2 and 4 processes of {' and '.join(launchers)}: the same bits")
+        print(f"{len(models)} models in 1 to 8 processes of {' and '.join(launchers)}: the same bits")
 
 
 if __name__ == "__main__":
