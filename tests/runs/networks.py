@@ -108,18 +108,21 @@ class Network:
     def cut(self, name, state):
         must("ip", "-n", self.of("switch"), "link", "set", f"port{self.names.index(name)}", state)
 
-    def mpirun(self, count):
-        hosts = ",".join(f"{name}:1" for name in self.names[:count])
-        return ["mpirun.openmpi", "--allow-run-as-root", "--bind-to", "none", "--mca", "plm_rsh_agent", str(self.agent),
-                "--mca", "btl", "tcp,self", "--host", hosts, "-n", str(count)]
+    def words(self, count, folder, program):
+        """The command that runs a program in a folder on so many machines."""
+        mpirun = ["mpirun.openmpi", "--allow-run-as-root", "--bind-to", "none",
+                  "--mca", "plm_rsh_agent", str(self.agent), "--mca", "btl", "tcp,self",
+                  "--host", ",".join(f"{name}:1" for name in self.names[:count]),
+                  "-n", str(count)]
+        first = self.names[0]
+        inside = f"hostname {first}; cd {folder}; exec {shlex.join([*mpirun, *program])}"
+        return ["ip", "netns", "exec", self.of(first), "unshare", "--uts", "sh", "-c", inside]
 
 
 def words_of(network, processes, name, count, run, steps=STEPS):
     training = processes.words(None, 1, name + ".gmc", "--run", run, "--quiet", "--samples", "0", "--log-every", "1",
                                "--epochs", "100", "--steps", str(steps), "--no-tune", "--threads", "1")
-    first = network.names[0]
-    inside = f"hostname {first}; cd {processes.bench.folder}; exec {shlex.join([*network.mpirun(count), *training])}"
-    return ["ip", "netns", "exec", network.of(first), "unshare", "--uts", "sh", "-c", inside]
+    return network.words(count, processes.bench.folder, training)
 
 
 def one_process(processes, name, run, steps):
