@@ -110,6 +110,7 @@ class TrainingLoop {
         saved_step_ = training_.step;
         saved_s_ = now_s();
         before_ = run_.cursor();
+        runner_.take_up(training_.signs);
         count_steps();
         if (policy_.on_divergence != "stop" && !run_.folder->has_checkpoint()) {
             const TrainEnd end = save();  // where a rollback can go back to

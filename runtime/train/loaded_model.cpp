@@ -35,10 +35,11 @@ static bool tables_fit(const ir::Module& module, const std::string& path,
 static void refuse_too_large(const std::string& path, const std::string& why, bool without_values,
                              Diagnostics& diagnostics) {
     diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}` is too large: {}", path, why)
-        .help(without_values ? "a smaller `train.batch_size`, or `gmc compile --memory-limit`, "
-                               "makes values smaller"
-                             : "states do not fit whatever the batch: its networks have to have "
-                               "fewer parameters");
+        .help(without_values
+                  ? "a smaller `train.batch_size`, or `gmc compile --memory-limit`, "
+                    "makes values smaller"
+                  : "states do not fit whatever the batch: this needs a higher limit, or "
+                    "networks with fewer parameters");
 }
 
 LoadedModel::LoadedModel(std::string path, ir::Module module, ProcessGroup* group)

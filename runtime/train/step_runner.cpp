@@ -179,6 +179,13 @@ void StepRunner::lower_step(ir::StateId parameter, double rate) {
         states.data(id)[i] = static_cast<float>(old[i] + share * (double{now[i]} - old[i]));
 }
 
+void StepRunner::take_up(const SignCounters& counters) {
+    for (Figure& figure : figures_)
+        if (const auto known = counters.figures.find(figure.name);
+            known != counters.figures.end() && !known->second.last.empty())
+            figure.value = known->second.last.back();
+}
+
 std::string StepRunner::first_not_finite() const {
     for (const Figure& figure : figures_)
         if (figure.is_new && !std::isfinite(*figure.value)) return figure.name;

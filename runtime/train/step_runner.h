@@ -36,6 +36,9 @@ class StepRunner {
         double value;
     };
     const std::vector<Named>& values() const { return values_; }
+    /// A run goes on: losses and metrics that the next steps do not measure are the last ones of
+    /// `counters`, as if the run had never stopped.
+    void take_up(const SignCounters& counters);
     /// The name of the first of values() that the last round measured and that is not finite; ""
     /// when there is none.
     std::string first_not_finite() const;

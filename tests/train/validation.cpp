@@ -177,7 +177,8 @@ TEST_CASE("a run that is resumed in mid-epoch tells the signs, and has the bits,
         "networks: {net: {inputs: {x: data.image}, layers: [flatten], outputs: {a: {dense: 8}, b: "
         "{dense: 8}}}}\n"
         "objective: {minimize: [{networks: net, loss: \"mean(sum(net(image).a^2)) + 0 * "
-        "mean(sum(net(image).b))\"}]}\n"
+        "mean(sum(net(image).b))\", metrics: {sometimes: \"every(mean(sum(net(image).a^2)), "
+        "4)\"}}]}\n"
         "train: {batch_size: 16, epochs: 4, optimizer: {adam: {learning_rate: 1e-2}}}\n";
     const Watched once = train_watched(whole, write_model(whole, text));
     INFO(once.errors);
@@ -194,6 +195,13 @@ TEST_CASE("a run that is resumed in mid-epoch tells the signs, and has the bits,
         options.resume = true;
     }
     CHECK(signs_of(resumed) == signs_of(once));
+    REQUIRE(resumed.metrics.size() == once.metrics.size());
+    for (size_t i = 0; i < once.metrics.size(); ++i)
+        for (const char* name : {"loss", "sometimes"}) {
+            CHECK(once.metrics[i].contains(name) != once.metrics[i].contains("sign"));
+            if (once.metrics[i].contains(name))
+                CHECK(resumed.metrics[i].at(name).number() == once.metrics[i].at(name).number());
+        }
     Diagnostics diagnostics;
     std::vector<std::string> bytes;
     for (const TemporaryFolder* folder : {&whole, &parts})
