@@ -3,7 +3,6 @@
 // pass, and stacked values are copied out of it after the pass.
 #include "runtime/program/scan_kernel.h"
 
-#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <vector>
@@ -14,8 +13,6 @@
 #include "runtime/program/bound_operations.h"
 #include "runtime/program/placement.h"
 #include "runtime/program/transfer.h"
-#include "runtime/threads/team.h"
-#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -27,37 +24,6 @@ struct Row {
     std::byte* all;
     size_t bytes;
     std::byte* of_pass(int64_t pass) const { return all + static_cast<size_t>(pass) * bytes; }
-};
-
-/// Rows that are copied together, in pieces that threads share.
-class Rows {
-  public:
-    void add(Row row) {
-        rows_.push_back(row);
-        for (size_t begin = 0; begin < row.bytes; begin += kPieceBytes)
-            pieces_.push_back({rows_.size() - 1, begin, std::min(kPieceBytes, row.bytes - begin)});
-    }
-    /// Into the body, or with `out` out of it.
-    void copy(int64_t pass, bool out) const {
-        const auto pieces = static_cast<int64_t>(pieces_.size());
-        run_units(pieces, pieces < kFewPieces ? 1 : thread_count(), [&](int64_t i, int) {
-            const Piece& piece = pieces_[static_cast<size_t>(i)];
-            const Row& row = rows_[piece.row];
-            std::byte *inside = row.each + piece.begin, *outside = row.of_pass(pass) + piece.begin;
-            std::memcpy(out ? outside : inside, out ? inside : outside, piece.bytes);
-        });
-    }
-
-  private:
-    struct Piece {
-        size_t row, begin, bytes;
-    };
-    static constexpr size_t kPieceBytes = 32 << 10;
-    /// So few are copied sooner than a second thread has begun.
-    static constexpr int64_t kFewPieces = 4;
-
-    std::vector<Row> rows_;
-    std::vector<Piece> pieces_;
 };
 
 class BodyKernel final : public ScanKernel {
@@ -95,9 +61,9 @@ class BodyKernel final : public ScanKernel {
         for (int64_t i = 0; i < scan_.count; ++i) {
             const int64_t pass = scan_.reverse ? scan_.count - 1 - i : i;
             contractions_.begin_pass();
-            elements_.copy(pass, false);
+            for (const Row& row : elements_) std::memcpy(row.each, row.of_pass(pass), row.bytes);
             run_body(call_of_pass(call, scan_.first + pass));
-            stacks_.copy(pass, true);
+            for (const Row& row : stacks_) std::memcpy(row.of_pass(pass), row.each, row.bytes);
             for (const Transfer& aside : asides_) aside.run();
             for (const Transfer& next : nexts_) next.run();
         }
@@ -125,14 +91,14 @@ class BodyKernel final : public ScanKernel {
             if (i < parts_.carried)
                 starts_.push_back({from, inside(input), bytes});
             else
-                elements_.add({inside(input), from, bytes});
+                elements_.push_back({inside(input), from, bytes});
         }
         for (size_t i = 0; i < body_.results.size(); ++i) {
             const ir::ValueId result = body_.results[i].value;
             const auto bytes = static_cast<size_t>(body_.type(result).bytes());
             std::byte* const to = outside(operation.results[i]);
             if (i >= parts_.carried) {
-                stacks_.add({inside(result), to, bytes});
+                stacks_.push_back({inside(result), to, bytes});
                 continue;
             }
             std::byte* const carried = inside(body_.inputs[i].value);
@@ -173,7 +139,7 @@ class BodyKernel final : public ScanKernel {
     BoundOperations operations_;
     MemoryBlock aside_;
     std::vector<Transfer> starts_, asides_, nexts_, ends_;
-    Rows elements_, stacks_;
+    std::vector<Row> elements_, stacks_;
 };
 
 }  // namespace

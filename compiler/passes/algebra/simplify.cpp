@@ -194,61 +194,6 @@ ValueId rule(const ReduceMax& op, Context& c) { return reduction_rule(op, c); }
 
 // ---- others -------------------------------------------------------------------------------------
 
-/// Pads along one axis, each of which fills its part of it.
-struct PaddedParts {
-    int64_t axis = kNone;
-    std::vector<std::pair<int64_t, ValueId>> parts;  ///< where each begins
-
-    /// More parts are no slices of one value that anyone would write.
-    static constexpr size_t kMost = 64;
-
-    /// Collects the terms of a sum; false when one of them is no pad along the axis.
-    bool collect(const Rewriter& rewriter, const Operation& sum) {
-        return std::all_of(sum.operands.begin(), sum.operands.end(), [&](ValueId v) {
-            const Operation* op = rewriter.definition(v);
-            if (op == nullptr || parts.size() >= kMost) return false;
-            if (op->as<Add>() != nullptr) return collect(rewriter, *op);
-            return op->as<Pad>() != nullptr && add(*op->as<Pad>(), op->operands[0]);
-        });
-    }
-
-    /// Whether the parts follow one another without a gap up to `size`.
-    bool fill(const Rewriter& rewriter, int64_t size) {
-        std::sort(parts.begin(), parts.end());
-        int64_t end = 0;
-        for (const auto& [begin, v] : parts) {
-            if (begin != end) return false;
-            end += rewriter.shape(v)[static_cast<size_t>(axis)];
-        }
-        return end == size;
-    }
-
-  private:
-    bool add(const Pad& pad, ValueId v) {
-        int64_t along = kNone;
-        for (size_t i = 0; i < pad.low.size(); ++i) {
-            if (pad.low[i] < 0 || pad.high[i] < 0 || pad.gap(i) != 0) return false;
-            if (pad.low[i] == 0 && pad.high[i] == 0) continue;
-            if (along != kNone) return false;
-            along = static_cast<int64_t>(i);
-        }
-        if (along == kNone || (axis != kNone && axis != along)) return false;
-        axis = along;
-        parts.emplace_back(pad.low[static_cast<size_t>(along)], v);
-        return true;
-    }
-};
-
-/// The gradients of slices that make up a value: a sum of pads is a concat.
-ValueId rule(const Add&, Context& c) {
-    PaddedParts padded;
-    if (!padded.collect(c.rewriter, c.op)) return kNone;
-    if (!padded.fill(c.rewriter, c.type().shape[static_cast<size_t>(padded.axis)])) return kNone;
-    std::vector<ValueId> operands;
-    for (const auto& [begin, v] : padded.parts) operands.push_back(v);
-    return c.rewriter.become(c.op, Concat{padded.axis}, std::move(operands));
-}
-
 /// x + broadcast(p) - broadcast(q) = x - broadcast(q - p): a bias before a normalisation moves its
 /// centre.
 ValueId rule(const Sub&, Context& c) {

@@ -5,8 +5,8 @@
 // reshapes, broadcasts and sums, which meet where they are joined.
 // Requires: nothing. Ensures: no broadcast of a broadcast, reshape of a reshape, transpose of a
 // transpose, slice of a slice, pad of a pad or reduction of a reduction; no shape op that changes
-// nothing; no transpose of a matmul's operand; no sum of pads that fill a value. Once no `gradient`
-// op is left in a function, its stop_gradient ops have done their work and go, too.
+// nothing; no transpose of a matmul's operand. Once no `gradient` op is left in a function, its
+// stop_gradient ops have done their work and go, too.
 //
 //     %row = reshape %x : f32[1,4]
 //     %flat = reshape %row : f32[2,2]
