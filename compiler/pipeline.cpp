@@ -8,10 +8,12 @@
 #include "compiler/passes/algebra/factor_examples.h"
 #include "compiler/passes/algebra/factor_sums.h"
 #include "compiler/passes/algebra/fold_constants.h"
+#include "compiler/passes/algebra/fuse_attention.h"
 #include "compiler/passes/algebra/join_batches.h"
 #include "compiler/passes/algebra/reuse_quotients.h"
 #include "compiler/passes/algebra/simplify.h"
 #include "compiler/passes/algebra/sink_shapes.h"
+#include "compiler/passes/algebra/sum_after_scans.h"
 #include "compiler/passes/cse.h"
 #include "compiler/passes/dce.h"
 #include "compiler/passes/differentiate.h"
@@ -49,7 +51,11 @@ const std::vector<Stage>& pipeline() {
         {{{.name = "cancel_shifts",
            .summary = "lets no gradient through a bias that a mean takes out again",
            .function = passes::cancel_shifts,
-           .stops_gradients = true}},
+           .stops_gradients = true},
+          // Here too: its gradient is then one op, which keeps no scores.
+          {"fuse_attention", "computes attention block by block, without storing its scores",
+           passes::fuse_attention},
+          {"dce", "removes what attention was made of", passes::dce}},
          1,
          {}},
         // Early: everything after sees ordinary ops only, and cleans up what gradient rules leave.
@@ -81,6 +87,9 @@ const std::vector<Stage>& pipeline() {
              // as operands may be unused themselves: the next round sees that.
              {"trim_scans", "drops what scans carry, stack or capture for nothing",
               passes::trim_scans},
+             // After trim_scans, which drops products that no gradient reads.
+             {"sum_after_scans", "sums over the passes of a scan in one product behind it",
+              passes::sum_after_scans},
          },
          kMostRounds,
          kDifferentiated},

@@ -218,6 +218,25 @@ class BatchAxisFinder {
         for (ValueId v : op.operands) set(op, v, *known);
         set(op, op.result(), *known);
     }
+    void flow(const Attention& form, const Operation& op) { attend(form, op, 3); }
+    void flow(const AttentionGradient& form, const Operation& op) { attend(form, op, 4); }
+    /// All tensors of 4 axes have those of examples and heads in common; the mask may have them.
+    void attend(const AttentionForm& form, const Operation& op, size_t mask) {
+        std::vector<ValueId> all(op.operands.begin(), op.operands.begin() + mask);
+        all.insert(all.end(), op.results.begin(), op.results.end());
+        std::optional<BatchAxis> known;
+        for (ValueId v : all)
+            if (!known) known = axes_.of[v];
+        if (!known) return;
+        if (known->axis != 0 && known->axis != 2)
+            return refuse(op, "multiplies examples with each other");
+        for (ValueId v : all) set(op, v, *known);
+        // Scores are [N, H, T, S].
+        const int64_t of_scores = known->axis == 0 ? 0 : 1;
+        const auto& dims = form.mask_dims;
+        if (const auto found = std::find(dims.begin(), dims.end(), of_scores); found != dims.end())
+            set(op, op.operands[mask], {found - dims.begin(), known->outer, known->inner});
+    }
     void flow(const Fused&, const Operation&) {}
     /// Whatever is known of an operand or result of the scan holds of the input or result of its
     /// body that belongs to it, and the other way around.

@@ -32,6 +32,14 @@ ValueId Builder::emit_typed(OpVariant op, std::vector<ValueId> operands, Type ty
     return value;
 }
 
+std::vector<ValueId> Builder::emit_results(OpVariant op, std::vector<ValueId> operands,
+                                           const std::vector<Type>& types) {
+    std::vector<ValueId> results;
+    for (const Type& type : types) results.push_back(function_.add_value("", type));
+    function_.operations.push_back({std::move(op), std::move(operands), results, location_, {}});
+    return results;
+}
+
 ValueId Builder::constant(double value, Shape shape) {
     return emit_typed(Constant{value}, {}, f32(std::move(shape)));
 }

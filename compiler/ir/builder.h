@@ -30,6 +30,10 @@ class Builder {
     ValueId emit_typed(OpVariant op, std::vector<ValueId> operands, Type type,
                        std::string name = "");
 
+    /// Appends an op of several results, numbered values of these types.
+    std::vector<ValueId> emit_results(OpVariant op, std::vector<ValueId> operands,
+                                      const std::vector<Type>& types);
+
     ValueId constant(double value, Shape shape = {});
     ValueId add(ValueId a, ValueId b) { return emit(Add{}, {a, b}); }
     ValueId sub(ValueId a, ValueId b) { return emit(Sub{}, {a, b}); }

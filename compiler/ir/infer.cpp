@@ -344,6 +344,16 @@ Type infer(const Matmul& op, InferContext& c) {
     return contraction_type("matmul", std::move(shape), c);
 }
 
+Type infer(const Attention& op, InferContext& c) {
+    const std::string why = attention_misfit(op, false, c.operands);
+    if (!why.empty()) return c.fail(why);
+    const Shape &q = c.operands[0].shape, &v = c.operands[2].shape;
+    return f32({q[0], q[1], q[2], v[3]});
+}
+Type infer(const AttentionGradient&, InferContext& c) {
+    return c.fail("`attention_gradient` has as many types as results");
+}
+
 Type infer(const Fused&, InferContext& c) { return c.fail("`fused` has as many types as results"); }
 Type infer(const Scan&, InferContext& c) { return c.fail("`scan` has as many types as results"); }
 Type infer(const Gradient&, InferContext& c) {
@@ -352,6 +362,44 @@ Type infer(const Gradient&, InferContext& c) {
 Type infer(const std::monostate&, InferContext& c) { return c.fail("not an op"); }
 
 }  // namespace
+
+std::string attention_misfit(const AttentionForm& form, bool with_diff,
+                             const std::vector<Type>& operands) {
+    const std::string_view name = with_diff ? AttentionGradient::kInfo.name : Attention::kInfo.name;
+    const size_t mask = with_diff ? 4 : 3;
+    const size_t wanted = mask + (form.mask_dims.empty() ? 0 : 1);
+    if (operands.size() != wanted)
+        return fmt::format("`{}` takes {} operands, got {}", name, wanted, operands.size());
+    for (size_t i = 0; i < operands.size(); ++i)
+        if (operands[i].dtype != DType::kF32 || (i < mask && operands[i].rank() != 4))
+            return fmt::format("`{}` of {}: operands are f32, and but for the mask of 4 axes", name,
+                               to_string(operands[i]));
+    const Shape &q = operands[0].shape, &k = operands[1].shape, &v = operands[2].shape;
+    if (k[0] != q[0] || k[2] != q[2] || k[3] != q[3] || v[0] != q[0] || v[1] != k[1] ||
+        v[2] != q[2])
+        return fmt::format("`{}` of {}, {} and {}: they are [N,T,H,D], [N,S,H,D] and [N,S,H,E]",
+                           name, to_string(operands[0]), to_string(operands[1]),
+                           to_string(operands[2]));
+    if (const Type out = f32({q[0], q[1], q[2], v[3]}); with_diff && operands[3] != out)
+        return fmt::format("`{}` of {}: the gradient of the result is {}", name,
+                           to_string(operands[3]), to_string(out));
+    if (form.mask_dims.empty()) return "";
+    const Shape scores = {q[0], q[2], q[1], k[1]};
+    Shape shape;
+    for (size_t i = 0; i < form.mask_dims.size(); ++i) {
+        const int64_t axis = form.mask_dims[i];
+        if (axis < 0 || axis > 3 || (i > 0 && axis <= form.mask_dims[i - 1]))
+            return fmt::format("`{}`: mask_dims are increasing axes of {}", name,
+                               to_string(f32(scores)));
+        shape.push_back(scores[static_cast<size_t>(axis)]);
+    }
+    if (form.mask_dims.back() != 3)
+        return fmt::format("`{}`: the last of mask_dims is 3, the axis of the softmax", name);
+    if (operands[mask].shape != shape)
+        return fmt::format("`{}` of the mask {}: by mask_dims it is {}", name,
+                           to_string(operands[mask]), to_string(f32(shape)));
+    return "";
+}
 
 Type infer_type(const OpVariant& op, InferContext& context) {
     const OpInfo& info = op_info(op);

@@ -24,9 +24,14 @@ struct InferContext {
 };
 
 /// The result's type; on failure `context.error` says what was seen and what would be right. Checks
-/// the number of operands against OpInfo::operands. Not for `fused`, `scan` and
-/// `gradient`, which have several results.
+/// the number of operands against OpInfo::operands. Not for `fused`, `scan`,
+/// `gradient` and `attention_gradient`, which have several results.
 Type infer_type(const OpVariant& op, InferContext& context);
+
+/// Why these operands do not go with `attention`, or with `with_diff` with `attention_gradient`; ""
+/// when they do.
+std::string attention_misfit(const AttentionForm& form, bool with_diff,
+                             const std::vector<Type>& operands);
 
 /// Axes that correspond across a reshape: [begin, end) of either shape, with equal products.
 /// [128,7,7,64] and [128,3136] have the groups 128 = 128 and 7 x 7 x 64 = 3136.

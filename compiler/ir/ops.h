@@ -422,6 +422,35 @@ struct Matmul {
     }
 };
 
+/// What the ops of attention have in common (Vaswani et al. 2017). Heads stand before features, as
+/// a dense layer makes them: q is [N, T, H, D], k is [N, S, H, D], v is [N, S, H, E]. Scores have
+/// the axes [N, H, T, S]. All tensors are f32.
+struct AttentionForm {
+    double scale = 1;  ///< factor of the products of q and k
+    /// Axis i of the mask, which is added to the scores, is their axis mask_dims[i] (increasing,
+    /// the last is 3); along the others it repeats. Empty: there is no mask among the operands.
+    std::vector<int64_t> mask_dims;
+};
+struct Attention : AttentionForm {
+    static constexpr OpInfo kInfo{
+        "attention", "q, k, v, ...",
+        "softmax(scale q k^T + mask) v per head; the mask may be left out; [N,T,H,E]"};
+    static constexpr auto fields() {
+        return std::tuple{field("scale", &Attention::scale),
+                          field("mask_dims", &Attention::mask_dims)};
+    }
+};
+/// The adjoint of `attention` in q, k and v, which are its three results. It computes the softmax
+/// again, so that nothing of the size of the scores is kept.
+struct AttentionGradient : AttentionForm {
+    static constexpr OpInfo kInfo{"attention_gradient", "q, k, v, diff, ...",
+                                  "gradients of attention in q, k and v; the mask comes last"};
+    static constexpr auto fields() {
+        return std::tuple{field("scale", &AttentionGradient::scale),
+                          field("mask_dims", &AttentionGradient::mask_dims)};
+    }
+};
+
 // ---- structure ----------------------------------------------------------------------------------
 
 /// A group of element-wise ops, broadcasts, generators and reductions over one iteration space, run

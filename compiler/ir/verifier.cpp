@@ -163,6 +163,8 @@ class FunctionCheck {
         for (ValueId operand : op.operands) read(op, operand);
         if (op.as<Gradient>() != nullptr)
             gradient(op);
+        else if (op.as<AttentionGradient>() != nullptr)
+            attention_gradient(op);
         else if (op.as<Scan>() != nullptr)
             scan(op);
         else
@@ -242,6 +244,20 @@ class FunctionCheck {
                               fmt::format("{} is a gradient by {} and must have its type",
                                           shown(function_, op.results[i]),
                                           shown(function_, op.operands[i + 1])));
+    }
+
+    void attention_gradient(const Operation& op) {
+        std::vector<Type> operands;
+        for (ValueId v : op.operands) operands.push_back(function_.type(v));
+        std::string why = attention_misfit(*op.as<AttentionGradient>(), true, operands);
+        if (why.empty() && (op.results.size() != 3 || !op.body.empty()))
+            why = "`attention_gradient` has three results and no body";
+        for (size_t i = 0; why.empty() && i < 3; ++i)
+            if (function_.type(op.results[i]) != operands[i])
+                why =
+                    fmt::format("{} is a gradient by {} and must have its type",
+                                shown(function_, op.results[i]), shown(function_, op.operands[i]));
+        if (!why.empty()) report_.error(function_, op, why);
     }
 
     void scan(const Operation& op) {

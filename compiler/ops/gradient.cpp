@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "compiler/ops/plain_form.h"
 #include "compiler/support/check.h"
 
 namespace gmc::ops {
@@ -233,6 +234,25 @@ void rule(const Matmul& op, Context& c) {
     if (c.wants(1))
         c.set(1, op.transpose_b ? product(g, true, a, op.transpose_a)
                                 : product(a, !op.transpose_a, g, false));
+}
+
+/// One op gives the gradients in q, k and v together. That in the mask has the size of all scores
+/// on its way, and is composed.
+void rule(const Attention& op, Context& c) {
+    const bool masked = !op.mask_dims.empty();
+    if (c.wants(0) || c.wants(1) || c.wants(2)) {
+        std::vector<ValueId> operands = {c.operand(0), c.operand(1), c.operand(2), c.diff()};
+        if (masked) operands.push_back(c.operand(3));
+        const std::vector<Type> types = {c.b.type(operands[0]), c.b.type(operands[1]),
+                                         c.b.type(operands[2])};
+        const auto found =
+            c.b.emit_results(AttentionGradient{AttentionForm(op)}, std::move(operands), types);
+        for (size_t i = 0; i < 3; ++i) c.set(i, found[i]);
+    }
+    if (masked && c.wants(3)) c.set(3, emit_mask_gradient(c.b, c.operation(), c.diff()));
+}
+void rule(const AttentionGradient&, Context&) {
+    GMC_CHECK(false, "`differentiate` puts the plain form of `attention_gradient` in its place");
 }
 
 /// Constants have no operands and so nothing to carry back.

@@ -23,6 +23,7 @@ class GradientContext {
 
     ir::Builder& b;
 
+    const ir::Operation& operation() const { return operation_; }
     ir::ValueId diff() const { return diff_; }
     ir::ValueId operand(size_t i) const { return operation_.operands[i]; }
     size_t operand_count() const { return operation_.operands.size(); }

@@ -9,6 +9,7 @@
 
 #include "compiler/ir/builder.h"
 #include "compiler/ops/gradient.h"
+#include "compiler/ops/plain_form.h"
 #include "compiler/passes/differentiate_scan.h"
 
 namespace gmc::passes {
@@ -44,9 +45,9 @@ class Differentiator {
   private:
     /// Emits the derivatives of op's first operand by the others.
     void expand(const Operation& op) {
+        expand_plain_forms(op);
         const ValueId f = renamed(op.operands[0]);
-        std::vector<ValueId> sources;
-        for (size_t i = 1; i < op.operands.size(); ++i) sources.push_back(renamed(op.operands[i]));
+        const std::vector<ValueId> sources = sources_of(op);
         b_.set_location(op.location);
         flow_back(f, sources);
         for (size_t i = 0; i < sources.size(); ++i) {
@@ -56,12 +57,18 @@ class Differentiator {
         }
     }
 
+    std::vector<ValueId> sources_of(const Operation& gradient) const {
+        std::vector<ValueId> sources;
+        for (size_t i = 1; i < gradient.operands.size(); ++i)
+            sources.push_back(renamed(gradient.operands[i]));
+        return sources;
+    }
+
     /// Fills `diff_`: starts with df/df = 1 and goes through the operations from last to first, so
     /// that the derivative of a result is complete before it is passed on to the operands.
     void flow_back(ValueId f, const std::vector<ValueId>& sources) {
         diff_.clear();
-        for (Operation& op : function_.operations)
-            for (ValueId& operand : op.operands) operand = renamed(operand);
+        rename_operands();
         const std::vector<bool> matters = depends_on(sources);
         if (!matters[f]) return;
         const size_t count = function_.operations.size();  // of those that `matters` knows
@@ -77,6 +84,45 @@ class Differentiator {
             const auto diff = diff_.find(op.result());
             if (diff != diff_.end()) flow_through(op, diff->second, matters);
         }
+    }
+
+    /// Puts the plain form of ops that have no rule (gradients of attention) in the place of those
+    /// on a way from a source to f: second derivatives.
+    void expand_plain_forms(const Operation& gradient) {
+        const auto has_no_rule = [](const Operation& op) {
+            return op.as<AttentionGradient>() != nullptr;
+        };
+        if (std::none_of(function_.operations.begin(), function_.operations.end(), has_no_rule))
+            return;
+        rename_operands();
+        const std::vector<bool> matters = depends_on(sources_of(gradient)),
+                                leads = leads_to(renamed(gradient.operands[0]));
+        const auto between = [&](ValueId v) { return matters[v] && leads[v]; };
+        std::vector<Operation> before = std::move(function_.operations);
+        function_.operations.clear();
+        for (Operation& op : before) {
+            for (ValueId& operand : op.operands) operand = renamed(operand);
+            if (!has_no_rule(op) || std::none_of(op.results.begin(), op.results.end(), between)) {
+                function_.operations.push_back(std::move(op));
+                continue;
+            }
+            b_.set_location(op.location);
+            const std::vector<ValueId> values = ops::emit_plain_form(b_, op);
+            for (size_t i = 0; i < values.size(); ++i) renames_[op.results[i]] = values[i];
+        }
+    }
+
+    /// By value: whether f is computed from it.
+    std::vector<bool> leads_to(ValueId f) const {
+        std::vector<bool> leads(function_.values.size(), false);
+        leads[f] = true;
+        for (size_t i = function_.operations.size(); i-- > 0;) {
+            const Operation& op = function_.operations[i];
+            if (std::any_of(op.results.begin(), op.results.end(),
+                            [&](ValueId v) { return leads[v]; }))
+                for (ValueId v : op.operands) leads[v] = true;
+        }
+        return leads;
     }
 
     void flow_through(const Operation& op, ValueId diff, const std::vector<bool>& matters) {
@@ -138,15 +184,21 @@ class Differentiator {
         return matters;
     }
 
+    /// What stands for the value: the derivative that a `gradient` op named, or its plain form.
     ValueId renamed(ValueId value) const {
-        const auto found = renames_.find(value);
-        return found == renames_.end() ? value : found->second;
+        auto found = renames_.find(value);
+        for (; found != renames_.end(); found = renames_.find(value)) value = found->second;
+        return value;
+    }
+
+    void rename_operands() {
+        for (Operation& op : function_.operations)
+            for (ValueId& operand : op.operands) operand = renamed(operand);
     }
 
     /// Readers of a `gradient` op's results read the computed derivatives instead.
     void rename_uses() {
-        for (Operation& op : function_.operations)
-            for (ValueId& operand : op.operands) operand = renamed(operand);
+        rename_operands();
         for (Update& update : function_.updates) update.value = renamed(update.value);
         for (NamedValue& result : function_.results) result.value = renamed(result.value);
     }
@@ -155,7 +207,8 @@ class Differentiator {
     Function& function_;
     Builder b_;
     std::unordered_map<ValueId, ValueId> diff_;  ///< df/d(value), while one gradient is expanded
-    /// Results of `gradient` ops -> what computes them.
+    /// Results of `gradient` ops, and of ops that have made way for their plain form -> what
+    /// computes them.
     std::unordered_map<ValueId, ValueId> renames_;
 };
 

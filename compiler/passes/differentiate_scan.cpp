@@ -32,6 +32,7 @@ class ScanDifferentiator {
             if (flows_to(i)) sources_.push_back(i);
         if (seeds_.empty() || sources_.empty()) return found;
         save_carried();
+        save_products();
         write_body(expand);
         append_scan(found);
         return found;
@@ -81,19 +82,40 @@ class ScanDifferentiator {
 
     /// Makes the forward scan stack each carried value as it was at the start of each pass.
     void save_carried() {
-        Function& forward = *b_.module().find_function(scan_.body);
-        for (size_t i = 0; i < parts_.carried; ++i) {
-            size_t at = parts_.carried;
-            while (at < forward.results.size() && forward.results[at].value != input(i)) ++at;
-            if (at == forward.results.size()) {
-                const std::string name = forward.values[input(i)].name;
-                forward.results.push_back({"start." + name, input(i)});
-                const Type type = stacked_type(forward.type(input(i)), scan_.count);
-                const ValueId all = b_.function().add_value("starts." + name, type);
-                b_.function().operations[given_.index].results.push_back(all);
+        for (size_t i = 0; i < parts_.carried; ++i) saved_.push_back(stack(input(i), "start"));
+    }
+
+    /// ... and the results of products, which the backward body would otherwise compute again:
+    /// where all of them take no more memory than the values that a pass is given. (A recurrent
+    /// cell qualifies; a block of layers does not.) What no gradient reads is trimmed later. Not
+    /// under a memory limit.
+    void save_products() {
+        if (b_.module().compilation.memory_limit > 0) return;
+        int64_t given = 0, made = 0;
+        for (size_t i = 0; i < parts_.first_captured(); ++i) given += body_.type(input(i)).bytes();
+        std::vector<ValueId> products;
+        for (const Operation& op : body_.operations)
+            if (op.info().has(kContraction)) {
+                products.push_back(op.result());
+                made += body_.type(op.result()).bytes();
             }
-            saved_.push_back(b_.function().operations[given_.index].results[at]);
+        if (made > given) return;
+        for (ValueId v : products) products_.emplace_back(v, stack(v, "each"));
+    }
+
+    /// The stack of `v`, a value of the forward body, over all passes.
+    ValueId stack(ValueId v, const std::string& prefix) {
+        Function& forward = *b_.module().find_function(scan_.body);
+        size_t at = parts_.carried;
+        while (at < forward.results.size() && forward.results[at].value != v) ++at;
+        if (at == forward.results.size()) {
+            const std::string name = forward.values[v].name;
+            forward.results.push_back({prefix + "." + name, v});
+            const Type type = stacked_type(forward.type(v), scan_.count);
+            const ValueId all = b_.function().add_value(prefix + "s." + name, type);
+            b_.function().operations[given_.index].results.push_back(all);
         }
+        return b_.function().operations[given_.index].results[at];
     }
 
     /// A new input of the backward body, of the type of `like`.
@@ -127,6 +149,7 @@ class ScanDifferentiator {
                 products.emplace_back(
                     add_input(Kind::kElement, "d." + body_.results[seed].name, result(seed)),
                     result(seed));
+        const auto elements = static_cast<std::ptrdiff_t>(back_.inputs.size());
         for (size_t i = parts_.first_captured(); i < parts_.operands(); ++i)
             back_.inputs.push_back({input(i), {Kind::kCaptured, ""}});
         Builder b(b_.module(), back_);
@@ -141,7 +164,24 @@ class ScanDifferentiator {
         back_.operations.push_back(std::move(gradient));
         give_results(b, gradients, sums);
         expand(back_);
+        take_products(elements);
         b_.module().functions.push_back(std::move(back_));
+    }
+
+    /// Makes the saved products elements, from input number `at` on, instead of computing them.
+    /// Only now: gradients have been carried through them.
+    void take_products(std::ptrdiff_t at) {
+        const auto is_saved = [&](const Operation& op) {
+            return std::any_of(products_.begin(), products_.end(),
+                               [&](const auto& saved) { return saved.first == op.results[0]; });
+        };
+        auto& operations = back_.operations;
+        operations.erase(std::remove_if(operations.begin(), operations.end(), is_saved),
+                         operations.end());
+        std::vector<Input> elements;
+        for (const auto& [v, all] : products_)
+            elements.push_back({v, {InputSource::Kind::kElement, ""}});
+        back_.inputs.insert(back_.inputs.begin() + at, elements.begin(), elements.end());
     }
 
     /// The sum of diff * value over all these pairs, a scalar. Its gradient by a source is what the
@@ -186,6 +226,7 @@ class ScanDifferentiator {
             op.operands.push_back(op_.operands[i]);
         for (size_t seed : seeds_)
             if (!is_carried(seed)) op.operands.push_back(given_.diffs[seed]);
+        for (const auto& [v, all] : products_) op.operands.push_back(all);
         for (size_t i = parts_.first_captured(); i < parts_.operands(); ++i)
             op.operands.push_back(op_.operands[i]);
         for (size_t i = 0; i < back.results.size(); ++i)
@@ -209,6 +250,8 @@ class ScanDifferentiator {
     std::vector<size_t> seeds_;            ///< results through which gradients come in
     std::vector<size_t> sources_;          ///< operands to which they flow
     std::vector<ValueId> saved_;           ///< by carried value: what it was before each pass
+    /// Results of contractions of the forward body, and their stacks.
+    std::vector<std::pair<ValueId, ValueId>> products_;
     Function back_;
 };
 

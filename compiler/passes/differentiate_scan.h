@@ -14,7 +14,8 @@
 //       result de = %ge                                 stacked
 //     }
 //
-// A pass is computed again, not kept: so memory grows with the count by the carried values only.
+// A pass is computed again, not kept: so memory grows with the count by the carried values only,
+// and by the results of products where these take no more memory than what a pass is given.
 // Since both are ordinary scans, gradients of gradients need nothing more.
 #pragma once
 

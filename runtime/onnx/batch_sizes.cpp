@@ -288,9 +288,12 @@ void relate(const Scan& scan, const Operation& o, Solver& s) {
         tie(o.results[i], body.results[i].value, is_stacked(body, scan, i));
     for (size_t i = 0; i < parts.carried; ++i) tie(o.results[i], body.inputs[i].value, false);
 }
-// The operations in loops are looked at instead; gradients are gone in compiled modules.
+// The operations in loops are looked at instead; gradients are gone in compiled modules, and
+// attention has been expanded.
 void relate(const Fused&, const Operation&, Solver&) {}
 void relate(const Gradient&, const Operation&, Solver&) {}
+void relate(const Attention&, const Operation&, Solver&) {}
+void relate(const AttentionGradient&, const Operation&, Solver&) {}
 void relate(const std::monostate&, const Operation&, Solver&) {}
 
 void relate(const Operation& o, Solver& s) {

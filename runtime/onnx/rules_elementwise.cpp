@@ -83,6 +83,10 @@ void lower(const ir::Iteration&, Lowering& c) { c.iteration(); }
 
 void lower(const ir::Fused&, Lowering& c) { c.lower_body(); }
 void lower(const ir::Scan&, Lowering& c) { c.scan(); }
+void lower(const ir::Attention&, Lowering&) { GMC_CHECK(false, "`attention` is expanded first"); }
+void lower(const ir::AttentionGradient&, Lowering&) {
+    GMC_CHECK(false, "`attention_gradient` is expanded first");
+}
 void lower(const ir::Gradient&, Lowering&) { GMC_CHECK(false, "`gradient` in a compiled module"); }
 
 }  // namespace gmc::onnx

@@ -15,6 +15,18 @@ double conv_flops(const ir::Function& function, ir::ValueId weights, ir::ValueId
     return 2 * elements(function, y) * elements(function, weights) / filters;
 }
 
+/// Of `attention` the scores and their product with v; of its gradient the scores again, and their
+/// gradient's products with each of the four operands. 0 of other ops.
+double attention_flops(const ir::Function& function, const ir::Operation& operation) {
+    const bool forward = operation.as<ir::Attention>() != nullptr;
+    if (!forward && operation.as<ir::AttentionGradient>() == nullptr) return 0;
+    const ir::Shape &q = function.type(operation.operands[0]).shape,
+                    &v = function.type(operation.operands[2]).shape;
+    const auto scores = static_cast<double>(q[0] * q[2] * q[1] * v[1]);
+    const auto depth = static_cast<double>(q[3]), width = static_cast<double>(v[3]);
+    return 2 * scores * (forward ? depth + width : 3 * depth + 2 * width);
+}
+
 }  // namespace
 
 Work work_of(const ir::Function& function, const ir::Operation& operation) {
@@ -22,6 +34,7 @@ Work work_of(const ir::Function& function, const ir::Operation& operation) {
     for (const auto* list : {&operation.operands, &operation.results})
         for (ir::ValueId value : *list)
             work.bytes += static_cast<double>(function.type(value).bytes());
+    work.flops = attention_flops(function, operation);
     if (!operation.info().has(ir::kContraction)) return work;
     const ir::ValueId a = operation.operands[0], b = operation.operands[1],
                       result = operation.result();

@@ -6,6 +6,7 @@
 
 #include "compiler/ir/text/printer.h"
 #include "compiler/support/check.h"
+#include "runtime/contractions/attention/attention.h"
 #include "runtime/contractions/choice/candidates.h"
 #include "runtime/kernels/copy.h"
 #include "runtime/kernels/loop/loop.h"
@@ -105,6 +106,18 @@ std::unique_ptr<Kernel> bind(const ir::Matmul&, const Binding& b) {
     MatmulProblem problem = matmul_problem(c.module, c.function, b.operation, c.buffers);
     problem.followed = c.followed;
     return make_matmul_kernel(problem, c.contractions);
+}
+
+std::unique_ptr<Kernel> bind(const ir::Attention&, const Binding& b) {
+    return named("attention", make_attention(attention_problem(b.context.function, b.operation,
+                                                               b.context.buffers),
+                                             b.context.contractions));
+}
+std::unique_ptr<Kernel> bind(const ir::AttentionGradient&, const Binding& b) {
+    return named("attention",
+                 make_attention_gradient(
+                     attention_problem(b.context.function, b.operation, b.context.buffers),
+                     b.context.contractions));
 }
 
 std::unique_ptr<Kernel> bind(const ir::Epoch&, const Binding& b) {

@@ -8,6 +8,7 @@
 #include "compiler/support/check.h"
 #include "runtime/kernels/bf16.h"
 #include "runtime/kernels/pass_call.h"
+#include "runtime/reference/attention.h"
 #include "runtime/reference/contractions.h"
 #include "runtime/reference/elementwise.h"
 #include "runtime/reference/generators.h"

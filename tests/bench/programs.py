@@ -27,10 +27,11 @@ def run(command, environment=None):
 
 
 class Ours:
-    """A model of models/, or the YAML file `source`."""
+    """A model of models/ or tests/bench/models, or the YAML file `source`."""
 
     def __init__(self, model, options, folder, source=None):
-        source = source or ROOT / f"models/{model}.yaml"
+        beside = HERE / f"models/{model}.yaml"
+        source = source or (beside if beside.exists() else ROOT / f"models/{model}.yaml")
         sets = FEW_DATA + ["--set", f"train.batch_size={options.batch}"]
         self.file = pathlib.Path(folder, f"{model}.gmc")
         precision = [] if options.precision == "f32" else ["--precision", options.precision]
@@ -49,7 +50,8 @@ class Theirs:
         if options.precision == "bf16":
             command.append("--bf16")
         if options.tree:
-            shutil.copy(HERE / "pytorch_step.py", pathlib.Path(options.tree, "root"))
+            for file in ("pytorch_step.py", "pytorch_networks.py"):
+                shutil.copy(HERE / file, pathlib.Path(options.tree, "root"))
             inner = "cd /root && exec " + " ".join(command)
             self.command = ["chroot", options.tree, "sh", "-c", inner]
         else:
@@ -63,7 +65,7 @@ class Theirs:
 def variants(model, options, shape=()):
     """PyTorch's ways to compute a step; `shape`: flags that choose a network."""
     flags = [[], ["--channels-last"], ["--compile"], ["--compile", "--channels-last"]]
-    if model == "vae_mlp":
+    if model in ("vae_mlp", "gru_vae", "transformer"):
         flags = [[], ["--compile"]]
     if model == "seed_gan":
         flags = [f + g for f, g in itertools.product(flags, ([], ["--frugal"]))]

@@ -1,4 +1,5 @@
-"""Times the training step of a model in PyTorch, as models/NAME.yaml has it: prints one JSON object.
+"""Times the training step of a model in PyTorch, as models/NAME.yaml or tests/bench/models/NAME.yaml has it: prints one
+JSON object.
 
     python3 pytorch_step.py seed_gan --batch 128 --channels-last --compile --bf16 --frugal
 
@@ -16,8 +17,10 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from pytorch_networks import NETWORKS
+
 parser = argparse.ArgumentParser()
-parser.add_argument("model", choices=["seed_gan", "seed_vae", "vae_mlp"])
+parser.add_argument("model", choices=["seed_gan", "seed_vae", "vae_mlp", *NETWORKS])
 parser.add_argument("--batch", type=int, default=128)
 parser.add_argument("--steps", type=int, default=20)
 parser.add_argument("--channels-last", action="store_true")
@@ -113,7 +116,10 @@ def precision():
     return torch.autocast("cpu", dtype=torch.bfloat16) if a.bf16 else contextlib.nullcontext()
 
 
-image = torch.rand(a.batch, 1, 28, 28)
+network = NETWORKS.get(a.model)
+image = torch.rand(a.batch, *(network.example if network else (1, 28, 28)))
+if network:
+    image = network.low + (network.high - network.low) * image
 if a.channels_last:
     image = image.contiguous(memory_format=torch.channels_last)
 
@@ -140,6 +146,16 @@ if a.model == "seed_gan":
         if a.frugal:
             discriminator.requires_grad_(True)
         return loss.item() + generator_loss.item()
+elif network:
+    net, adam = prepared(network())
+
+    def step():
+        with precision():
+            loss = net(image)
+        adam.zero_grad(set_to_none=True)
+        loss.backward()
+        adam.step()
+        return loss.item()
 else:
     vae, adam = prepared(SeedVae() if a.model == "seed_vae" else VaeMlp())
 

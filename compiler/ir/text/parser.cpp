@@ -293,11 +293,12 @@ class Parser : TokenReader {
         for (const Token& result : results) op.results.push_back(operand(result));
     }
 
-    /// Compares the written type with the one that follows from the operands. `gradient` is left to
-    /// the verifier, since it has several results.
+    /// Compares the written type with the one that follows from the operands. Ops of several
+    /// results are left to the verifier, which compares a scan with its body.
     void check_types(const Operation& op, const std::vector<Type>& types, const Token& name) {
-        // The verifier compares a scan with its body.
-        if (op.as<Gradient>() != nullptr || op.as<Scan>() != nullptr) return;
+        if (op.as<Gradient>() != nullptr || op.as<Scan>() != nullptr ||
+            op.as<AttentionGradient>() != nullptr)
+            return;
         if (types.size() != 1) stop(name, fmt::format("`{}` has one result", name.text));
         InferContext context;
         for (ValueId id : op.operands) context.operands.push_back(function_->type(id));

@@ -219,12 +219,28 @@ inline Cases cases(const ir::Matmul&) {
     return all;
 }
 
+inline Cases cases(const ir::Attention&) {
+    Cases all;
+    all.push_back({ir::Attention{{.scale = 0.5, .mask_dims = {}}},
+                   {{{2, 3, 2, 4}}, {{2, 2, 2, 4}}, {{2, 2, 2, 3}}}});
+    for (const std::vector<int64_t>& dims : {std::vector<int64_t>{2, 3}, {3}, {0, 1, 2, 3}}) {
+        const ir::Shape scores = {1, 2, 2, 3};
+        ir::Shape mask;
+        for (int64_t axis : dims) mask.push_back(scores[static_cast<size_t>(axis)]);
+        all.push_back({ir::Attention{{.scale = 0.7, .mask_dims = dims}},
+                       {{{1, 2, 2, 2}}, {{1, 3, 2, 2}}, {{1, 3, 2, 2}}, {mask}}});
+    }
+    return all;
+}
+
 // ---- no case: nothing to differentiate, or tested elsewhere ----
 
 /// These contribute nothing by definition; a test of their own checks that.
 template <typename Op>
 requires(Op::kInfo.has(ir::kNoGradient)) Cases cases(const Op&) { return {}; }
 inline Cases cases(const ir::Constant&) { return {}; }
+/// The second derivatives of `attention` go through it.
+inline Cases cases(const ir::AttentionGradient&) { return {}; }
 inline Cases cases(const ir::Scan&) { return {}; }      // tests/numeric/scan
 inline Cases cases(const ir::Fused&) { return {}; }     // comes after differentiation
 inline Cases cases(const ir::Gradient&) { return {}; }  // every second-order test has one

@@ -252,7 +252,39 @@ bool grow_shaped(GraphMaker& g, const ir::Matmul&) {
     return grow_products(g, g.b.emit(op, {a, b}), k, a, b);
 }
 
+bool grow_shaped(GraphMaker& g, const ir::Attention&) {
+    const int64_t most = g.is_large() ? 40 : 4;
+    const auto size = [&](int64_t limit) { return g.random.integer(1, limit); };
+    const int64_t n = size(3), t = size(most), s = size(most), h = size(3), d = size(most),
+                  e = size(most);
+    ir::Attention op;
+    op.scale = 1.0 / static_cast<double>(d);
+    std::vector<ValueId> operands = {g.like({n, t, h, d}), g.like({n, s, h, d}),
+                                     g.like({n, s, h, e})};
+    const ir::Shape scores = {n, h, t, s};
+    if (g.random.chance(0.5)) {
+        ir::Shape mask;
+        for (int64_t axis = 0; axis < 4; ++axis)
+            if (axis == 3 || g.random.chance(0.5)) {
+                op.mask_dims.push_back(axis);
+                mask.push_back(scores[static_cast<size_t>(axis)]);
+            }
+        operands.push_back(g.like(mask));
+    }
+    const Facts q = g.facts(operands[0]), k = g.facts(operands[1]), v = g.facts(operands[2]);
+    const Facts mask = op.mask_dims.empty() ? Facts{0, 0} : g.facts(operands[3]);
+    const double scores_size = q.size() * k.size() + mask.size();
+    const double scores_error = q.size() * k.error + k.size() * q.error + mask.error +
+                                static_cast<double>(d + 2) * scores_size;
+    if (scores_error > 1e5) return false;
+    // Of a weight relatively: twice that of the scores, and that of the sum.
+    const double error = v.size() * (2 * scores_error + 2 * static_cast<double>(s) + 20) + v.error;
+    return g.keep(g.b.emit(op, operands), {-v.size(), v.size(), error, false});
+}
+
 // ---- made by passes, not by hand ----
+
+bool grow_shaped(GraphMaker&, const ir::AttentionGradient&) { return false; }  // of `attention`
 
 bool grow_shaped(GraphMaker&, const ir::Scan&) { return false; }   // tests/numeric/scan
 bool grow_shaped(GraphMaker&, const ir::Fused&) { return false; }  // fuse_elementwise makes them
