@@ -59,9 +59,9 @@ TEST_CASE("so do their differentiated, optimised and planned forms") {
 
 TEST_CASE("one seed gives one graph, and a hundred graphs have every op") {
     CHECK(ir::print(random_graph(7).module) == ir::print(random_graph(7).module));
-    // Those that come about otherwise: by fusion, and in tests/numeric/scan.
-    std::set<std::string_view> seen{ir::Fused::kInfo.name, ir::Scan::kInfo.name,
-                                    ir::Iteration::kInfo.name};
+    // Those that come about otherwise: by fusion, by differentiation, and in tests/numeric/scan.
+    std::set<std::string_view> seen{ir::Fused::kInfo.name, ir::AttentionGradient::kInfo.name,
+                                    ir::Scan::kInfo.name, ir::Iteration::kInfo.name};
     for (uint64_t seed = 1; seed <= 100; ++seed) {
         const RandomGraph graph = random_graph(seed, {.gradients = true});
         for (const ir::Operation& op : graph.function().operations) seen.insert(op.info().name);
