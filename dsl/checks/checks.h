@@ -37,8 +37,9 @@ void check_samples(const ModelView& view, Diagnostics& diagnostics);
 /// gaussian_checks.cpp, kRangeMismatch, kBadExpression: logarithms of variances and means that
 /// cannot be below 0, noise that is multiplied by the wrong thing or not drawn at all.
 void check_gaussians(const ModelView& view, Diagnostics& diagnostics);
-/// training_checks.cpp, kNotTrained, kNoOpponent: networks that nothing trains, and opponents that
-/// do not oppose.
+/// training_checks.cpp, kNotTrained, kNoOpponent, kBadValue: networks that nothing trains,
+/// opponents that do not oppose, errors that are rewarded, and accuracies of which the lowest is
+/// kept.
 void check_training(const ModelView& view, const Facts& facts, Diagnostics& diagnostics);
 /// rate_checks.cpp, kBadValue: learning rates and decays that train nothing or too much, and
 /// schedules that do not fit the length of training.
