@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "dsl/rewrite.h"
+#include "runtime/files/tables/table.h"
 
 namespace gmc::dsl {
 namespace {
@@ -55,6 +56,18 @@ std::optional<Range> range_of(std::string_view activation) {
     if (!row) return std::nullopt;
     const KeyRow* times = *row->gives_times ? find_key(row->keys, row->gives_times) : nullptr;
     return given_range(*row, times ? std::strtod(times->fallback, nullptr) : 1);
+}
+
+std::optional<Range> range_of(const DataField& field) {
+    if (field.shape.empty()) return std::nullopt;
+    if (const auto table = runtime::Table::parse(field.table)) {
+        const auto [low, high] = table->span();
+        return Range{low, high};
+    }
+    const bool floats = field.format == "npy" || field.format == "npz";
+    const bool points = field.format == "synthetic" && field.source != "shapes";
+    if (!field.range_given && (floats || points)) return std::nullopt;
+    return Range{field.range_low, field.range_high};
 }
 
 bool is_probability(const std::optional<Range>& range) {

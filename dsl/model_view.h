@@ -32,6 +32,9 @@ std::optional<Ending> ending_of(const NetworkSpec& network);
 /// What the activation of this name gives (LayerRow::gives), as a word, as a function, and as a
 /// layer without keys; nothing when all numbers are possible.
 std::optional<Range> range_of(std::string_view activation);
+/// What the values of a field span, as far as the compiler knows: arrays of floats without `range`,
+/// and points, may hold any numbers; bytes are scaled into a range even where none is written.
+std::optional<Range> range_of(const DataField& field);
 /// Whether values are from 0 to 1.
 bool is_probability(const std::optional<Range>& range);
 

@@ -12,6 +12,7 @@ void check_model(const ModelSpec& spec, const Facts& facts, Diagnostics& diagnos
     check_samples(view, diagnostics);
     check_gaussians(view, diagnostics);
     check_training(view, facts, diagnostics);
+    check_rates(view, diagnostics);
     check_unused(view, diagnostics);
     check_layers(view, diagnostics);
 }

@@ -38,8 +38,12 @@ void check_samples(const ModelView& view, Diagnostics& diagnostics);
 /// cannot be below 0, noise that is multiplied by the wrong thing or not drawn at all.
 void check_gaussians(const ModelView& view, Diagnostics& diagnostics);
 /// training_checks.cpp, kNotTrained, kNoOpponent, kBadValue: networks that nothing trains,
-/// opponents that do not oppose, and useless learning rates.
+/// opponents that do not oppose, errors that are rewarded, and accuracies of which the lowest is
+/// kept.
 void check_training(const ModelView& view, const Facts& facts, Diagnostics& diagnostics);
+/// rate_checks.cpp, kBadValue: learning rates and decays that train nothing or too much, and
+/// schedules that do not fit the length of training.
+void check_rates(const ModelView& view, Diagnostics& diagnostics);
 /// unused_checks.cpp, kUnused: unused networks, inputs, averages and entries of `let`, in the file
 /// that was named itself.
 void check_unused(const ModelView& view, Diagnostics& diagnostics);

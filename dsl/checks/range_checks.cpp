@@ -10,24 +10,14 @@
 namespace gmc::dsl {
 namespace {
 
-/// Arrays of floats without `range`, and points, may hold any numbers. Bytes are scaled into a
-/// range that is known even when it is not written.
-bool range_known(const DataField& field) {
-    if (field.shape.empty()) return false;
-    if (field.range_given) return true;
-    const bool floats = field.format == "npy" || field.format == "npz";
-    const bool points = field.format == "synthetic" && field.source != "shapes";
-    return !floats && !points;
-}
-
 /// True when the activation reaches all of the data's range and not much beyond it.
 /// "Much" is half of the data's width: tanh (-1 to 1) fits data of [-0.8, 0.8], but not data of [0,
 /// 1], where half of what it gives can never be right.
-bool fits(const Range& activation, const DataField& field) {
+bool fits(const Range& activation, const Range& data) {
     constexpr double kTolerance = 1e-6;  ///< of the width: rounding of ends such as -0.3333
-    const double width = field.range_high - field.range_low;
-    const double missing_low = activation.low - field.range_low,
-                 missing_high = field.range_high - activation.high;
+    const double width = data.high - data.low;
+    const double missing_low = activation.low - data.low,
+                 missing_high = data.high - activation.high;
     if (std::max(missing_low, missing_high) > kTolerance * width) return false;
     const bool far_low = std::isfinite(activation.low) && -missing_low > width / 2,
                far_high = std::isfinite(activation.high) && -missing_high > width / 2;
@@ -83,21 +73,23 @@ class RangeChecks {
     }
 
     void target(const Expression& call, const DataField& field) {
-        if (!range_known(field) || (field.range_low >= 0 && field.range_high <= 1)) return;
+        const std::optional<Range> span = range_of(field);
+        if (!span || (span->low >= 0 && span->high <= 1)) return;
         if (!reported_.insert(field.name).second) return;
         // A recipe is not the author's: there the field is what can be changed.
         const bool in_recipe = call.span.file == spec_.objective.recipe.file;
         diagnostics_
             .warning(DiagnosticKind::kRangeMismatch,
                      in_recipe ? field.span : call.arguments[1]->span,
-                     "`bce_with_logits` takes targets from 0 to 1, but `{}` spans [{}, {}]",
-                     field.name, field.range_low, field.range_high)
+                     "`bce_with_logits` takes targets from 0 to 1, but `{}` spans [{:.3g}, {:.3g}]",
+                     field.name, span->low, span->high)
             .note(in_recipe ? call.span : field.span,
                   in_recipe ? std::string("the recipe uses it here")
                             : fmt::format("`{}` is declared here", field.name))
             .help(
-                "`range: [0, 1]` for the field, or a loss for other values: in recipes with "
-                "`likelihood`, `likelihood: gaussian`");
+                fmt::format("{} for the field, or a loss for other values: in recipes with "
+                            "`likelihood`, `likelihood: gaussian`",
+                            field.format == "csv" ? "`scale: range` in `csv`" : "`range: [0, 1]`"));
     }
 
     // ---- what networks give ----
@@ -136,21 +128,23 @@ class RangeChecks {
         const std::vector<int64_t>& shape = facts_.at(ending.network->name).shape;
         const auto field =
             std::find_if(spec_.data.begin(), spec_.data.end(),
-                         [&](const DataField& f) { return range_known(f) && f.shape == shape; });
+                         [&](const DataField& f) { return range_of(f) && f.shape == shape; });
         if (field == spec_.data.end()) return;
-        if (is_unbounded(ending) && only_judged(*ending.network)) unbounded(ending, *field);
+        const Range span = *range_of(*field);
+        if (is_unbounded(ending) && has_bounds(*field) && only_judged(*ending.network))
+            unbounded(ending, *field);
         if (ending.activation == "softmax" && field->shape.size() > 1)
             return sums_to_one(ending, *field);
-        if (!ending.range || fits(*ending.range, *field)) return;
+        if (!ending.range || fits(*ending.range, span)) return;
         const std::string gives =
             std::isfinite(ending.range->high)
                 ? fmt::format("from {} to {}", ending.range->low, ending.range->high)
                 : fmt::format("of at least {}", ending.range->low);
         diagnostics_
             .warning(DiagnosticKind::kRangeMismatch, ending.span,
-                     "`{}` gives values {}, but `{}`, which `{}` imitates, spans [{}, {}]",
-                     ending.activation, gives, field->name, ending.network->name, field->range_low,
-                     field->range_high)
+                     "`{}` gives values {}, but `{}`, which `{}` imitates, spans [{:.3g}, {:.3g}]",
+                     ending.activation, gives, field->name, ending.network->name, span.low,
+                     span.high)
             .note(field->span, fmt::format("`{}` is declared here", field->name))
             .help(remedy(*ending.range, *field));
     }
@@ -184,6 +178,13 @@ class RangeChecks {
     static bool is_unbounded(const Ending& ending) {
         const bool normalised = ending.layer && ending.layer->kind.ends_with("_norm");
         return ending.activation == "none" || normalised;
+    }
+
+    /// Columns that are standardised, or left as they are, may hold larger numbers in other files.
+    static bool has_bounds(const DataField& field) {
+        const Range span = *range_of(field);
+        return field.format != "csv" ||
+               (span.low >= field.range_low && span.high <= field.range_high);
     }
 
     /// Pictures and sound, whose numbers add up to anything.
@@ -223,8 +224,9 @@ class RangeChecks {
 
     static std::string remedy(const Range& range, const DataField& field) {
         if (std::isfinite(range.high))
-            return fmt::format("`range: [{}, {}]` for `{}`, or another activation", range.low,
-                               range.high, field.name);
+            return fmt::format("`range: [{}, {}]` for `{}`{}, or another activation", range.low,
+                               range.high, field.name,
+                               field.format == "csv" ? " with `scale: range` in `csv`" : "");
         return "an activation that gives smaller values too, such as tanh, or none";
     }
 

@@ -1,5 +1,5 @@
 // Checks what trains each network: networks that nothing trains or that see nothing, opponents that
-// do not oppose, errors that are rewarded, and learning rates that cannot work.
+// do not oppose, and errors that are rewarded.
 #include <algorithm>
 #include <optional>
 #include <set>
@@ -17,7 +17,7 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
 }
 
 /// For every network: does an entry of `minimize` train it? For every two entries: does one of them
-/// judge the other, and do they want different things? For every optimizer: is its rate possible?
+/// judge the other, and do they want different things?
 class TrainingChecks {
   public:
     TrainingChecks(const ModelView& view, const Facts& facts, Diagnostics& diagnostics)
@@ -33,13 +33,13 @@ class TrainingChecks {
             if (is_alone(entry)) rewarded(entry);
         for (const MinimizeSpec& entry : entries) signed_difference(*entry.loss);
         view_.walk_losses([&](const Expression& e) { constant_input(e); });
+        lowest(view_.spec().train.keep_best, "of: highest");
+        lowest(view_.spec().train.early_stopping, "best: highest");
         for (const MinimizeSpec& entry : entries) {
             one_entry_for_both(entry);
             for (const MinimizeSpec& other : entries)
                 if (&other != &entry) same_direction(entry, other);
-            if (entry.optimizer) rate(*entry.optimizer);
         }
-        rate(view_.spec().train.optimizer);
     }
 
   private:
@@ -318,67 +318,14 @@ class TrainingChecks {
             .help(fmt::format("noise in the shape of its input is `normal({})`", network->name));
     }
 
-    /// What a rate is at most and, when it is the same in all steps, exactly.
-    struct Rate {
-        double most;
-        bool always;
-    };
-    static std::optional<Rate> rate_of(const Expression& e) {
-        if (const std::optional<double> value = constant_value(e)) return Rate{*value, true};
-        if (e.kind == Kind::kBinary && e.text == "*" && e.arguments[1]->text == "warm_up")
-            return rate_of(*e.arguments[0]);
-        const bool moves = e.text == "linear" || e.text == "cosine";
-        if (e.kind != Kind::kCall || !(moves || e.text == "steps")) return std::nullopt;
-        std::optional<double> most;
-        for (size_t i = 0; i < (moves ? 2 : 1) && i < e.arguments.size(); ++i)
-            if (const std::optional<double> value = constant_value(*e.arguments[i]))
-                most = std::max(most.value_or(*value), *value);
-        return most ? std::optional(Rate{*most, false}) : std::nullopt;
-    }
-
-    /// Warns about learning rates of 0, below 0, near the size of the weights, or lost in rounding.
-    /// Adam and its relatives move a weight by about the learning rate in each step, however small
-    /// the gradient, and weights begin well below 1. With sgd the step is the gradient times the
-    /// rate, so a larger rate may be right.
-    void rate(const OptimizerSpec& optimizer) {
-        constexpr double kMost = 0.1, kMostSgd = 10, kLeast = 1e-9;
-        const bool sgd = optimizer.kind == "sgd";
-        for (const NamedExpression& parameter : optimizer.parameters) {
-            if (parameter.name == "weight_decay") decay(optimizer, parameter);
-            if (parameter.name != "learning_rate") continue;
-            const std::optional<Rate> found = rate_of(*parameter.value);
-            if (!found) continue;
-            const double value = found->most;
-            std::string what;
-            if (value < 0)
-                what = "makes the loss larger";
-            else if (value == 0 && found->always)
-                what = "trains nothing";
-            else if (value > 0 && value < kLeast && !sgd)
-                what = "is lost in the rounding of the weights";
-            else if (value >= kMost && !sgd)
-                what = fmt::format("moves every weight by about {} in each step", value);
-            else if (value >= kMostSgd)
-                what = "makes steps larger than the weights, unless gradients are tiny";
-            if (what.empty()) continue;
-            diagnostics_
-                .warning(DiagnosticKind::kBadValue, parameter.value->span,
-                         "a learning rate of {} {}", value, what)
-                .help(sgd ? "usual are 1e-3 to 1e-1" : "usual are 1e-4 to 1e-3");
-        }
-    }
-
-    /// In adamw the weights shrink by learning_rate * weight_decay in a step; elsewhere the decay
-    /// is added to the gradient, where it meets the loss.
-    void decay(const OptimizerSpec& optimizer, const NamedExpression& parameter) {
-        const std::optional<double> value = constant_value(*parameter.value);
-        const double most = optimizer.kind == "adamw" ? 10 : 1;
-        if (!value || *value < most) return;
+    /// The best value of a metric is its lowest, unless the model says otherwise.
+    void lowest(const std::optional<WatchedMetric>& metric, const char* otherwise) {
+        if (!metric || metric->highest || metric->name.find("accuracy") == std::string::npos)
+            return;
         diagnostics_
-            .warning(DiagnosticKind::kBadValue, parameter.value->span,
-                     "a weight decay of {} keeps the weights near 0, whatever the loss says",
-                     *value)
-            .help(optimizer.kind == "adamw" ? "usual are 1e-3 to 1e-1" : "usual are 1e-5 to 1e-3");
+            .warning(DiagnosticKind::kBadValue, metric->span,
+                     "the best `{}` is taken to be the lowest", metric->name)
+            .help(fmt::format("`{}`", otherwise));
     }
 
     const ModelView& view_;

@@ -406,10 +406,12 @@ DataField FieldReader::read() {
     if (const Entry* names = entry_.value->find("class_names"))
         read_class_names(*names, field_, diagnostics_);
     inherit();
-    if (const Entry* range = entry_.value->find("range"); range && !range->value->is_null())
-        read_range(*range, field_, diagnostics_);
+    const Entry* range = entry_.value->find("range");
+    if (range && range->value->is_null()) range = nullptr;
+    if (range) read_range(*range, field_, diagnostics_);
     // A misspelt source is one error, not an unknown key and a missing source as well.
     read_source(diagnostics_.count() == errors);
+    if (range) check_range_of_rows(*range, field_, diagnostics_);
     return std::move(field_);
 }
 

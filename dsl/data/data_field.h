@@ -22,6 +22,9 @@ DataField read_data_field(const Entry& entry, const TrainField& train, Diagnosti
 void read_csv(const Entry& source, const DataField* train, DataField& field,
               Diagnostics& diagnostics);
 
+/// Refuses a `range` beside `csv` to which no column is mapped.
+void check_range_of_rows(const Entry& range, const DataField& field, Diagnostics& diagnostics);
+
 /// data_sound.cpp: `wav: {folder: FOLDER, rate: 16000, window: 1024, ...}`.
 void read_wav(const Entry& source, const DataField* train, DataField& field,
               Diagnostics& diagnostics);

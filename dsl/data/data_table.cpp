@@ -1,4 +1,6 @@
 // Reads `csv:` of a field: the rules that the model gives for the table, and with them its file.
+#include <algorithm>
+
 #include "dsl/data/data_field.h"
 #include "dsl/data/data_paths.h"
 #include "dsl/text/scalar.h"
@@ -146,6 +148,20 @@ class TableReader {
 void read_csv(const Entry& source, const DataField* train, DataField& field,
               Diagnostics& diagnostics) {
     TableReader(source, diagnostics).read(train, field);
+}
+
+void check_range_of_rows(const Entry& range, const DataField& field, Diagnostics& diagnostics) {
+    const std::optional<runtime::Table> table = runtime::Table::parse(field.table);
+    if (!table) return;
+    const auto is_mapped = [](const runtime::TableColumn& column) {
+        return column.kind == runtime::ColumnKind::kNumber &&
+               column.scale == runtime::ColumnScale::kRange;
+    };
+    if (std::any_of(table->columns.begin(), table->columns.end(), is_mapped)) return;
+    diagnostics
+        .error(DiagnosticKind::kBadValue, range.key_span,
+               "`range` maps columns with `scale: range`, but `{}` has none", field.name)
+        .help(fmt::format("`csv: {{file: {}, scale: range}}`", field.source));
 }
 
 }  // namespace gmc::dsl

@@ -2,7 +2,10 @@
 // but dsl/ and the runtime must not know each other: only the module stands between them.
 #include "dsl/lower/contract.h"
 
+#include <set>
+
 #include "dsl/data/data_paths.h"
+#include "dsl/model_view.h"
 #include "runtime/weights/pairing.h"
 #include "runtime/weights/weight_file.h"
 
@@ -41,6 +44,21 @@ ir::DataField data_field(const dsl::DataField& field,
     out.hop = field.hop;
     out.own_order = field.own_order;
     out.ground = field.ground.value_or(-1);
+    return out;
+}
+
+/// The fields that a cross-entropy takes as probabilities although the model does not say what they
+/// span. Who reads them checks that they are from 0 to 1.
+std::set<std::string> unknown_probabilities(const dsl::ModelView& view) {
+    std::set<std::string> out;
+    view.walk_losses([&](const dsl::Expression& e) {
+        if (e.kind != dsl::Expression::Kind::kCall || e.text != "bce_with_logits" ||
+            e.arguments.size() != 2)
+            return;
+        const dsl::DataField* field = view.field_of(*e.arguments[1]);
+        const bool array = field && !field->shape.empty() && field->classes == 0;
+        if (array && !dsl::range_of(*field)) out.insert(field->name);
+    });
     return out;
 }
 
@@ -105,9 +123,11 @@ void look_into_file(ModuleScope& m, const dsl::WeightsSpec& spec, ir::Network& n
 void write_contract(const dsl::ModelSpec& spec, const std::map<std::string, int64_t>& label_classes,
                     ir::Module& module) {
     module.description = spec.description;
+    const std::set<std::string> probabilities = unknown_probabilities(dsl::ModelView(spec));
     for (const dsl::DataField& field : spec.data) {
         ir::DataField& out = module.data.emplace_back(data_field(field, label_classes));
         if (out.format == "synthetic" && out.count == 0) out.count = kSyntheticTraining;
+        if (probabilities.contains(out.name)) out.range_given = true;
     }
     for (const dsl::DataField& field : spec.test) {
         ir::DataField& out = module.test.emplace_back(data_field(field, label_classes));
@@ -116,6 +136,7 @@ void write_contract(const dsl::ModelSpec& spec, const std::map<std::string, int6
             out.shape = training->shape;
             out.range = training->range;
             out.own_order = training->own_order;
+            out.range_given |= probabilities.contains(field.name);
         }
         if (out.format != "synthetic") continue;
         if (out.count == 0) out.count = kSyntheticTest;

@@ -122,7 +122,14 @@ Evaluated Evaluator::as_tensor(Evaluated e, const Expression& expression) {
                      fmt::format("name one of its outputs: {}", heads),
                      {}};
     const Expression& call = f_.m.view.resolved(expression);
-    if (const dsl::NetworkSpec* network = f_.m.view.network(call.text)) {
+    const bool in_recipe = expression.span.file == f_.m.spec.objective.recipe.file;
+    if (!in_recipe && expression.kind == Expression::Kind::kName) {
+        error.help = "name one of its outputs:";
+        for (const auto& [head, value] : e.outputs)
+            error.help += fmt::format(" `{}.{}`", expression.text, head);
+    }
+    const dsl::NetworkSpec* network = in_recipe ? f_.m.view.network(call.text) : nullptr;
+    if (network) {
         error.at_model = network->outputs.front().span;
         error.text_at_model = fmt::format(
             "`{}` has the outputs {}, but the recipe `{}` takes one result without a "
@@ -149,6 +156,16 @@ bool numbers_axes(const ModuleScope& m, const Expression& e) {
     return found;
 }
 
+/// Whether sides of different shapes were warned of in `e` (Evaluator::warn_of_repeats).
+bool repeats_within(const ModuleScope& m, const Expression& e) {
+    bool found = false;
+    m.view.walk(e, [&](const Expression& part) {
+        for (const Diagnostic& warning : m.diagnostics.warnings())
+            found |= warning.kind == DiagnosticKind::kShapeMismatch && warning.span == part.span;
+    });
+    return found;
+}
+
 }  // namespace
 
 /// The help tells the two ways to one number: over the batch only, or over each example first.
@@ -165,6 +182,11 @@ ValueId Evaluator::scalar(const Expression& expression, const std::string& what)
         error.help = example_elements(f_.b.shape(e.value)) == 1
                          ? "`mean(...)` over it averages over the batch"
                          : "`mean(sum(...))` sums each example and averages over the batch";
+    // The mean of a mean would hide that each number was compared with one of the data.
+    if (repeats_within(f_.m, expression))
+        error.help =
+            "a network that ends in one number per example has a `flatten` before its last "
+            "`dense`; `mean(...)` then averages over the batch";
     if (numbers_axes(f_.m, expression))
         error.help =
             "`axis` numbers the axes of an example, without the batch; `mean(sum(x))`, without "

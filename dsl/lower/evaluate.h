@@ -123,6 +123,7 @@ class Evaluator {
 
   private:
     bool is_unlike_data(const Evaluated& made, const Evaluated& field, bool strict);
+    bool outnumbers_data(const dsl::Expression& of, const Evaluated& made, const Evaluated& field);
     bool lacks_axes(const dsl::Expression& where, const Evaluated& a, const Evaluated& b);
     void warn_of_repeats(const dsl::Expression& where, const Evaluated& a, const Evaluated& b);
     /// In the body of a loop: the value of an expression outside of it.

@@ -92,6 +92,18 @@ bool Evaluator::lacks_axes(const Expression& where, const Evaluated& a, const Ev
     return !computed;
 }
 
+/// Whether the result of a network has several numbers for the one of a field of the data: all of
+/// them would be compared with it, which is hardly meant. `q.mean`, an output among others, may be
+/// the parts of a mixture.
+bool Evaluator::outnumbers_data(const Expression& of, const Evaluated& made,
+                                const Evaluated& field) {
+    const Expression& e = f_.m.view.resolved(of);
+    const bool is_result = e.kind == Expression::Kind::kCall && f_.m.view.network(e.text);
+    return is_result && made.batched && made.value != kNone && field.batched &&
+           f_.fields.count(field.value) != 0 && elements_of(example_shape(field)) == 1 &&
+           elements_of(example_shape(made)) > 1;
+}
+
 /// A network may give one number for several of the data on purpose, so this is no error.
 void Evaluator::warn_of_repeats(const Expression& where, const Evaluated& a, const Evaluated& b) {
     const std::string text =
@@ -102,7 +114,7 @@ void Evaluator::warn_of_repeats(const Expression& where, const Evaluated& a, con
     Diagnostic& warning =
         f_.m.diagnostics.warning(DiagnosticKind::kShapeMismatch, where.span, "{}", text);
     const Shape left = example_shape(a), right = example_shape(b);
-    if (left.size() == right.size()) {
+    if (left.size() == right.size() || std::max(left.size(), right.size()) == 1) {
         warning.help("a network that makes the data ends in their shape");
         return;
     }
@@ -125,7 +137,9 @@ bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b, size_
     const bool in_recipe = where.span.known() && where.span.file == f_.m.spec.objective.recipe.file;
     const bool unlike_data = is_unlike_data(a, b, in_recipe) || is_unlike_data(b, a, in_recipe);
     const bool compares = where.text == "-" || where.text == "bce_with_logits";
-    const bool unlike = compares && (unlike_data || lacks_axes(where, a, b));
+    const Expression &left = *where.arguments[first], &right = *where.arguments[second];
+    const bool unlike = compares && (unlike_data || lacks_axes(where, a, b) ||
+                                     outnumbers_data(left, a, b) || outnumbers_data(right, b, a));
     a.networks.insert(b.networks.begin(), b.networks.end());
     b.networks = a.networks;
     for (auto [number, other] : {std::pair{&a, &b}, std::pair{&b, &a}}) {
@@ -151,7 +165,6 @@ bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b, size_
         }
         return true;
     }
-    const Expression &left = *where.arguments[first], &right = *where.arguments[second];
     ShapeError error;
     if (a.batched && b.batched)
         error = clash(f_.m, left, example_shape(a), right, example_shape(b));

@@ -189,11 +189,29 @@ Bindings LayerReader::read_arguments(const Block& block, const Written& written,
     return arguments;
 }
 
+/// What a condition computes with is one number: `kernel: [3, 3]` is an error where it is written.
+void LayerReader::refuse_lists(const Use& use, const Bindings& arguments) {
+    for (const auto& [name, value] : arguments) {
+        if (value->failed || value->is_scalar()) continue;
+        const std::string reference = "${" + name + "}";
+        const auto uses = [&](const NodePtr& item) {
+            const Entry* condition = item->find("condition");
+            return condition && condition->value->text.find(reference) != std::string::npos;
+        };
+        const auto& list = use.block->requirements->items;
+        if (std::any_of(list.begin(), list.end(), uses))
+            diagnostics_.error(DiagnosticKind::kWrongType, value->span,
+                               "`{}` of the block `{}` is one number", name, use.block->name);
+    }
+}
+
 /// Whether the arguments of a use are what the block requires. A condition that is none of numbers
 /// is an error once the layers were read: where an argument is no number, they have more to say.
 bool LayerReader::keeps_requirements(const Use& use, const Bindings& arguments, bool after) {
     if (!use.block->requirements) return true;
     const size_t errors = diagnostics_.count();
+    if (!after) refuse_lists(use, arguments);
+    if (diagnostics_.count() != errors) return false;
     const NodePtr list = substitute(use.block->requirements, arguments, {}, diagnostics_);
     for (const NodePtr& item : list->items) {
         const Values values =

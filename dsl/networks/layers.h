@@ -165,6 +165,7 @@ class LayerReader {
     void read_shared(Use use, int64_t times, const Block& block);
     std::string use_prefix(const std::string& name, const std::string& block);
     Bindings read_arguments(const Block& block, const Written& written, Use& use);
+    void refuse_lists(const Use& use, const Bindings& arguments);
     bool keeps_requirements(const Use& use, const Bindings& arguments, bool after);
     void name_inputs(Use& use);
     void expand(Use use, const Bindings& arguments);

@@ -49,6 +49,18 @@ void convert_words(const uint8_t* src, size_t count, To* dst) {
     }
 }
 
+/// The float behind the largest T, which the largest ones become, cannot be converted back.
+template <typename T, typename Bits, std::endian kOrder>
+std::string rounded_integer(const uint8_t* src) {
+    Bits bits;
+    std::memcpy(&bits, src, sizeof bits);
+    if (kOrder != std::endian::native) bits = swap_bytes(bits);
+    const T value = std::bit_cast<T>(bits);
+    const auto held = static_cast<float>(value);
+    const bool beyond = held >= std::ldexp(1.0F, std::numeric_limits<T>::digits);
+    return !beyond && static_cast<T>(held) == value ? "" : std::to_string(value);
+}
+
 /// A type of NumPy in both byte orders.
 struct Row {
     std::string_view code;  ///< NumPy's, without the byte order
@@ -57,9 +69,13 @@ struct Row {
 
 template <typename T, typename Bits, std::endian kOrder>
 constexpr ValueType type(const char* name, NumberKind kind) {
-    ValueType type{name, kind, sizeof(Bits), convert_words<T, Bits, kOrder, float>, nullptr};
-    if constexpr (std::numeric_limits<T>::digits > std::numeric_limits<float>::digits)
+    ValueType type{name,    kind,   sizeof(Bits), convert_words<T, Bits, kOrder, float>,
+                   nullptr, nullptr};
+    if constexpr (std::numeric_limits<T>::digits > std::numeric_limits<float>::digits) {
         type.widen = convert_words<T, Bits, kOrder, double>;
+        if constexpr (std::numeric_limits<T>::is_integer)
+            type.rounded = rounded_integer<T, Bits, kOrder>;
+    }
     return type;
 }
 

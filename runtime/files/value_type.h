@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace gmc::runtime {
@@ -19,6 +20,9 @@ struct ValueType {
     void (*convert)(const uint8_t* src, size_t count, float* dst);
     /// The same without rounding up to 2^53; null where f32 holds every value of the type.
     void (*widen)(const uint8_t* src, size_t count, double* dst);
+    /// An integer that f32 rounds, with all of its digits; "" for one that f32 holds. Null like
+    /// widen, and for floats.
+    std::string (*rounded)(const uint8_t* src);
 
     bool is_integer() const { return kind != NumberKind::kFloat; }
     /// Is the stored byte the value, so that an array in memory can keep its bytes?

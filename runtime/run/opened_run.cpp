@@ -10,6 +10,7 @@
 #include "compiler/support/paths.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/data/data_summary.h"
+#include "runtime/data/odd_values.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/validation.h"
@@ -126,8 +127,12 @@ bool OpenedRun::prepare(Progress& progress) {
     loader = made.take();
     if (!take_up_data() || !prepare_validation()) return false;
     warn_of_long_steps();
-    if (options.show_warnings) options.show_warnings(diagnostics);
     const DataSummary summary = summarise(loader->dataset());
+    for (const FieldSummary& field : summary.fields)
+        if (const auto* declared = ir::find_field(model.module().data, field.name);
+            declared && field.values)
+            warn_of_odd_values(*declared, *field.values, {}, diagnostics);
+    if (options.show_warnings) options.show_warnings(diagnostics);
     const std::string data = to_text(summary);
     if (!options.quiet) progress.message(data);
     loader->seek(cursor());

@@ -428,6 +428,15 @@ class TrainingLoop {
             diagnostics_.error(DiagnosticKind::kDiverged, {}, "{}", why_diverged_).help(kept);
         if (!replay.empty())
             error.help(fmt::format("`gmrun replay {}` runs the step again", replay));
+        if (training_.step == 1) {
+            error.help(
+                "the learning rate has not acted yet: what the first step computes is already too "
+                "large or undefined, such as a logarithm of 0");
+            for (const auto& [name, range] : run_.record.ranges)
+                error.help(
+                    fmt::format("`data.{}` spans [{:.4g}, {:.4g}]", name, range.low, range.high));
+            return TrainEnd::kDiverged;
+        }
         error.help(policy_.on_divergence == "stop"
                        ? "a smaller learning rate is the usual remedy; so may be `on_divergence`"
                        : "a smaller learning rate is the usual remedy");

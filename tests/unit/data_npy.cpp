@@ -228,7 +228,7 @@ TEST_CASE("npy values outside the range") {
     const std::string pictures = npy("<f4", "(1, 1, 2)", bytes_of<float>({0.5F, -0.5F}));
     CHECK(npy_error(pictures, {"x", ValueRange{0, 1}}) ==
           "[bad-value] `F` has the value -0.5 in example 0 at [0, 1] (offset 132), outside of "
-          "[0, 1], the `range` of the model");
+          "[0, 1], the range of the model");
     // Without a declared range, pictures are checked against [0, 1], since they are drawn by it;
     // vectors are not. Three dimensions of floats are a picture only when the model says so.
     ValueRules rules{"x", ValueRange{0, 1}, false};
@@ -435,6 +435,11 @@ TEST_CASE("numbers that f32 does not tell apart get a warning") {
     CHECK(
         warning(ids).ends_with("has the value 33554433 in example 1 at [1] (offset 152), which "
                                "f32 rounds to 33554432: it holds whole numbers up to 16777216"));
+    // Neighbours that are the same as f64 already.
+    CHECK(warning(npy("<i8", "(2, 1)", bytes_of<int64_t>({1, 1800000000000000001})))
+              .find("has the value 1800000000000000001 in example 1") != std::string::npos);
+    CHECK_FALSE(warning(npy("<u8", "(2, 1)", bytes_of<uint64_t>({UINT64_MAX, 1}))).empty());
+    CHECK(warning(npy("<i8", "(2, 1)", bytes_of<int64_t>({int64_t{1} << 60, 1}))).empty());
     CHECK(warning(ids, 0) == warning(ids));  // the same of arrays that stay in their file
     CHECK(warning(npy("<i4", "(2, 2)", bytes_of<int32_t>({1, -(1 << 24), 3, 4}))).empty());
     CHECK(warning(npy("<f8", "(2, 2)", bytes_of<double>({1, 1e9, 3, 4}))).empty());

@@ -12,6 +12,7 @@
 #include "compiler/support/take_over.h"
 #include "runtime/data/field_source.h"
 #include "runtime/data/loader.h"
+#include "runtime/data/odd_values.h"
 #include "runtime/files/tables/table.h"
 
 namespace gmc::tools {
@@ -123,6 +124,7 @@ void check_part(const char* part, const std::vector<ir::DataField>& fields,
             diagnostics.error(DiagnosticKind::kBadFile, places[i], "{}", text);
         found = {};
         field.add_warnings(found);
+        if (seen.read > 0) runtime::warn_of_odd_values(fields[i], {seen.low, seen.high}, {}, found);
         take_over_new(found, places[i], diagnostics);
     }
     found = {};

@@ -19,25 +19,33 @@ void FloatLoss::add(const uint8_t* values, size_t count) {
     header_.type->widen(values, count, piece_.data());
     const uint64_t run = header_.column_major ? header_.dimensions.front() : places_.size();
     uint64_t major = done_ / run, minor = done_ % run;
-    for (const double value : piece_) {
+    for (size_t i = 0; i < count; ++i) {
+        const uint8_t* stored = values + i * header_.type->bytes;
         if (header_.column_major)
-            add(value, places_[major], minor);
+            add(stored, piece_[i], places_[major], minor);
         else
-            add(value, places_[minor], major);
+            add(stored, piece_[i], places_[minor], major);
         if (++minor == run) minor = 0, ++major;
     }
     done_ += count;
 }
 
-void FloatLoss::add(double value, Place& place, uint64_t example) {
+/// Integers are compared as such: as f64, neighbours beyond 2^53 are the same already.
+void FloatLoss::add(const uint8_t* stored, double value, Place& place, uint64_t example) {
     const bool first = example == 0;
     place.low = first ? value : std::min(place.low, value);
     place.high = first ? value : std::max(place.high, value);
-    if (static_cast<double>(static_cast<float>(value)) == value || !std::isfinite(value)) return;
-    const bool whole = is_rounded_whole(value);
+    if (!std::isfinite(value)) return;
+    const bool integer = header_.type->rounded != nullptr;
+    std::string digits;
+    if (integer && whole_ == nullptr && std::fabs(value) > kWholeMost)
+        digits = header_.type->rounded(stored);
+    if (static_cast<double>(static_cast<float>(value)) == value && digits.empty()) return;
+    const bool whole = integer ? !digits.empty() : is_rounded_whole(value);
     if (place.example != kNo && (!whole || whole_ != nullptr)) return;
     place.lossy = value;
     place.example = example;
+    place.digits = digits;
     if (whole && whole_ == nullptr) whole_ = &place;
 }
 
@@ -51,9 +59,11 @@ void FloatLoss::warn_of(const Place& place, Diagnostics& diagnostics) const {
     if (&place == whole_) {
         diagnostics
             .warning(DiagnosticKind::kBadValue, {},
-                     "`{}` has the value {:.0f} {}, which f32 rounds to {:.0f}: it holds whole "
+                     "`{}` has the value {} {}, which f32 rounds to {:.0f}: it holds whole "
                      "numbers up to {:.0f}",
-                     header_.path, place.lossy, where, static_cast<float>(place.lossy), kWholeMost)
+                     header_.path,
+                     place.digits.empty() ? fmt::format("{:.0f}", place.lossy) : place.digits,
+                     where, static_cast<float>(place.lossy), kWholeMost)
             .help("subtract what such numbers have in common, `x - x.min()`, before saving")
             .help("leave out identifiers, from which nothing is learnt");
     } else {

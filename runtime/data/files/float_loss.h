@@ -1,6 +1,7 @@
 // Whether the numbers of an array are still told apart as f32, in which gmc computes.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "compiler/support/diagnostic.h"
@@ -9,7 +10,7 @@
 namespace gmc::runtime {
 
 /// Looks at the stored values of an array, each place of an example by itself: a column of times
-/// may stand beside others. Memory: 32 bytes per place.
+/// may stand beside others. Memory: 64 bytes per place.
 class FloatLoss {
   public:
     /// The header must outlive it.
@@ -26,10 +27,11 @@ class FloatLoss {
         double low = 0, high = 0;
         double lossy = 0;        ///< the first value that f32 does not hold
         uint64_t example = kNo;  ///< where that is
+        std::string digits;      ///< of an integer
     };
     static constexpr uint64_t kNo = UINT64_MAX;
 
-    void add(double value, Place& place, uint64_t example);
+    void add(const uint8_t* stored, double value, Place& place, uint64_t example);
     void warn_of(const Place& place, Diagnostics& diagnostics) const;
 
     const ArrayHeader& header_;

@@ -43,12 +43,16 @@ Diagnostic ValueCheck::error(float value, uint64_t index) const {
     } else {
         otherwise =
             fmt::format("outside of [{}, {}], {}", low_, high_,
-                        rules_.range_given ? "the `range` of the model"
+                        rules_.range_given ? "the range of the model"
                                            : "the range of pictures where the model gives none");
         error.help(
             fmt::format("write the `range` of the values at `data.{}`; only unsigned bytes "
                         "are scaled into it, other numbers stay as they are",
                         rules_.name));
+        if (low_ == 0 && high_ == 1)
+            error.help(
+                "`bce_with_logits` needs targets from 0 to 1: for others there are other losses, "
+                "in recipes with `likelihood` it is `likelihood: gaussian`");
     }
     if (!std::isfinite(value))
         error.help(

@@ -85,6 +85,24 @@ int64_t Table::cells() const {
     });
 }
 
+/// Categories, masks and cells that are missing are 0 or 1.
+std::pair<double, double> Table::span() const {
+    std::pair<double, double> all{0, 0};
+    bool first = true;
+    const auto add = [&](double low, double high) {
+        all = first ? std::pair{low, high}
+                    : std::pair{std::min(all.first, low), std::max(all.second, high)};
+        first = false;
+    };
+    for (const TableColumn& column : columns) {
+        if (column.kind == ColumnKind::kIgnored) continue;
+        if (column.kind == ColumnKind::kCategory || column.masked) add(0, 1);
+        if (column.kind == ColumnKind::kNumber)
+            add(scaled(*this, column, column.low), scaled(*this, column, column.high));
+    }
+    return all;
+}
+
 /// Goes through the columns, with a second pointer for the masks, which come after all values.
 void Table::expand(const float* cells, float* values) const {
     const auto masks = std::count_if(columns.begin(), columns.end(),

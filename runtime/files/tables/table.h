@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "runtime/files/tables/csv_reader.h"
@@ -44,6 +45,8 @@ struct Table {
     int64_t width() const;
     /// Cells that are kept of a row: one per column that is not ignored.
     int64_t cells() const;
+    /// The least and the largest value of a row of the training data.
+    std::pair<double, double> span() const;
     /// cells() numbers as encode_cell() gives them -> width() values: numbers scaled, categories
     /// one-hot; all 0 where the cell is missing, and then the mask is 0, too, and else 1.
     void expand(const float* cells, float* values) const;

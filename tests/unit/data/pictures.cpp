@@ -180,9 +180,10 @@ TEST_CASE("alpha is blended in stored values, or kept") {
     CHECK_FALSE(has_transparency(make_image(2, 2, 4, 255)));
 }
 
-/// A TIFF of 16 bits, 20 x 18 pixels: in rows or in tiles of 16 x 16, all samples of a pixel
-/// together or in planes. The value of sample k at row y, column x is 1000 y + 10 x + k.
-std::string deep_tiff(uint32_t samples, bool tiled, bool planar) {
+/// A TIFF of 16 bits, or 8, 20 x 18 pixels: in rows or in tiles of 16 x 16, all samples of a pixel
+/// together or in planes. The value of sample k at row y, column x is 1000 y + 10 x + k, of which
+/// 8 bits keep the lower ones.
+std::string tiff(uint32_t samples, bool tiled, bool planar, uint32_t bits = 16) {
     constexpr uint32_t kHeight = 20, kWidth = 18, kTile = 16;
     const auto little = [](uint64_t value, int bytes) {
         const std::string text = big_endian(value, bytes);
@@ -198,7 +199,8 @@ std::string deep_tiff(uint32_t samples, bool tiled, bool planar) {
                 for (uint32_t y = top; y < top + height; ++y)
                     for (uint32_t x = left; x < left + width; ++x)
                         for (uint32_t k = 0; k < each; ++k)
-                            part += little((1000 * y + 10 * x + plane + k) & 0xffff, 2);
+                            part += little((1000 * y + 10 * x + plane + k) & ((1U << bits) - 1),
+                                           static_cast<int>(bits / 8));
             }
     std::string out = "II*" + std::string(1, '\0') + little(0, 4), places, sizes;
     for (const std::string& part : parts) {
@@ -216,7 +218,7 @@ std::string deep_tiff(uint32_t samples, bool tiled, bool planar) {
     std::vector<Tag> tags = {{256, 3, 1, kWidth}, {257, 3, 1, kHeight}};
     // The depth of each sample: one number fits into the entry, three stand behind the directory.
     const uint64_t behind = directory + 2 + (tiled ? 11 : 10) * 12 + 4;
-    tags.push_back({258, 3, samples, samples == 1 ? 16 : behind});
+    tags.push_back({258, 3, samples, samples == 1 ? bits : behind});
     tags.push_back({259, 3, 1, 1});
     tags.push_back({262, 3, 1, samples == 1 ? 1U : 2U});
     if (!tiled) tags.push_back({273, 4, parts.size(), at_places});
@@ -234,7 +236,7 @@ std::string deep_tiff(uint32_t samples, bool tiled, bool planar) {
     for (const Tag& tag : tags)
         out +=
             little(tag.tag, 2) + little(tag.type, 2) + little(tag.count, 4) + little(tag.value, 4);
-    out += little(0, 4) + little(16, 2) + little(16, 2) + little(16, 2);
+    out += little(0, 4) + little(bits, 2) + little(bits, 2) + little(bits, 2);
     return out.replace(4, 4, little(directory, 4));
 }
 
@@ -244,7 +246,7 @@ TEST_CASE("a TIFF of 16 bits keeps them, in rows, tiles and planes") {
         for (const bool tiled : {false, true})
             for (const bool planar : {false, true}) {
                 INFO(samples << " " << tiled << " " << planar);
-                const Image image = decoded(deep_tiff(samples, tiled, planar));
+                const Image image = decoded(tiff(samples, tiled, planar));
                 REQUIRE(image.deep.size() == size_t{20} * 18 * samples);
                 size_t wrong = 0;
                 for (uint32_t y = 0; y < 20; ++y)
@@ -254,6 +256,23 @@ TEST_CASE("a TIFF of 16 bits keeps them, in rows, tiles and planes") {
                                      ((1000 * y + 10 * x + k) & 0xffff);
                 CHECK(wrong == 0);
             }
+}
+
+TEST_CASE("tiles of a TIFF may have any number of bytes") {
+    if (judge_picture_name("a.tif") == PictureName::kNotBuilt) return;
+    for (const uint32_t samples : {1U, 3U})
+        for (const bool tiled : {false, true}) {
+            INFO(samples << " " << tiled);
+            const Image image = decoded(tiff(samples, tiled, false, 8));
+            REQUIRE(image.height == 20);
+            size_t wrong = 0;
+            for (uint32_t y = 0; y < 20; ++y)
+                for (uint32_t x = 0; x < 18; ++x)
+                    for (uint32_t k = 0; k < samples; ++k)
+                        wrong += image.pixels[(y * 18 + x) * image.channels + k] !=
+                                 ((1000 * y + 10 * x + k) & 0xff);
+            CHECK(wrong == 0);
+        }
 }
 
 TEST_CASE("WebP, GIF, TIFF and BMP are read where their libraries were there") {

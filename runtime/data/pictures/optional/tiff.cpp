@@ -44,6 +44,14 @@ struct Source {
     }
     static int close(thandle_t) { return 0; }
     static toff_t size(thandle_t handle) { return of(handle).bytes.size(); }
+    /// libtiff writes nothing into what it maps.
+    static int map(thandle_t handle, void** base, toff_t* size) {
+        const Source& self = of(handle);
+        *base = const_cast<void*>(static_cast<const void*>(self.bytes.data()));
+        *size = self.bytes.size();
+        return 1;
+    }
+    static void unmap(thandle_t, void*, toff_t) {}
 };
 
 /// libtiff's handler has no place for ours, so each thread has its own last error.
@@ -65,10 +73,11 @@ std::unique_ptr<TIFF, Close> open(Source& source) {
     }();
     (void)kHandlersAreSet;
     std::strcpy(last_error, "it is damaged");
-    // m: no mapping of the file, which lies in memory.
-    return std::unique_ptr<TIFF, Close>(TIFFClientOpen("picture", "rm", &source, Source::read,
+    // The file lies in memory and is given as mapped: libtiff 4.5 refuses tiles without compression
+    // that it copies, unless their bytes are a multiple of 1024.
+    return std::unique_ptr<TIFF, Close>(TIFFClientOpen("picture", "r", &source, Source::read,
                                                        Source::write, Source::seek, Source::close,
-                                                       Source::size, nullptr, nullptr));
+                                                       Source::size, Source::map, Source::unmap));
 }
 
 uint16_t field(TIFF* tiff, uint32_t tag) {

@@ -1,0 +1,165 @@
+// Checks learning rates and decays of weights: numbers that train nothing or too much, and
+// schedules that leave what is usual or do not fit the length of training.
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "dsl/checks/checks.h"
+#include "dsl/model_view.h"
+
+namespace gmc::dsl {
+namespace {
+
+using Kind = Expression::Kind;
+
+/// What a rate may be over all steps, as far as it is known.
+struct Rate {
+    double least, most;
+    bool whole = true;  ///< false: one of its ends is not known
+};
+
+/// For every optimizer: can its rate and its decay work?
+class RateChecks {
+  public:
+    RateChecks(const ModelView& view, Diagnostics& diagnostics)
+        : view_(view), diagnostics_(diagnostics) {}
+
+    void run() {
+        for (const MinimizeSpec& entry : view_.spec().objective.minimize)
+            if (entry.optimizer) optimizer(*entry.optimizer);
+        optimizer(view_.spec().train.optimizer);
+    }
+
+  private:
+    void optimizer(const OptimizerSpec& of) {
+        for (const NamedExpression& parameter : of.parameters) {
+            if (parameter.name == "weight_decay") decay(of, parameter);
+            if (parameter.name != "learning_rate") continue;
+            const size_t before = diagnostics_.warnings().size();
+            rate(of, *parameter.value);
+            if (diagnostics_.warnings().size() == before) duration(*parameter.value);
+        }
+    }
+
+    static bool is_warmed_up(const Expression& e) {
+        return e.kind == Kind::kBinary && e.text == "*" && e.arguments[1]->text == "warm_up";
+    }
+
+    /// Of a number or a schedule, as far as it is made of numbers.
+    std::optional<Rate> rate_of(const Expression& e) const {
+        if (const std::optional<double> value = constant_value(e)) return Rate{*value, *value};
+        if (is_warmed_up(e)) return rate_of(*e.arguments[0]);
+        if (e.kind != Kind::kCall) return std::nullopt;
+        const bool two = e.text == "linear" || e.text == "cosine" || e.text == "cyclical";
+        if (!two && e.text != "steps" && e.text != "one_cycle") return std::nullopt;
+        std::optional<Rate> out;
+        bool whole = true;
+        for (size_t i = 0; i < (two ? 2 : 1) && i < e.arguments.size(); ++i) {
+            const std::optional<double> value = constant_value(*e.arguments[i]);
+            whole &= value.has_value();
+            if (!value) continue;
+            out = out ? Rate{std::min(out->least, *value), std::max(out->most, *value)}
+                      : Rate{*value, *value};
+        }
+        if (out) out->whole = whole;
+        return out;
+    }
+
+    /// Warns about learning rates of 0, below 0, near the size of the weights, or lost in rounding.
+    /// Adam and its relatives move a weight by about the learning rate in each step, however small
+    /// the gradient, and weights begin well below 1. With sgd the step is the gradient times the
+    /// rate, so a larger rate may be right.
+    void rate(const OptimizerSpec& of, const Expression& e) {
+        constexpr double kMost = 0.1, kMostSgd = 10, kLeast = 1e-9;
+        const bool sgd = of.kind == "sgd";
+        if (grows(e)) return;
+        const std::optional<Rate> found = rate_of(e);
+        if (!found) return;
+        const double value = found->least < 0 ? found->least : found->most;
+        std::string what;
+        if (value < 0)
+            what = "makes the loss larger";
+        else if (value == 0 && found->whole)
+            what = "trains nothing";
+        else if (value > 0 && value < kLeast && !sgd)
+            what = "is lost in the rounding of the weights";
+        else if (value >= kMost && !sgd)
+            what = fmt::format("moves every weight by about {} in each step", value);
+        else if (value >= kMostSgd)
+            what = "makes steps larger than the weights, unless gradients are tiny";
+        if (what.empty()) return;
+        diagnostics_
+            .warning(DiagnosticKind::kBadValue, e.span, "a learning rate of {} {}", value, what)
+            .help(sgd ? "usual are 1e-3 to 1e-1" : "usual are 1e-4 to 1e-3");
+    }
+
+    /// A `step` schedule with a factor above 1.
+    bool grows(const Expression& e) {
+        const Expression& schedule = is_warmed_up(e) ? *e.arguments[0] : e;
+        if (schedule.kind != Kind::kCall || schedule.text != "steps" ||
+            schedule.arguments.size() < 2)
+            return false;
+        const std::optional<double> factor = constant_value(*schedule.arguments[1]);
+        if (!factor || *factor <= 1) return false;
+        diagnostics_
+            .warning(DiagnosticKind::kBadValue, schedule.arguments[1]->span,
+                     "a learning rate that is multiplied by {} again and again grows without end",
+                     *factor)
+            .help(fmt::format("one that falls has a factor below 1, such as {:.3g}", 1 / *factor));
+        return true;
+    }
+
+    /// An epoch has at least one step.
+    void duration(const Expression& e) {
+        const auto epochs = static_cast<double>(view_.spec().train.epochs);
+        if (is_warmed_up(e) && e.arguments[1]->arguments.size() == 2) {
+            const Expression& warm_up = *e.arguments[1];
+            const std::optional<double> over = constant_value(*warm_up.arguments[0]);
+            if (over && warm_up.arguments[1]->text == "epoch" && *over > epochs)
+                diagnostics_
+                    .warning(DiagnosticKind::kBadValue, warm_up.span,
+                             "`warm_up` takes {} epochs, but training ends after {}: the learning "
+                             "rate never becomes what is written",
+                             *over, epochs)
+                    .help("usual is a part of the first epochs, in steps: `warm_up: 500 steps`");
+        }
+        const Expression& schedule = is_warmed_up(e) ? *e.arguments[0] : e;
+        if (schedule.kind != Kind::kCall || schedule.arguments.size() != 4 ||
+            (schedule.text != "linear" && schedule.text != "cosine"))
+            return;
+        const std::optional<double> to = constant_value(*schedule.arguments[1]),
+                                    over = constant_value(*schedule.arguments[2]);
+        if (!to || *to != 0 || !over || *over >= epochs) return;
+        const std::string& unit = schedule.arguments[3]->text;
+        diagnostics_
+            .warning(DiagnosticKind::kBadValue, schedule.span,
+                     "the learning rate is 0 after {} {}{}, but training goes on for {} epochs, in "
+                     "which nothing is trained",
+                     *over, unit, *over == 1 ? "" : "s", epochs)
+            .help(fmt::format("`over: {} epochs`, or a `to` above 0", epochs));
+    }
+
+    /// In adamw the weights shrink by learning_rate * weight_decay in a step; elsewhere the decay
+    /// is added to the gradient, where it meets the loss.
+    void decay(const OptimizerSpec& optimizer, const NamedExpression& parameter) {
+        const std::optional<double> value = constant_value(*parameter.value);
+        const double most = optimizer.kind == "adamw" ? 10 : 1;
+        if (!value || *value < most) return;
+        diagnostics_
+            .warning(DiagnosticKind::kBadValue, parameter.value->span,
+                     "a weight decay of {} keeps the weights near 0, whatever the loss says",
+                     *value)
+            .help(optimizer.kind == "adamw" ? "usual are 1e-3 to 1e-1" : "usual are 1e-5 to 1e-3");
+    }
+
+    const ModelView& view_;
+    Diagnostics& diagnostics_;
+};
+
+}  // namespace
+
+void check_rates(const ModelView& view, Diagnostics& diagnostics) {
+    RateChecks(view, diagnostics).run();
+}
+
+}  // namespace gmc::dsl
