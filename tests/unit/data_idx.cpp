@@ -256,7 +256,7 @@ TEST_CASE("idx errors about values") {
     };
     CHECK(idx_error(floats(0, 1.5F), {"x", ValueRange{0, 1}}) ==
           "[bad-value] `F` has the value 1.5 in example 1 (offset 12), outside of [0, 1], the "
-          "`range` of the model");
+          "range of the model");
     CHECK(
         idx_error(floats(NAN, 0)) ==
         "[bad-value] `F` has the value nan in example 0 (offset 8), which is not a finite number");
