@@ -243,8 +243,8 @@ def seconds_to_end(run, kill):
 
 
 def is_stuck(mpi, what):
-    """Whether mpirun does not end although its processes have: OpenMPI 4.1.4 with PMIx 4.2.2 was seen to wait for a lock
-    in PMIx_server_finalize for ever."""
+    """Whether mpirun does not end although its processes have: OpenMPI 4.1.4 with PMIx 4.2.2 was seen to wait for a
+    lock in PMIx_server_finalize for ever."""
     try:
         mpi.wait(MOST_SECONDS_TO_END)
     except subprocess.TimeoutExpired:
