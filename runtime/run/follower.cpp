@@ -8,6 +8,7 @@
 #include "runtime/processes/orders.h"
 #include "runtime/processes/roll_call.h"
 #include "runtime/run/validation.h"
+#include "runtime/train/step_runner.h"
 
 namespace gmc::runtime {
 namespace {
