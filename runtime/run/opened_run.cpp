@@ -265,7 +265,9 @@ bool OpenedRun::keep_choices() {
 
 /// The copy of the model lets the run be resumed alone.
 bool OpenedRun::write_beginnings() {
-    if (options.overwrite || options.resume != goes_on()) folder->clear();
+    if ((options.overwrite || options.resume != goes_on()) &&
+        !folder->begin_new(options.overwrite, diagnostics))
+        return false;
     record.model = model.module().name;
     record.version = options.version;
     record.origin = model.module().origin;
@@ -281,8 +283,11 @@ bool OpenedRun::write_beginnings() {
 
 bool OpenedRun::write_untrained(Progress& progress) {
     const Saving saving(options.stop);
-    return begin_states(progress) && write_beginnings() &&
-           write_checkpoint(path(kCheckpointName), model.states(), training, diagnostics);
+    if (!begin_states(progress) || !write_beginnings() ||
+        !write_checkpoint(path(kCheckpointName), model.states(), training, diagnostics))
+        return false;
+    folder->has_begun();
+    return true;
 }
 
 bool OpenedRun::copy_model() {

@@ -299,6 +299,7 @@ class TrainingLoop {
         const Saving saving(options_.stop);
         if (!write_checkpoint(run_.path(kCheckpointName), model_.states(), training_, diagnostics_))
             return TrainEnd::kFailed;
+        run_.folder->has_begun();
         saved_step_ = training_.step;
         saved_s_ = now_s();
         return TrainEnd::kDone;
@@ -506,6 +507,7 @@ TrainResult train(LoadedModel& model, const TrainOptions& options, Diagnostics& 
     if (!run.open()) return {TrainEnd::kNotStarted, ""};
     Progress progress(stdout);
     const TrainEnd end = begin_and_loop(run, progress);
+    run.folder->has_ended(end == TrainEnd::kDiverged);
     if (end == TrainEnd::kNotStarted) run.folder->discard();
     return {end, run.folder->path()};
 }

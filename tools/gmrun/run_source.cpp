@@ -36,6 +36,8 @@ std::string why_no_checkpoint(const std::string& folder) {
 
 std::string newest_run(const std::string& model_name, Needs needs) {
     const std::vector<std::string> all = runtime::RunFolder::all(model_name);
+    if (needs == Needs::kCheckpoint)
+        for (const std::string& folder : all) runtime::RunFolder::settle(folder);
     const std::string newest = runtime::RunFolder::newest(model_name);
     if (all.empty()) return "";
     if (needs == Needs::kNothing || newest.empty()) return all.back();
@@ -47,9 +49,10 @@ std::string newest_run(const std::string& model_name, Needs needs) {
 
 std::string run_folder(const std::string& model, const std::string& run,
                        const std::string& model_name, Needs needs) {
-    if (!run.empty()) return run;
-    if (is_folder(model)) return model;
-    return newest_run(model_name, needs);
+    const std::string folder = !run.empty() ? run : is_folder(model) ? model : "";
+    if (folder.empty()) return newest_run(model_name, needs);
+    if (needs == Needs::kCheckpoint) runtime::RunFolder::settle(folder);
+    return folder;
 }
 
 Failure no_run(const std::string& model_name, const std::string& path, Diagnostics& diagnostics) {
@@ -116,6 +119,7 @@ std::string run_folder(const CommandLine& line, const std::string& model_name, N
 }
 
 Result<std::string> run_folder(const std::string& run, Needs needs, Diagnostics& diagnostics) {
+    if (needs == Needs::kCheckpoint) runtime::RunFolder::settle(run);
     if (is_folder(run) && needs != Needs::kNothing && !runtime::has_checkpoint(run))
         return no_checkpoint(run, diagnostics);
     if (!expect_run(run, diagnostics)) return Failure{};
@@ -157,6 +161,7 @@ Result<std::unique_ptr<runtime::LoadedModel>> load_model(const std::string& text
                                                          Diagnostics& diagnostics,
                                                          runtime::LoadedModel::Purpose purpose,
                                                          runtime::ProcessGroup* group) {
+    runtime::RunFolder::settle(text);
     if (!expect_run(text, diagnostics)) return Failure{};
     return runtime::LoadedModel::load(runtime::model_path(text), diagnostics, purpose, group);
 }
