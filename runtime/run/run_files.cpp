@@ -1,6 +1,6 @@
 // Sets a run aside and brings it back. While files are being moved, in either direction, the hidden
-// folder is called `.replaced.part`, and whoever finds it moves them back. It becomes `.replaced` by
-// one rename when it has all of them, so a kill at any moment leaves the run whole in one place.
+// folder is called `.replaced.part`, and whoever finds it moves them back. It becomes `.replaced`
+// by one rename when it has all of them, so a kill at any moment leaves nothing lost.
 #include "runtime/run/run_files.h"
 
 #include <algorithm>
@@ -24,8 +24,8 @@ constexpr char kModel[] = "model.gmc";
 std::string whole(const std::string& folder) { return folder + "/" + kReplaced; }
 std::string part(const std::string& folder) { return whole(folder) + ".part"; }
 
-/// The names in `folder`, relative to it, of what its run wrote; the checkpoint is the last, so that
-/// a folder that has it has all.
+/// The names in `folder`, relative to it, of what its run wrote; the checkpoint is the last, so
+/// that a folder that has it has all.
 std::vector<std::string> files_of_run(const std::string& folder) {
     std::vector<std::string> names;
     const auto add_from = [&](const std::string& inside, auto&& is_ours) {
@@ -43,7 +43,8 @@ std::vector<std::string> files_of_run(const std::string& folder) {
     add_from("samples", [](const std::string& name) { return name.starts_with("epoch-"); });
     add_from("tensorboard", is_event_file);
     add_from("", [&](const std::string& name) { return is_event_file(name) || is_replay(name); });
-    for (const char* name : {"metrics.jsonl", "run.json", kOldCheckpointName, kCheckpointName})
+    for (const char* name :
+         {"metrics.jsonl", "run.json", kWayBackName, kOldCheckpointName, kCheckpointName})
         if (is_there(folder + "/" + name)) names.push_back(name);
     return names;
 }

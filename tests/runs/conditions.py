@@ -250,8 +250,8 @@ def main():
         replace_run(bench)
         broken_picture(bench)
         while_measuring(bench)
-    print("closed pipe, full disk, replaced run, moved folder, two signals, odd resumes, broken picture, signal while measuring: "
-          "nothing lost")
+    print("closed pipe, full disk, replaced run, moved folder, two signals, odd resumes, broken picture, signal while "
+          "measuring: nothing lost")
 
 
 if __name__ == "__main__":
