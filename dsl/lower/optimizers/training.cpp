@@ -279,12 +279,36 @@ class TrainingBuilder {
     bool not_influenced(const MinimizeSpec& entry, size_t network) {
         const Span where =
             network < entry.network_spans.size() ? entry.network_spans[network] : entry.span;
-        m_.diagnostics
-            .error(DiagnosticKind::kLossNotInfluenced, where,
-                   "no parameter of `{}` has any influence on this loss", entry.networks[network])
-            .note(entry.loss->span, "the loss is here")
-            .help("a network that is listed must be applied in the loss, and have parameters");
+        Diagnostic& error = m_.diagnostics
+                                .error(DiagnosticKind::kLossNotInfluenced, where,
+                                       "no parameter of `{}` has any influence on this loss",
+                                       entry.networks[network])
+                                .note(entry.loss->span, "the loss is here");
+        if (const std::string barrier = barrier_before(entry, entry.networks[network]);
+            !barrier.empty())
+            error.help(
+                fmt::format("`{}` around it has no gradient, so what is inside learns "
+                            "nothing from this loss",
+                            barrier));
+        else
+            error.help("a network that is listed must be applied in the loss, and have parameters");
         return false;
+    }
+
+    /// The function or comparison in the entry's loss that keeps gradients from a network; "" where
+    /// there is none.
+    std::string barrier_before(const MinimizeSpec& entry, const std::string& network) const {
+        static const std::set<std::string> kWithout = {
+            "argmax",   "rank",    "round", "floor", "bernoulli", "categorical", "stop_gradient",
+            "averaged", "one_hot", "<",     ">",     "<=",        ">=",          "==",
+            "!="};
+        std::string found;
+        m_.view.walk(*entry.loss, [&](const dsl::Expression& e) {
+            if (found.empty() && kWithout.count(e.text) && !e.arguments.empty() &&
+                m_.view.networks_in(e).count(network))
+                found = e.text;
+        });
+        return found;
     }
 
     /// Keeps the gradients of an entry for a later update; or emits its optimizer, then its moving
