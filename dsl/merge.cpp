@@ -254,9 +254,8 @@ Result<NodePtr> read_chain(const std::string& path, Span used_at,
             extended = rest.take();
         }
     // The name is that of one file.
-    if (Node rest = *extended; std::erase_if(rest.entries, [](const Entry& entry) {
-            return entry.key == "model";
-        }) != 0)
+    if (Node rest = *extended;
+        std::erase_if(rest.entries, [](const Entry& entry) { return entry.key == "model"; }) != 0)
         extended = std::make_shared<const Node>(std::move(rest));
     Node own = **model;
     std::erase_if(own.entries, [](const Entry& entry) {

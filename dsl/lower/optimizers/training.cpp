@@ -292,10 +292,11 @@ class TrainingBuilder {
             .error(DiagnosticKind::kLossNotInfluenced, where,
                    "no parameter of `{}` has any influence on this loss", entry.networks[network])
             .note(entry.loss->span, "the loss is here")
-            .help(entry.trains_the_rest
-                      ? "the entry does not say `networks`, so that it trains all that no other "
-                        "does; say which, or `weights: {frozen: true}` in those that it leaves"
-                      : "a network that is listed must be applied in the loss, and have parameters");
+            .help(
+                entry.trains_the_rest
+                    ? "the entry does not say `networks`, so that it trains all that no other "
+                      "does; say which, or `weights: {frozen: true}` in those that it leaves"
+                    : "a network that is listed must be applied in the loss, and have parameters");
         return false;
     }
 
