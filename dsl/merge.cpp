@@ -253,6 +253,10 @@ Result<NodePtr> read_chain(const std::string& path, Span used_at,
             if (!rest) return Failure{};
             extended = rest.take();
         }
+    // The name is that of one file.
+    if (Node rest = *extended;
+        std::erase_if(rest.entries, [](const Entry& entry) { return entry.key == "model"; }) != 0)
+        extended = std::make_shared<const Node>(std::move(rest));
     Node own = **model;
     std::erase_if(own.entries, [](const Entry& entry) {
         return entry.key == "extends" || entry.key == "replace";

@@ -59,10 +59,15 @@ std::vector<NamedExpression> read_named(const Entry& entry, bool names_alone,
     return out;
 }
 
-/// Reads one entry of `minimize`. `loss` is null after an error.
+/// Reads one entry of `minimize`, a map, or the loss alone. `loss` is null after an error.
 MinimizeSpec read_entry(const Node& node, Diagnostics& diagnostics) {
     MinimizeSpec out;
     out.span = node.span;
+    out.trains_the_rest = !node.find("networks");
+    if (node.is_scalar() && !node.is_null()) {
+        out.loss = read_expression(node, "the loss", diagnostics);
+        return out;
+    }
     const std::string what = "an entry of `minimize`";
     const Values values =
         read_values(node, mapping("minimize entry").keys, what, node.span, diagnostics);
@@ -100,7 +105,7 @@ MinimizeSpec read_entry(const Node& node, Diagnostics& diagnostics) {
 /// Reads the entries, in the order in which an alternating schedule runs them.
 std::vector<MinimizeSpec> read_minimize(const Entry& entry, Diagnostics& diagnostics) {
     std::vector<MinimizeSpec> out;
-    if (entry.value->is_map()) {  // one entry needs no list around it
+    if (!entry.value->is_list() && !entry.value->is_null()) {  // one entry needs no list around it
         out.push_back(read_entry(*entry.value, diagnostics));
         return out;
     }
@@ -207,6 +212,36 @@ void check_units(ObjectiveSpec& objective, Diagnostics& diagnostics) {
     });
 }
 
+/// Gives the entry without `networks` all that no other entry trains and that can be trained.
+void find_the_rest(std::vector<MinimizeSpec>& minimize, const std::vector<NetworkSpec>& networks,
+                   Diagnostics& diagnostics) {
+    std::set<std::string> listed;
+    const MinimizeSpec* first = nullptr;
+    for (const MinimizeSpec& entry : minimize)
+        listed.insert(entry.networks.begin(), entry.networks.end());
+    for (MinimizeSpec& entry : minimize) {
+        if (!entry.trains_the_rest) continue;
+        if (first) {
+            diagnostics
+                .error(DiagnosticKind::kMissingKey, entry.span,
+                       "two entries of `minimize` leave out `networks`, and only one can train "
+                       "what no other does")
+                .note(first->span, "the other is here");
+            continue;
+        }
+        first = &entry;
+        for (const NetworkSpec& network : networks)
+            if (!network.is_frozen() && listed.count(network.name) == 0)
+                entry.networks.push_back(network.name);
+        if (entry.networks.empty() && !networks.empty())
+            diagnostics
+                .error(DiagnosticKind::kLossNotInfluenced, entry.span,
+                       "nothing is left for this entry to train: every network is frozen, or "
+                       "another entry lists it")
+                .help("say `networks`, or leave the entry out");
+    }
+}
+
 /// Names the entries (the key `name`, or else the networks joined) and reports names that are given
 /// twice.
 void name_entries(std::vector<MinimizeSpec>& minimize, Diagnostics& diagnostics) {
@@ -294,8 +329,8 @@ ObjectivePart read_objective_part(const Node& map, Diagnostics& diagnostics) {
 /// 2. The model's own keys are laid over it: `let`, `state` and `functions` name by name,
 ///    `minimize` as a whole, since half of a recipe's entries with half of the author's would train
 ///    something neither meant; metrics are added.
-/// 3. Metrics are given to the entries of `minimize` that compute them, and entries without a name
-///    get one.
+/// 3. Metrics are given to the entries of `minimize` that compute them. The entry without networks
+///    gets those that are left, and entries without a name get one.
 ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSpec>& networks,
                              const std::vector<std::string>& recipe_directories,
                              Diagnostics& diagnostics) {
@@ -329,6 +364,7 @@ ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSp
     if (!own.schedule.empty()) part.schedule = own.schedule;
     spread_metrics(std::move(part.metrics), part.minimize);
     spread_metrics(std::move(own.metrics), part.minimize);
+    find_the_rest(part.minimize, networks, diagnostics);
     name_entries(part.minimize, diagnostics);
     out.let = std::move(part.let);
     out.states = std::move(part.states);

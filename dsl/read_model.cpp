@@ -65,13 +65,24 @@ void spread_accumulate(ModelSpec& model, Diagnostics& diagnostics) {
     }
 }
 
+/// The key `model`, or else the name of the file without its ending.
+std::string model_name(const Values& values, const std::string& path, Span where,
+                       Diagnostics& diagnostics) {
+    if (values.has("model")) return values.text("model");
+    std::string name = std::filesystem::path(path).stem().string();
+    if (values.ok && !check_name(name, "a model that does not say `model`", where, diagnostics))
+        return "";
+    return name;
+}
+
 /// Reads all sections, also those after one with errors.
-ModelSpec read_sections(const Node& root, const Bindings& variables,
+/// `begin` is the place of the file's first character.
+ModelSpec read_sections(const Node& root, Span begin, const Bindings& variables,
                         const ReadModelOptions& options, Diagnostics& diagnostics) {
     ModelSpec model;
     const Values values =
         read_values(root, mapping("model").keys, "the model", root.span, diagnostics);
-    model.name = values.text("model");
+    model.name = model_name(values, options.path, begin, diagnostics);
     model.description = values.text("description");
     const auto section = [&](const char* key) {
         const Entry* entry = root.find(key);
@@ -131,13 +142,14 @@ std::vector<std::string> layer_directories(const std::vector<std::string>& recip
 
 Result<ModelSpec> read_model(const ReadModelOptions& options, Diagnostics& diagnostics) {
     const size_t errors = diagnostics.count();
+    const Span begin{diagnostics.sources().count() + 1, 1, 1, 1};
     Result<NodePtr> document =
         read_with_bases(options.path, layer_directories(options.recipe_directories), diagnostics);
     if (!document) return Failure{};
     const NodePtr set = apply_sets(*document, options.sets, diagnostics);
     const Bindings variables = read_variables(*set, diagnostics);
     const NodePtr root = substitute_variables(set, variables, diagnostics);
-    ModelSpec model = read_sections(*root, variables, options, diagnostics);
+    ModelSpec model = read_sections(*root, begin, variables, options, diagnostics);
     if (diagnostics.count() != errors) return Failure{};
     check_unused_variables(*set, diagnostics);
     return model;

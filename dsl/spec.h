@@ -217,6 +217,8 @@ struct MinimizeSpec {
     /// The networks that it trains; frozen ones have been taken out.
     std::vector<std::string> networks;
     std::vector<Span> network_spans;
+    /// Whether `networks` was left out, so that they are all that no other entry trains.
+    bool trains_the_rest = false;
     ExpressionPtr loss;
     std::vector<NamedExpression> metrics;
     /// Given when the entry has its own; otherwise that of `train` is used.

@@ -109,6 +109,7 @@ void LayerReader::read_use(Block& block, const Written& written) {
     const size_t errors = diagnostics_.count();
     const Bindings arguments = read_arguments(block, written, use);
     if (diagnostics_.count() != errors) return;
+    inherit_from(use.from, use.from_span);
     use.prefix = use_prefix(use.name, block.name);
     block.open = true;
     expand(std::move(use), arguments);
@@ -231,6 +232,16 @@ bool LayerReader::keeps_requirements(const Use& use, const Bindings& arguments, 
                 .note(condition->span, fmt::format("`{}` is false", to_string(*condition)));
     }
     return diagnostics_.count() == errors;
+}
+
+// The first layer of a block takes what the block is put upon, also when it is a block or a repeat.
+void LayerReader::inherit_from(std::vector<std::string>& from, Span& span) const {
+    if (uses_.empty() || !from.empty() || layers_.size() != uses_.back().first_layer) return;
+    const Use& around = uses_.back();
+    from = around.from;
+    // Inputs with names are told apart by them; the first layer takes the first.
+    if (!around.block->inputs.empty() && !from.empty()) from.resize(1);
+    span = around.from_span;
 }
 
 // Makes the block's names for its inputs refer to what this use is applied to.

@@ -177,14 +177,7 @@ void LayerReader::read_kind(const LayerRow& row, const Written& written) {
     const NodePtr keys = keys_of(row, written);
     if (keys) read_keys(row, keys, layer);
     if (row.kind == kExpressionLayer) bind_expression(layer);
-    // In a block, the first layer reads what `from` of the block's use names.
-    if (!uses_.empty() && layers_.size() == uses_.back().first_layer && layer.from.empty() &&
-        row.kind != kExpressionLayer) {
-        layer.from = uses_.back().from;
-        // Inputs with names are told apart by them; the first layer takes the first.
-        if (!uses_.back().block->inputs.empty() && !layer.from.empty()) layer.from.resize(1);
-        layer.from_span = uses_.back().from_span;
-    }
+    if (row.kind != kExpressionLayer) inherit_from(layer.from, layer.from_span);
     const bool unknown_inputs = (keys && has_failed_from(*keys)) ||
                                 (names_.unknown && layers_.empty() && !layer.from_span.known());
     if (diagnostics_.count() == errors && !unknown_inputs) check_inputs(row, layer);

@@ -167,6 +167,7 @@ class LayerReader {
     Bindings read_arguments(const Block& block, const Written& written, Use& use);
     void refuse_lists(const Use& use, const Bindings& arguments);
     bool keeps_requirements(const Use& use, const Bindings& arguments, bool after);
+    void inherit_from(std::vector<std::string>& from, Span& span) const;
     void name_inputs(Use& use);
     void expand(Use use, const Bindings& arguments);
     std::string block_input(Span where);

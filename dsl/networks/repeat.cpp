@@ -37,6 +37,7 @@ void LayerReader::read_repeat(const Written& written) {
         use.from = read_from(*from->value, "repeat");
         use.from_span = from->value->span;
     }
+    inherit_from(use.from, use.from_span);
     use.prefix = use_prefix(use.name, block.name);
     const int64_t times = values.integer("times");
     if (values.flag("shared")) return read_shared(std::move(use), times, block);

@@ -23,7 +23,7 @@ constexpr Range kShapes{1, 8};
 constexpr const char* kSchedules = "alternating|simultaneous|extragradient";
 constexpr const char* kFunctions = "{expression|{expression}}";
 constexpr const char* kMetrics = "{metric}|[name]";
-constexpr const char* kMinimize = "minimize entry|[minimize entry]";
+constexpr const char* kMinimize = "expression|minimize entry|[expression|minimize entry]";
 constexpr const char* kBest = "lowest|highest";
 constexpr const char* kAsInObjective = "as in `objective`";
 
@@ -236,7 +236,9 @@ std::vector<MappingRow> model_rows() {
     return {
         {"model",
          {
-             name("model", kRequired, "the model's name"),
+             name("model", kOptional,
+                  "the model's name; when left out, that of its file, also where the file "
+                  "`extends` another"),
              text("description", "", "one line about it"),
              text("extends", kOptional,
                   "a model file, relative to this one, whose keys hold where this file gives none; "
@@ -342,7 +344,9 @@ MappingRow minimize_row() {
     return {
         "minimize entry",
         {
-            names("networks", kRequired, "the networks whose parameters are updated"),
+            names("networks", kOptional,
+                  "the networks and `parameters` that are updated; when left out, all that no "
+                  "other entry lists and that are not frozen"),
             expression("loss", kRequired, "the number to minimize"),
             structure("metrics", kMetrics, kOptional, kAsInObjective),
             structure("optimizer", "name|optimizer", kOptional, "when it is not that of `train`"),
@@ -366,7 +370,9 @@ std::vector<MappingRow> objective_rows() {
              structure("let", "{expression|loop}", kOptional, "name: expression or loop"),
              structure("state", "{state}", kOptional,
                        "tensors that each step replaces, such as a running mean"),
-             structure("minimize", kMinimize, kOptional, "what is minimized by which networks"),
+             structure("minimize", kMinimize, kOptional,
+                       "what is minimized, and by which networks; an entry that says nothing else "
+                       "is its loss alone, as in `minimize: reconstruction + kl`"),
              word("schedule", kOptional, kSchedules,
                   "`alternating` (the default): entry after entry; `simultaneous`: one forward "
                   "pass, then all updates; `extragradient`: a simultaneous update to where the "

@@ -72,6 +72,51 @@ TEST_CASE("masks and blurs of models/layers", "[language]") {
                               16));
 }
 
+TEST_CASE("patches, codes, noise levels and divergences of models/layers", "[language]") {
+    const Numbers image = random_numbers(32);
+    const auto with = [](const std::string& file) {
+        return "import: " GMC_SOURCE_DIR "/models/layers/" + file + ".yaml\n";
+    };
+    const Numbers patches = call("patches(image, 2)", image, with("embeddings"));
+    REQUIRE(patches.size() == 32);
+    for (size_t n = 0; n < 2; ++n)
+        for (size_t patch = 0; patch < 4; ++patch)
+            for (size_t i = 0; i < 4; ++i) {
+                const size_t y = 2 * (patch / 2) + i / 2, x = 2 * (patch % 2) + i % 2;
+                CHECK(patches[16 * n + 4 * patch + i] == image[16 * n + 4 * y + x]);
+            }
+    CHECK(call("unpatched(patches(image, 2), 4, 4, 2)", image, with("embeddings")) == image);
+
+    const Numbers nearest = call("nearest(reshape(image, [8, 2]), reshape([0, 0, 1, -1], [2, 2]))",
+                                 image, with("codes"));
+    REQUIRE(nearest.size() == 16);
+    for (size_t i = 0; i < 16; ++i) {
+        const double x = image[2 * i], y = image[2 * i + 1];
+        const bool second = (x - 1) * (x - 1) + (y + 1) * (y + 1) < x * x + y * y;
+        CHECK(nearest[i] == static_cast<double>(second));
+    }
+
+    double left = 1;  // of the variance after 500 steps
+    for (int t = 0; t < 500; ++t) left *= 1 - (1e-4 + t * (0.02 - 1e-4) / 999);
+    const Numbers kept = call("0 * sum(image) + kept([499, -1])", image, with("diffusion"));
+    CHECK(kept[0] == Approx(left));
+    CHECK(kept[1] == 1);
+    const Numbers back = call("clean(noised(image, 1, 499), 1, 499)", image, with("diffusion"));
+    for (size_t i = 0; i < 32; ++i) CHECK(back[i] == Approx(image[i]).margin(1e-4));
+
+    // Of two examples each finds itself among two, and both have the length 1.
+    const Numbers missed =
+        call("contrastive(unit(flat(image)), unit(flat(image)), 0.5)", image, with("losses"));
+    double dot = 0, norms[2] = {0, 0};
+    for (size_t i = 0; i < 16; ++i) {
+        dot += image[i] * image[16 + i];
+        for (size_t n = 0; n < 2; ++n) norms[n] += image[16 * n + i] * image[16 * n + i];
+    }
+    const double other = dot / std::sqrt(norms[0] * norms[1]) / 0.5;
+    for (const double x : missed)
+        CHECK(x == Approx(std::log(std::exp(2.0) + 2 * std::exp(other)) - 2));
+}
+
 TEST_CASE("definitions take their arguments by value", "[language]") {
     const Numbers image = random_numbers(32);
     const std::string define =

@@ -194,6 +194,7 @@ class TrainingBuilder {
         for (size_t n = 0; n < entry.networks.size(); ++n) {
             const std::string& network = entry.networks[n];
             const std::vector<StateId> own = influencing_parameters(f, loss, network);
+            if (own.empty() && entry.trains_the_rest && !has_parameters(network)) continue;
             if (own.empty() && !is_partial) return not_influenced(entry, n);
             add_to_groups(own, network, trainers(network, entries), optimizer_of(entry), groups);
         }
@@ -214,6 +215,14 @@ class TrainingBuilder {
 
     const dsl::OptimizerSpec& optimizer_of(const MinimizeSpec& entry) const {
         return entry.optimizer ? *entry.optimizer : m_.spec.train.optimizer;
+    }
+
+    bool has_parameters(const std::string& network) const {
+        return std::any_of(m_.module.states.begin(), m_.module.states.end(),
+                           [&](const ir::State& state) {
+                               return state.role == ir::StateRole::kParameter &&
+                                      state.name.starts_with(network + ".");
+                           });
     }
 
     /// Puts parameters of `network` into the groups that they belong to; `trainers` tells which
@@ -290,6 +299,10 @@ class TrainingBuilder {
                 fmt::format("`{}` around it has no gradient, so what is inside learns "
                             "nothing from this loss",
                             barrier));
+        else if (entry.trains_the_rest)
+            error.help(
+                "the entry does not say `networks`, so that it trains all that no other does; say "
+                "which, or `weights: {frozen: true}` in those that it leaves");
         else
             error.help("a network that is listed must be applied in the loss, and have parameters");
         return false;
