@@ -28,7 +28,7 @@ TEST_CASE("a rollback goes back to the same state, wherever the run was stopped 
     const std::string spike =
         std::string(kError) + " + (step == 10) * 1e30 * mean(sum(net(image)))";
     const std::string text =
-        copier(spike, "epochs: 5, optimizer: {adam: {learning_rate: 1e-2}}", 64);
+        copier(spike, "epochs: 5, average: 0.9, optimizer: {adam: {learning_rate: 1e-2}}", 64);
     runtime::TrainOptions options;  // 4 steps per epoch; a checkpoint after steps 4, 7, 8, 12, ...
     options.policy.emplace().on_divergence = "lower_rate";
     options.checkpoint_every = Pace{7, 0};

@@ -343,6 +343,15 @@ class TrainingBuilder {
         return move_averages(e, entry, groups);
     }
 
+    /// The decay of this step. A number d is min(d, (1 + n) / (10 + n)) after n steps, as in
+    /// TensorFlow's ExponentialMovingAverage with num_updates: at first averages follow closely,
+    /// and a short run does not average the weights that it began with. Schedules stay as they are.
+    ValueId decay_now(FunctionScope& f, const Evaluated& decay) {
+        if (!decay.number) return decay.value;
+        const ValueId n = f.b.emit(ir::Step{}, {});
+        return f.b.emit(ir::Minimum{}, {decay.value, f.b.div(f.b.offset(n, 1), f.b.offset(n, 10))});
+    }
+
     /// Moves the averages of all parameters of the entry's networks, and of their statistics where
     /// these have some: a <- a + (1 - decay) (p - a).
     bool move_averages(Evaluator& e, const MinimizeSpec& entry, const Groups& groups) {
@@ -351,7 +360,7 @@ class TrainingBuilder {
         const dsl::KeyRow* row = dsl::find_key(dsl::mapping("minimize entry").keys, "average");
         const Evaluated decay = e.bounded_scalar(*entry.average, "`average`", row->range);
         if (decay.failed) return false;
-        const ValueId share = f.b.sub(f.b.constant(1), decay.value);
+        const ValueId share = f.b.sub(f.b.constant(1), decay_now(f, decay));
         for (const std::vector<StateId>& together : moved_together(groups)) {
             std::vector<StateId> averages;
             for (const StateId id : together) averages.push_back(m_.averages.at(id));
