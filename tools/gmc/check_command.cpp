@@ -2,7 +2,7 @@
 #include "dsl/data/data_files.h"
 #include "dsl/lower/build.h"
 #include "tools/gmc/commands.h"
-#include "tools/gmc/data_amounts.h"
+#include "tools/gmc/data_heads.h"
 #include "tools/gmc/model_data.h"
 #include "tools/gmc/model_source.h"
 
@@ -24,7 +24,7 @@ int check_command(const Words& words) {
     if (!module) return report(diagnostics);
     print_tables(*module);
     const bool read_data = line.flag("data");
-    if (!read_data) check_amounts(*module, *spec, true, diagnostics);
+    if (!read_data) check_heads(*module, *spec, true, diagnostics);
     if (dsl::check_data_files(*spec, read_data, diagnostics) && read_data)
         check_data(*module, *spec, diagnostics);
     if (line.flag("strict")) diagnostics.warnings_to_errors();
