@@ -12,9 +12,10 @@ namespace gmc::tools {
 int check_command(const Words& words) {
     CommandLine line(
         "gmc check [options] MODEL",
-        "Reports everything that is wrong with a model, with its place. Writes nothing.");
+        "Reports everything that is wrong with a model, with its place, and what its data show "
+        "before they are read: headers, names and numbers of files. Writes nothing.");
     add_model(line);
-    line.add_flag("data", "also read every example of the model's data");
+    line.add_flag("data", "read every example of the data, too, and print what they are");
     line.add_flag("strict", "treat warnings as errors");
     if (!line.parse(words)) return kDone;
     Diagnostics diagnostics;
