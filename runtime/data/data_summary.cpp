@@ -34,15 +34,20 @@ bool visit_some(const Field& field, int64_t count, bool in_memory, const Visit& 
 }
 
 FieldSummary summarise(const Field& field) {
-    FieldSummary summary{field.name(), field.shape(), field.class_count(), {}, 0};
+    FieldSummary summary{field.name(), field.shape(), field.class_count(), {}, 0, false};
     if (summary.classes > 0 && summary.shape.empty()) return summary;
     summary.classes = 0;  // a field with a shape is no label, whatever it says of classes
+    std::vector<float> first;
+    bool equal = true;
     visit_some(field, field.count(), field.in_memory(), [&](const std::vector<float>& example) {
+        if (first.empty()) first = example;
+        equal = equal && example == first;
         const auto [low, high] = std::minmax_element(example.begin(), example.end());
         summary.values = {summary.values ? std::min(summary.values->low, *low) : *low,
                           summary.values ? std::max(summary.values->high, *high) : *high};
         ++summary.looked_at;
     });
+    summary.all_equal = equal && summary.looked_at > 1;
     return summary;
 }
 

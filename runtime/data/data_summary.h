@@ -16,6 +16,7 @@ struct FieldSummary {
     /// The smallest and the largest value of the examples that were looked at; nothing for labels.
     std::optional<ValueRange> values;
     int64_t looked_at = 0;
+    bool all_equal = false;  ///< each of these examples is the same
 };
 
 struct DataSummary {

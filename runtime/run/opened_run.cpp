@@ -152,9 +152,12 @@ bool OpenedRun::prepare(Progress& progress) {
     warn_of_long_steps();
     const DataSummary summary = summarise(loader->dataset());
     for (const FieldSummary& field : summary.fields)
-        if (const auto* declared = ir::find_field(model.module().data, field.name);
-            declared && field.values)
-            warn_of_odd_values(*declared, *field.values, {}, diagnostics);
+        if (const auto* declared = ir::find_field(model.module().data, field.name)) {
+            if (field.values)
+                warn_of_odd_values(*declared, {*field.values, field.looked_at, field.all_equal}, {},
+                                   diagnostics);
+            warn_of_constant_columns(*declared, diagnostics);
+        }
     if (options.show_warnings) options.show_warnings(diagnostics);
     const std::string data = to_text(summary);
     if (!options.quiet) progress.message(data);

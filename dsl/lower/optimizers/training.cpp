@@ -293,19 +293,45 @@ class TrainingBuilder {
                                        "no parameter of `{}` has any influence on this loss",
                                        entry.networks[network])
                                 .note(entry.loss->span, "the loss is here");
-        if (const std::string barrier = barrier_before(entry, entry.networks[network]);
-            !barrier.empty())
+        if (!has_parameters(entry.networks[network])) {
+            const std::vector<std::string> used = networks_used_by(entry.networks[network]);
+            error.help(
+                "it has no weights of its own, so it is not listed" +
+                (used.empty() ? "" : fmt::format("; what it uses is: {}", dsl::quoted_list(used))));
+        } else if (const std::string barrier = barrier_before(entry, entry.networks[network]);
+                   !barrier.empty()) {
             error.help(
                 fmt::format("`{}` around it has no gradient, so what is inside learns "
                             "nothing from this loss",
                             barrier));
-        else if (entry.trains_the_rest)
+        } else if (entry.trains_the_rest) {
             error.help(
                 "the entry does not say `networks`, so that it trains all that no other does; say "
                 "which, or `weights: {frozen: true}` in those that it leaves");
-        else
-            error.help("a network that is listed must be applied in the loss, and have parameters");
+        } else if (m_.view.networks_in(*entry.loss).count(entry.networks[network])) {
+            error.help("it is applied there; is all of it in `frozen_layers`, or multiplied by 0?");
+        } else {
+            error.help("a network that is listed must be applied in the loss");
+        }
         return false;
+    }
+
+    bool has_parameters(const std::string& network) const {
+        return std::any_of(m_.module.states.begin(), m_.module.states.end(), [&](const auto& s) {
+            return s.role == ir::StateRole::kParameter && s.name.starts_with(network + ".");
+        });
+    }
+
+    /// The networks and parameters in the layers of a network.
+    std::vector<std::string> networks_used_by(const std::string& name) const {
+        std::set<std::string> used;
+        dsl::for_each_layer(*m_.view.network(name), [&](const dsl::LayerSpec& layer) {
+            for (const auto& [key, value] : layer.expressions)
+                m_.view.walk(*value, [&](const dsl::Expression& e) {
+                    if (m_.view.network(e.text)) used.insert(e.text);
+                });
+        });
+        return {used.begin(), used.end()};
     }
 
     /// The function or comparison in the entry's loss that keeps gradients from a network; "" where
