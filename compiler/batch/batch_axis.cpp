@@ -40,9 +40,12 @@ class BatchAxisFinder {
     /// example, too: what a generator makes of noise need not meet the data.
     BatchAxes run(bool from_noise) {
         for (const Input& input : f_.inputs) start(input);
-        for (const Operation& op : f_.operations)
-            if (from_noise && is_random(op)) start_noise(op.result());
         spread();
+        if (from_noise) {
+            from_noise_ = true;
+            start_noise(f_.operations);
+            spread();
+        }
         for (const Operation& op : f_.operations) check(op);
         return std::move(axes_);
     }
@@ -55,9 +58,11 @@ class BatchAxisFinder {
         } while (changed_ && axes_.why.empty());
     }
 
-    /// Inputs are where batches come from: their first axis counts examples.
+    /// Inputs are where batches come from: their first axis counts examples. A sum over
+    /// the whole set is none of an example.
     void start(const Input& input) {
         const Type& type = f_.type(input.value);
+        if (input.source.is_of_set()) return;
         if (input.source.kind == InputSource::Kind::kArgument || type.is_scalar() ||
             type.shape[0] != batch_)
             return refuse(
@@ -68,9 +73,14 @@ class BatchAxisFinder {
     static bool is_random(const Operation& op) {
         return op.as<RandomNormal>() != nullptr || op.as<RandomUniform>() != nullptr;
     }
-    void start_noise(ValueId noise) {
-        const Type& type = f_.type(noise);
-        if (!type.is_scalar() && type.shape[0] == batch_) axes_.of[noise] = BatchAxis{};
+    /// Noise of which nothing is known yet.
+    void start_noise(const std::vector<Operation>& operations) {
+        for (const Operation& op : operations) {
+            start_noise(op.body);
+            if (!is_random(op) || axes_.of[op.result()]) continue;
+            const Type& type = f_.type(op.result());
+            if (!type.is_scalar() && type.shape[0] == batch_) axes_.of[op.result()] = BatchAxis{};
+        }
     }
 
     void visit(const Operation& op) {
@@ -244,6 +254,7 @@ class BatchAxisFinder {
         const Function& body = *body_of(module_, op);
         const ScanParts parts = scan_parts(body);
         BatchAxisFinder inside(module_, body, sums_);
+        inside.from_noise_ = from_noise_;
         if (const auto known = axes_.bodies.find(scan.body); known != axes_.bodies.end())
             inside.axes_ = known->second;
         std::vector<Tie> ties;
@@ -258,13 +269,16 @@ class BatchAxisFinder {
                 ties.push_back({op.operands[i], body.results[i].value, 0}),
                     ties.push_back({op.results[i], body.inputs[i].value, 0});
         }
-        bool more = true;
-        while (more && axes_.why.empty()) {
-            more = false;
-            for (const Tie& tie : ties) more |= share(op, tie, inside);
+        const auto share_all = [&] {
+            return std::count_if(ties.begin(), ties.end(),
+                                 [&](const Tie& tie) { return share(op, tie, inside); }) != 0;
+        };
+        share_all();
+        if (from_noise_) inside.start_noise(body.operations);
+        do {
             inside.spread();
             refuse(inside.axes_.why);
-        }
+        } while (share_all() && axes_.why.empty());
         axes_.bodies[scan.body] = std::move(inside.axes_);
     }
     /// A value of the function and the value of the body that it belongs to. Sequences have one
@@ -494,6 +508,7 @@ class BatchAxisFinder {
     BatchSums sums_;
     int64_t batch_;
     BatchAxes axes_;
+    bool from_noise_ = false;  ///< random numbers of as many rows as examples have one for each
     bool changed_ = false;
 };
 

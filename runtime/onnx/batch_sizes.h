@@ -1,9 +1,9 @@
 // Which axes of a function's values grow with the batch.
 //
-// A module is compiled for one batch size, so its types say 128, not `batch`. From the inputs,
-// whose first axis is the batch, every other axis follows: ops say which axes of operands and
-// results are the same. Equal numbers do not make two axes the same: a table of 128 rows stays one
-// when the batch is 128, too.
+// A module is compiled for one batch size, so its types say 128, not `batch`. compiler/batch
+// follows the batch from the inputs through the ops, and finds what depends on more than one
+// example. Equal numbers do not make two axes the same: a table of 128 rows stays one when the
+// batch is 128, too.
 #pragma once
 
 #include <map>
@@ -26,9 +26,8 @@ using Sizes = std::vector<Size>;
 /// "28", "batch", "2*batch" or "batch+1".
 std::string to_string(const Size& size);
 
-/// Finds which axes grow with the batch: a compiled function has plain numbers there, while an ONNX
-/// model should take any number of examples. Sizes are solved for as fixed + per_batch * batch, op
-/// by op.
+/// The sizes of a compiled function, which has plain numbers there, as an ONNX model has them, that
+/// should take any number of examples.
 class BatchSizes {
   public:
     /// Finds the sizes of a function of `module` that was compiled for `batch` examples, and those
@@ -43,7 +42,7 @@ class BatchSizes {
     int64_t batch() const { return batch_; }
     /// Why no axis grows, so that the function is good for the compiled batch only; "" when axes
     /// do. The function is then one that sums over its batch without an input `valid` (its means
-    /// hold 1 / batch as a plain number), or compares examples with each other (gmc fills up a
+    /// hold 1 / batch as a plain number), or of which examples depend on each other (gmc fills up a
     /// batch that is not full, and leaves the filling out of its sums).
     const std::string& why_fixed() const { return why_fixed_; }
 

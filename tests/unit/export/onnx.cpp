@@ -99,6 +99,25 @@ TEST_CASE("a function that sums its batch is for the compiled batch, unless it w
           "for batches of 128 only: its means over the batch divide by 128");
 }
 
+TEST_CASE("noise that meets no data has a row per example, within a loop, too", "[onnx]") {
+    const ir::Module module = module_of("", R"(
+body @f.x(%x: f32[128,4] = carried) {
+  %noise = random_uniform {stream=5} : f32[128,4]
+  %next = add %x, %noise : f32[128,4]
+  result x = %next
+}
+func @f() {
+  %zero = constant : f32[128,4]
+  %x = scan %zero {body="f.x", count=3} : f32[128,4]
+  result f = %x
+}
+)");
+    const BatchSizes sizes(module, module.functions[1], 128);
+    CHECK(sizes.why_fixed().empty());
+    CHECK(sizes_text(module.functions[1], sizes, "zero") == "batch 4");
+    CHECK(sizes_text(module.functions[1], sizes, "x") == "batch 4");
+}
+
 TEST_CASE("a function that compares examples is for the compiled batch, though it weighs them",
           "[onnx]") {
     const ir::Module module = module_of("", R"(
