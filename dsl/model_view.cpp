@@ -70,6 +70,14 @@ std::optional<Range> range_of(const DataField& field) {
     return Range{field.range_low, field.range_high};
 }
 
+bool has_scaled_columns(const DataField& field) {
+    const auto table = runtime::Table::parse(field.table);
+    return table && std::any_of(table->columns.begin(), table->columns.end(), [](const auto& c) {
+               return c.kind == runtime::ColumnKind::kNumber &&
+                      c.scale != runtime::ColumnScale::kNone;
+           });
+}
+
 bool is_probability(const std::optional<Range>& range) {
     return range && range->low == 0 && range->high == 1;
 }

@@ -35,6 +35,8 @@ std::optional<Range> range_of(std::string_view activation);
 /// What the values of a field span, as far as the compiler knows: arrays of floats without `range`,
 /// and points, may hold any numbers; bytes are scaled into a range even where none is written.
 std::optional<Range> range_of(const DataField& field);
+/// Whether the field is a table with numbers that are standardised or mapped to a range.
+bool has_scaled_columns(const DataField& field);
 /// Whether values are from 0 to 1.
 bool is_probability(const std::optional<Range>& range);
 

@@ -257,11 +257,13 @@ class NameChecker {
                 continue;
             }
             place_ = "inside of a network, unless a layer or input before this one is called so";
+            in_layer_ = true;
             std::set<std::string> known(layer.arguments.begin(), layer.arguments.end());
             for (const auto& [name, network] : networks_)
                 if (network->is_parameter) known.insert(name);
             visit(*value, known);
             place_ = nullptr;
+            in_layer_ = false;
         }
         note_block(layer, errors, diagnostics_);
     }
@@ -349,6 +351,10 @@ class NameChecker {
                                               "over: 10 epochs}}}}`",
                                               e.text)
                                 : "known are " + quoted_list(known));
+            if (in_layer_ && !schedule)
+                error.help(
+                    "the result of the layer before is `previous`; others are known by "
+                    "their `name`");
             return;
         }
         // An entry of `let` with a name that it cannot have was reported, and so was a name that is
@@ -514,6 +520,7 @@ class NameChecker {
     std::map<std::string, std::pair<std::string, Span>> meanings_;
     /// Set while names of the objective may not be used; says for messages where that is.
     const char* place_ = nullptr;
+    bool in_layer_ = false;  ///< the expression is a layer of a network
     bool broken_recipe_ = false;
     std::set<std::string> unknown_;                                  ///< names that were reported
     std::set<std::pair<std::string, std::string>> missing_outputs_;  ///< network, output: reported

@@ -3,8 +3,8 @@
 #include "compiler/ops/plain_form.h"
 
 #include <algorithm>
-#include <unordered_map>
 
+#include "compiler/ops/renames.h"
 #include "compiler/support/check.h"
 
 namespace gmc::ops {
@@ -70,22 +70,18 @@ void expand(Module& module, Function& function) {
     std::vector<Operation> before = std::move(function.operations);
     function.operations.clear();
     Builder b(module, function);
-    std::unordered_map<ValueId, ValueId> renames;
-    const auto rename = [&](ValueId& v) {
-        if (const auto found = renames.find(v); found != renames.end()) v = found->second;
-    };
+    Renames renames;
     for (Operation& op : before) {
-        std::for_each(op.operands.begin(), op.operands.end(), rename);
+        renames.apply(op);
         if (!has_plain_form(op)) {
             function.operations.push_back(std::move(op));
             continue;
         }
         b.set_location(op.location);
         const std::vector<ValueId> values = emit_plain_form(b, op);
-        for (size_t i = 0; i < values.size(); ++i) renames[op.results[i]] = values[i];
+        for (size_t i = 0; i < values.size(); ++i) renames.set(op.results[i], values[i]);
     }
-    for (Update& update : function.updates) rename(update.value);
-    for (NamedValue& result : function.results) rename(result.value);
+    renames.apply_to_exits(function);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "compiler/ir/builder.h"
 #include "compiler/ops/gradient.h"
 #include "compiler/ops/plain_form.h"
+#include "compiler/ops/renames.h"
 #include "compiler/passes/differentiate_scan.h"
 
 namespace gmc::passes {
@@ -46,21 +47,21 @@ class Differentiator {
     /// Emits the derivatives of op's first operand by the others.
     void expand(const Operation& op) {
         expand_plain_forms(op);
-        const ValueId f = renamed(op.operands[0]);
+        const ValueId f = renames_.of(op.operands[0]);
         const std::vector<ValueId> sources = sources_of(op);
         b_.set_location(op.location);
         flow_back(f, sources);
         for (size_t i = 0; i < sources.size(); ++i) {
             const auto found = diff_.find(sources[i]);
             const ValueId value = found != diff_.end() ? found->second : zero(b_.type(sources[i]));
-            renames_[op.results[i]] = value;
+            renames_.set(op.results[i], value);
         }
     }
 
     std::vector<ValueId> sources_of(const Operation& gradient) const {
         std::vector<ValueId> sources;
         for (size_t i = 1; i < gradient.operands.size(); ++i)
-            sources.push_back(renamed(gradient.operands[i]));
+            sources.push_back(renames_.of(gradient.operands[i]));
         return sources;
     }
 
@@ -68,7 +69,7 @@ class Differentiator {
     /// that the derivative of a result is complete before it is passed on to the operands.
     void flow_back(ValueId f, const std::vector<ValueId>& sources) {
         diff_.clear();
-        rename_operands();
+        for (Operation& op : function_.operations) renames_.apply(op);
         const std::vector<bool> matters = depends_on(sources);
         if (!matters[f]) return;
         const size_t count = function_.operations.size();  // of those that `matters` knows
@@ -94,21 +95,21 @@ class Differentiator {
         };
         if (std::none_of(function_.operations.begin(), function_.operations.end(), has_no_rule))
             return;
-        rename_operands();
+        for (Operation& op : function_.operations) renames_.apply(op);
         const std::vector<bool> matters = depends_on(sources_of(gradient)),
-                                leads = leads_to(renamed(gradient.operands[0]));
+                                leads = leads_to(renames_.of(gradient.operands[0]));
         const auto between = [&](ValueId v) { return matters[v] && leads[v]; };
         std::vector<Operation> before = std::move(function_.operations);
         function_.operations.clear();
         for (Operation& op : before) {
-            for (ValueId& operand : op.operands) operand = renamed(operand);
+            renames_.apply(op);
             if (!has_no_rule(op) || std::none_of(op.results.begin(), op.results.end(), between)) {
                 function_.operations.push_back(std::move(op));
                 continue;
             }
             b_.set_location(op.location);
             const std::vector<ValueId> values = ops::emit_plain_form(b_, op);
-            for (size_t i = 0; i < values.size(); ++i) renames_[op.results[i]] = values[i];
+            for (size_t i = 0; i < values.size(); ++i) renames_.set(op.results[i], values[i]);
         }
     }
 
@@ -184,23 +185,10 @@ class Differentiator {
         return matters;
     }
 
-    /// What stands for the value: the derivative that a `gradient` op named, or its plain form.
-    ValueId renamed(ValueId value) const {
-        auto found = renames_.find(value);
-        for (; found != renames_.end(); found = renames_.find(value)) value = found->second;
-        return value;
-    }
-
-    void rename_operands() {
-        for (Operation& op : function_.operations)
-            for (ValueId& operand : op.operands) operand = renamed(operand);
-    }
-
     /// Readers of a `gradient` op's results read the computed derivatives instead.
     void rename_uses() {
-        rename_operands();
-        for (Update& update : function_.updates) update.value = renamed(update.value);
-        for (NamedValue& result : function_.results) result.value = renamed(result.value);
+        for (Operation& op : function_.operations) renames_.apply(op);
+        renames_.apply_to_exits(function_);
     }
 
     Module& module_;
@@ -209,7 +197,7 @@ class Differentiator {
     std::unordered_map<ValueId, ValueId> diff_;  ///< df/d(value), while one gradient is expanded
     /// Results of `gradient` ops, and of ops that have made way for their plain form -> what
     /// computes them.
-    std::unordered_map<ValueId, ValueId> renames_;
+    ops::Renames renames_;
 };
 
 }  // namespace

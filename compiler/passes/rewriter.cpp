@@ -40,35 +40,22 @@ ValueId Rewriter::become(Operation& at_hand, OpVariant op, std::vector<ValueId> 
     return kNone;
 }
 
-ValueId Rewriter::renamed(ValueId value) const {
-    if (static_cast<size_t>(value) >= renames_.size() || renames_[value] == kNone) return value;
-    return renames_[value];
-}
-
-void Rewriter::rename(Operation& op) const {
-    for (ValueId& operand : op.operands) operand = renamed(operand);
-    for (Operation& inner : op.body) rename(inner);
-}
-
-/// One walk over the function. Chains of renames cannot arise: the value that a rule returns is up
-/// to date already, because it comes from renamed operands or was made just now.
+/// One walk over the function.
 bool Rewriter::run(const Rule& rule) {
     std::vector<Operation> before = std::move(function_.operations);
     function_.operations.clear();
     for (Operation& op : before) {
-        rename(op);
+        renames_.apply(op);
         builder_.set_location(op.location);
         const ValueId value = op.body.empty() && op.results.size() == 1 ? rule(*this, op) : kNone;
         if (value != kNone) {
-            renames_.resize(function_.values.size(), kNone);
-            renames_[op.result()] = value;
+            renames_.set(op.result(), value);
             changed_ = true;
         } else {
             function_.operations.push_back(std::move(op));
         }
     }
-    for (Update& update : function_.updates) update.value = renamed(update.value);
-    for (NamedValue& result : function_.results) result.value = renamed(result.value);
+    renames_.apply_to_exits(function_);
     return changed_;
 }
 

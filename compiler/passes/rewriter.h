@@ -7,6 +7,7 @@
 
 #include "compiler/ir/builder.h"
 #include "compiler/ir/module.h"
+#include "compiler/ops/renames.h"
 
 namespace gmc::passes {
 
@@ -49,12 +50,10 @@ class Rewriter {
 
   private:
     void note_definitions() const;
-    ir::ValueId renamed(ir::ValueId value) const;
-    void rename(ir::Operation& op) const;
 
     ir::Function& function_;
     ir::Builder builder_;
-    std::vector<ir::ValueId> renames_;  ///< by value: what stands for it now, or kNone
+    ops::Renames renames_;
     // Rules emit ops at any time, so look-ups first take note of what is new.
     /// By value: index into function_.operations, or kNone.
     mutable std::vector<int32_t> defined_by_;

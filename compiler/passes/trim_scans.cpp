@@ -3,9 +3,9 @@
 #include "compiler/passes/trim_scans.h"
 
 #include <algorithm>
-#include <unordered_map>
 
 #include "compiler/ir/scan.h"
+#include "compiler/ops/renames.h"
 
 namespace gmc::passes {
 namespace {
@@ -22,7 +22,7 @@ class ScanTrimmer {
     }
 
     /// `renames`: what takes the place of results outside.
-    bool run(std::unordered_map<ValueId, ValueId>& renames) {
+    bool run(ops::Renames& renames) {
         bool changed = capture_constant(renames);
         find_needed();
         changed |= drop_inputs();
@@ -34,7 +34,7 @@ class ScanTrimmer {
     ValueId result(size_t i) const { return body_.results[i].value; }
 
     /// Carried values that are the same in every pass.
-    bool capture_constant(std::unordered_map<ValueId, ValueId>& renames) {
+    bool capture_constant(ops::Renames& renames) {
         bool changed = false;
         for (size_t i = 0; i < parts_.carried;) {
             if (result(i) != input(i) || op_.results.size() == 1) {
@@ -42,7 +42,7 @@ class ScanTrimmer {
                 continue;
             }
             const auto at = static_cast<std::ptrdiff_t>(i);
-            renames[op_.results[i]] = op_.operands[i];
+            renames.set(op_.results[i], op_.operands[i]);
             body_.inputs[i].source.kind = Kind::kCaptured;
             std::rotate(body_.inputs.begin() + at, body_.inputs.begin() + at + 1,
                         body_.inputs.end());
@@ -134,21 +134,14 @@ bool trim(Module& module, Function& function) {
     const auto is_scan = [](const Operation& op) { return op.as<Scan>() != nullptr; };
     if (std::none_of(function.operations.begin(), function.operations.end(), is_scan)) return false;
     const std::vector<bool> read = values_read(function);
-    std::unordered_map<ValueId, ValueId> renames;
+    ops::Renames renames;
     bool changed = false;
-    const auto rename = [&](ValueId& v) {
-        for (auto found = renames.find(v); found != renames.end(); found = renames.find(v))
-            v = found->second;
-    };
     for (Operation& op : function.operations) {
-        for (ValueId& v : op.operands) rename(v);
-        for (Operation& inner : op.body)
-            for (ValueId& v : inner.operands) rename(v);
+        renames.apply(op);
         if (Function* body = body_of(module, op))
             changed |= ScanTrimmer(op, *body, read).run(renames);
     }
-    for (Update& update : function.updates) rename(update.value);
-    for (NamedValue& result : function.results) rename(result.value);
+    renames.apply_to_exits(function);
     return changed;
 }
 

@@ -15,6 +15,8 @@ void check_model(const ModelSpec& spec, const Facts& facts, Diagnostics& diagnos
     check_rates(view, diagnostics);
     check_unused(view, diagnostics);
     check_layers(view, diagnostics);
+    check_chains(view, diagnostics);
+    check_logarithms(view, diagnostics);
 }
 
 }  // namespace gmc::dsl

@@ -51,4 +51,10 @@ void check_unused(const ModelView& view, Diagnostics& diagnostics);
 /// one number, and batch norm inside a gradient per example.
 void check_layers(const ModelView& view, Diagnostics& diagnostics);
 
+/// chain_checks.cpp, kLogitsExpected, kUnused, kNotTrained: activations and `dense` layers in a row
+/// of which one is without effect, and neighbours that both begin with zeros.
+void check_chains(const ModelView& view, Diagnostics& diagnostics);
+/// logarithm_checks.cpp, kBadExpression: logarithms that the language has a stable function for.
+void check_logarithms(const ModelView& view, Diagnostics& diagnostics);
+
 }  // namespace gmc::dsl

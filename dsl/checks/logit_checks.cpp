@@ -50,9 +50,12 @@ class LogitChecks {
         const Expression* argument = e.arguments[0].get();
         while (argument->kind == Kind::kUnary) argument = argument->arguments[0].get();
         const Expression& value = view_.resolved(*argument);
-        if (value.kind == Kind::kCall && is_probability(range_of(value.text)) &&
-            value.arguments.size() == 1)
-            return squashed_twice(e, value);
+        const std::optional<Range> gives =
+            value.kind == Kind::kCall && value.arguments.size() == 1 && !view_.network(value.text)
+                ? range_of(value.text)
+                : std::nullopt;
+        if (is_probability(gives) || (gives && gives->low >= 0 && e.text != "softplus"))
+            return squashed_twice(e, value, is_probability(gives));
         const std::optional<Ending> ending = view_.ending_of(*argument);
         if (!ending ||
             !(is_probability(ending->range) || (ending->range && must_be_free(e, *ending))))
@@ -66,7 +69,8 @@ class LogitChecks {
     /// Whether bounds of any kind, as those of relu and tanh, keep some probabilities out of reach
     /// that the loss asks for. Elsewhere they may be meant.
     static bool must_be_free(const Expression& e, const Ending& ending) {
-        return e.text == "bce_with_logits" || e.text == "log_softmax" ||
+        const bool half = ending.range->low >= 0 && (e.text == "sigmoid" || e.text == "softmax");
+        return half || e.text == "bce_with_logits" || e.text == "log_softmax" ||
                (e.text == "softplus" && is_judge(*ending.network));
     }
 
@@ -85,12 +89,12 @@ class LogitChecks {
         return fmt::format("remove `{}`", activation);
     }
 
-    /// `bce_with_logits(sigmoid(x), y)`, also where `let` has the sigmoid.
-    void squashed_twice(const Expression& e, const Expression& value) {
+    /// `bce_with_logits(sigmoid(x), y)` and `sigmoid(relu(x))`, also where `let` has the sigmoid.
+    void squashed_twice(const Expression& e, const Expression& value, bool probability) {
         diagnostics_
             .warning(DiagnosticKind::kLogitsExpected, e.arguments[0]->span,
-                     "`{}` gives probabilities, but `{}` takes logits, which have no bounds",
-                     value.text, e.text)
+                     "`{}` gives {}, but `{}` takes logits, which have no bounds", value.text,
+                     probability ? "probabilities" : "nothing below 0", e.text)
             .help(fmt::format("give it `{}`, without `{}`", to_string(*value.arguments[0]),
                               value.text));
     }

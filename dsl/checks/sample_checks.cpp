@@ -26,6 +26,8 @@ class SampleChecks {
             }
         });
         for (const FunctionSpec& function : view_.spec().objective.functions)
+            if (function.name == "sample") learnt(function);
+        for (const FunctionSpec& function : view_.spec().objective.functions)
             for (const NamedExpression& result : function.results)
                 if (function.name == "sample" || function.name == "reconstruct")
                     gives(*result.value, function);
@@ -53,6 +55,23 @@ class SampleChecks {
                   Uses& uses) const {
         const NetworkSpec* network = applied(view_.resolved(result));
         if (network && view_.field_of(data)) uses.emplace(network, &use);
+    }
+
+    /// Samples that depend on nothing that training changes, as of `sample(z): z`.
+    void learnt(const FunctionSpec& function) {
+        bool any = false;
+        const auto look = [&](const Expression& e) {
+            for (const StateSpec& state : view_.spec().objective.states)
+                any |= e.text == state.name;
+            any |= view_.network(e.text) != nullptr;
+        };
+        for (const NamedExpression& result : function.results)
+            view_.walk(*result.value, look, function.parameters);
+        if (any || function.results.empty()) return;
+        diagnostics_
+            .warning(DiagnosticKind::kNotTrained, function.results.front().value->span,
+                     "`sample` depends on no network, so training changes nothing of it")
+            .help("a sample is what a network makes of noise, as in `sample(z): decoder(z)`");
     }
 
     /// `sample(z): decoder(z)`, and `sample(z): sigmoid(decoder(z))`. An activation in the network

@@ -50,6 +50,8 @@ class UnusedChecks {
                 continue;
             }
             inputs(network);
+            results(network);
+            layers(network);
         }
     }
 
@@ -215,6 +217,84 @@ class UnusedChecks {
                     .help(fmt::format("name it in `from` of a layer, as in `concat: {{from: [..., "
                                       "{}]}}`, or remove it",
                                       input.name));
+    }
+
+    /// Calls `visit` for every expression of the model and of its networks.
+    void walk_all(const ModelView::Visit& visit) const {
+        view_.walk_losses(visit);
+        view_.walk_functions(visit);
+        for (const NamedExpression& entry : view_.spec().objective.let)
+            view_.walk(*entry.value, visit);
+        for (const NetworkSpec& network : view_.spec().networks)
+            for_each_layer(network, [&](const LayerSpec& layer) {
+                for (const auto& [key, value] : layer.expressions) view_.walk(*value, visit);
+            });
+    }
+
+    /// Outputs that no expression names. Where the network is given on as a whole, nothing is said.
+    void results(const NetworkSpec& network) {
+        if (network.outputs.empty()) return;
+        std::set<std::string> named;
+        bool whole = false;
+        const auto gives_on = [&](const Expression& e) {
+            const Expression& value = view_.resolved(e);
+            whole |= value.kind == Expression::Kind::kCall && value.text == network.name;
+        };
+        walk_all([&](const Expression& e) {
+            if (e.kind == Expression::Kind::kMember)
+                named.insert(e.text);
+            else if (!view_.definition(e.text))  // its body is looked at
+                for (const ExpressionPtr& argument : e.arguments) gives_on(*argument);
+        });
+        for (const FunctionSpec& function : view_.spec().objective.functions)
+            for (const NamedExpression& result : function.results) gives_on(*result.value);
+        if (whole) return;
+        for (const std::string& from : taken_anywhere())
+            if (from.find('.') != std::string::npos) named.insert(from.substr(from.rfind('.') + 1));
+        for (const NetworkOutput& output : network.outputs)
+            if (!named.count(output.name) && is_own(output.span))
+                report(output.span, "nothing uses the output `{}` of `{}`", output.name,
+                       network.name)
+                    .help(fmt::format("it is read as `{}(...).{}`; or remove it", network.name,
+                                      output.name));
+    }
+
+    std::set<std::string> taken_anywhere() const {
+        std::set<std::string> out;
+        for (const NetworkSpec& network : view_.spec().networks) out.merge(taken(network));
+        return out;
+    }
+
+    /// Layers whose result neither the next layer takes nor one that names it.
+    void layers(const NetworkSpec& network) {
+        const std::set<std::string> names = taken(network);
+        const auto takes_last = [](const LayerSpec& layer) {
+            return layer.from.empty() ||
+                   std::find(layer.from.begin(), layer.from.end(), "") != layer.from.end();
+        };
+        const auto look = [&](const std::vector<LayerSpec>& of, bool end_is_used) {
+            for (size_t i = 0; i < of.size(); ++i) {
+                const bool last = i + 1 == of.size();
+                const bool next = last ? end_is_used : takes_last(of[i + 1]);
+                if (next || (!of[i].name.empty() && names.count(of[i].name))) continue;
+                if (!is_own(of[i].span) || of[i].block_use.known()) continue;
+                Diagnostic& warning =
+                    report(of[i].span, "nothing takes the result of this `{}`",
+                           of[i].kind == kExpressionLayer ? "expression" : of[i].kind);
+                if (!last) warning.note(of[i + 1].from_span, "the next layer takes another");
+                warning.help(
+                    of[i].name.empty()
+                        ? "with a `name`, a later layer can take it by `from`; or remove it"
+                        : fmt::format("a later layer takes it by `from: {}`; or remove it",
+                                      of[i].name));
+            }
+        };
+        bool end_is_used = network.outputs.empty();
+        for (const NetworkOutput& output : network.outputs)
+            end_is_used |= output.layers.empty() || takes_last(output.layers.front());
+        look(network.layers, end_is_used);
+        for (const NetworkOutput& output : network.outputs) look(output.layers, true);
+        for_each_layer(network, [&](const LayerSpec& layer) { look(layer.layers, true); });
     }
 
     const ModelView& view_;

@@ -39,6 +39,7 @@ class FieldReader {
     DataField read();
 
   private:
+    static bool is_made(const DataField& field);
     void inherit();
     void read_source(bool needed);
     void read_file();
@@ -148,7 +149,9 @@ void FieldReader::check_header(const runtime::ArrayHeader& header, bool label) {
         label ? "but labels are single numbers"
               : fmt::format("not [{}] as `shape` says", fmt::join(field_.shape, ", ")));
     if (label)
-        error.help("of one-hot rows save `y.argmax(1)`");
+        error.help("of one-hot rows save `y.argmax(1)`")
+            .help(fmt::format("where each of them is a label, as in a text, `shape: [{}]` says so",
+                              fmt::join(header.example_shape(), ", ")));
     else if (field_.shape.size() > 1 &&
              header.can_be({field_.shape.begin() + 1, field_.shape.end()}))
         error.help(fmt::format("the first axis counts examples and is not written: [{}]",
@@ -176,9 +179,13 @@ void FieldReader::read_file() {
     field_.channels_first = values_.text("layout") == "channels_first";
     if (train_.field && !entry_.value->find("layout"))
         field_.channels_first = train_.field->channels_first;
-    if (shape_given_) refuse(*entry_.value, "classes", "it has a shape, and labels have none");
-    // With its number of classes given, nothing has to be looked up for a field of labels.
-    const bool label = field_.classes > 0;
+    if (field_.shape.size() > 2)
+        refuse(*entry_.value, "classes",
+               "it has the shape of pictures; labels are single numbers, "
+               "or a sequence or map of them in each example");
+    // With its number of classes given, nothing has to be looked up for a field of labels. With a
+    // shape as well, each number of an example is a label.
+    const bool label = field_.classes > 0 && !shape_given_;
     const bool known = shape_given_ || label;
     if (field_.source.empty() || (known && !std::filesystem::exists(field_.source))) return;
     Diagnostics found;
@@ -325,13 +332,18 @@ void FieldReader::read_labels_of() {
         refuse(*entry_.value, key, fmt::format("all is as in `{}`", field_.source));
 }
 
+/// The classes of pictures and points are not those of what stands in the field.
+bool FieldReader::is_made(const DataField& field) {
+    return field.format == "synthetic" && !field.shape.empty();
+}
+
 /// Copies what a field of `test` need not repeat from the field of `data`.
 void FieldReader::inherit() {
     if (!train_.field) return;
     field_.range_low = train_.field->range_low;
     field_.range_high = train_.field->range_high;
     field_.range_given = train_.field->range_given;
-    if (train_.field->shape.empty() && field_.class_names.empty()) {
+    if (field_.class_names.empty() && !is_made(*train_.field)) {
         if (field_.classes == 0) field_.classes = train_.field->classes;
         if (field_.classes == train_.field->classes) field_.class_names = train_.field->class_names;
     }
@@ -372,8 +384,8 @@ void FieldReader::read_source(bool needed) {
     if (source.key == "synthetic") {
         if (!source.value->is_null()) read_synthetic(source);
     } else if (source.key == "csv" || source.key == "wav") {
-        for (const char* key : {"shape", "classes"})
-            refuse(*entry_.value, key, fmt::format("`{}` says it", source.key));
+        refuse(*entry_.value, "shape", fmt::format("`{}` says it", source.key));
+        if (source.key == "wav") refuse(*entry_.value, "classes", "sound is no labels");
         if (source.value->is_null()) return;
         (source.key == "csv" ? read_csv : read_wav)(source, train_.field, field_, diagnostics_);
     } else if (values_.spans.count(source.key)) {

@@ -43,6 +43,7 @@ class TableReader {
             for (const std::string& help : warning.helps) placed.help(help);
         }
         if (!table) return;
+        if (field.classes > 0) check_labels(*table, field);
         field.shape = {table->width()};
         field.table = table->to_text();
     }
@@ -87,8 +88,40 @@ class TableReader {
         return otherwise;
     }
 
+    /// With `classes`, every number is a label of them.
+    void check_labels(const runtime::Table& table, const DataField& field) {
+        for (const runtime::TableColumn& column : table.columns) {
+            if (column.kind == runtime::ColumnKind::kIgnored) continue;
+            const bool number = column.kind == runtime::ColumnKind::kNumber;
+            const double most = static_cast<double>(field.classes) - 1;
+            if (number && column.scale == runtime::ColumnScale::kNone && !column.masked &&
+                column.decimals == 0 && column.low >= 0 && column.high <= most)
+                continue;
+            const std::string why = !number                                       ? "holds words"
+                                    : column.scale != runtime::ColumnScale::kNone ? "is scaled"
+                                    : column.masked       ? "has cells without a number"
+                                    : column.decimals > 0 ? "has numbers with decimals"
+                                                          : fmt::format("has numbers from {} to {}",
+                                                                        column.low, column.high);
+            Diagnostic& error = diagnostics_.error(
+                DiagnosticKind::kBadValue, file_span_,
+                "the column `{}` of `{}` {}, but the labels of {} classes are 0 to {}", column.name,
+                field.source, why, field.classes, field.classes - 1);
+            error.help(
+                number && column.scale != runtime::ColumnScale::kNone
+                    ? std::string("without `scale`, numbers stay as they are")
+                : column.low == 1 && column.high == most + 1
+                    ? std::string("labels count from 0: subtract 1")
+                : number && column.low >= 0 && column.high > most && column.decimals == 0
+                    ? fmt::format("`classes: {:.0f}` has room for it", column.high + 1)
+                    : fmt::format("`columns: {{{}: ignore}}` leaves the column out", column.name));
+            return;
+        }
+    }
+
     bool read_rules(const DataField& field) {
         const size_t errors = diagnostics_.count();
+        if (field.classes > 0) rules_.scale = runtime::ColumnScale::kNone;
         rules_.range_low = field.range_low;
         rules_.range_high = field.range_high;
         if (source_.value->is_scalar()) return true;
@@ -98,7 +131,8 @@ class TableReader {
         const std::string header = values_.text("header");
         if (header != "auto") rules_.header = header == "present";
         rules_.mask = values_.text("missing") == "mask";
-        rules_.scale = scale_of(values_.text("scale"));
+        if (field.classes == 0 || source_.value->find("scale"))
+            rules_.scale = scale_of(values_.text("scale"));
         if (const Entry* columns = source_.value->find("columns")) read_columns(*columns);
         return diagnostics_.count() == errors;
     }

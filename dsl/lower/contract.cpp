@@ -85,12 +85,17 @@ ir::RunPolicy run_policy(const dsl::TrainSpec& train) {
 }
 
 /// Reports at `from` what a reader of files has found.
-void report_file(const dsl::WeightsSpec& spec, const Diagnostics& found, Diagnostics& diagnostics) {
+void report_file(const dsl::WeightsSpec& spec, const Diagnostics& found, ModuleScope& m) {
     Diagnostic error = found.list().front();
+    if (m.view.network(spec.from) != nullptr)
+        error.help(
+            fmt::format("`{0}` is a network of this model: its weights are shared by calling "
+                        "it, as often as wanted, also as a layer `- {0}` of others",
+                        spec.from));
     error.span = spec.from_span;
     for (const std::string& hint : dsl::where_looked(runtime::weight_file_of(spec.from)))
         error.help(hint);
-    diagnostics.add(std::move(error));
+    m.diagnostics.add(std::move(error));
 }
 
 /// Opens the file of a network's weights and fills in what the module says of it. Reports a file
@@ -100,7 +105,7 @@ void look_into_file(ModuleScope& m, const dsl::WeightsSpec& spec, ir::Network& n
     const auto file = runtime::open_weights(spec.from, found);
     const auto checksum = file.ok() ? runtime::verified_checksum(*file, found) : Failure{};
     if (!checksum.ok()) {
-        report_file(spec, found, m.diagnostics);
+        report_file(spec, found, m);
         return;
     }
     network.weights = spec.from;

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "dsl/model_view.h"
+
 namespace gmc::lower {
 
 using ir::Shape;
@@ -45,6 +47,36 @@ ValueId rows_of(ir::Builder& b, ValueId labels, ValueId table) {
     return b.reshape(b.emit(ir::Matmul{}, {codes, table}), shape);
 }
 
+namespace {
+
+/// Whether each number of the field's examples may be a label: single numbers, and arrays and
+/// tables of numbers that are read as they are stored.
+bool can_be_labels(const dsl::DataField& field) {
+    if (field.shape.empty()) return true;
+    if (field.format == "csv") return true;  // check_not_scaled
+    const bool array = field.format == "idx" || field.format == "npy" || field.format == "npz";
+    const bool as_stored = !field.range_given || (field.range_low == 0 && field.range_high == 255);
+    return array && (field.classes > 0 || as_stored);
+}
+
+/// Reports columns that are scaled, of which none is the number of a class.
+bool check_not_scaled(FunctionScope& f, const dsl::DataField& field, const std::string& what,
+                      Span where) {
+    if (!dsl::has_scaled_columns(field)) return true;
+    if (!f.m.reported_once(field.span, "scaled columns")) return false;
+    f.m.diagnostics
+        .error(DiagnosticKind::kRangeMismatch, where,
+               "`{}` takes labels, whole numbers from 0, but the columns of `{}` are amounts", what,
+               field.name)
+        .note(field.span, "the table is here")
+        .help(fmt::format("`classes: 100` in `data.{}` says that each number of a row is one of "
+                          "so many labels",
+                          field.name));
+    return false;
+}
+
+}  // namespace
+
 /// Both sides may know the number: a layer by its key, the data by `classes`. With both, the layer
 /// may have more than the data; with fewer, some labels would have no row. Only the data: that
 /// number counts. Only the layer: its number counts, and is kept for the reader of the data.
@@ -52,7 +84,8 @@ int64_t class_count(FunctionScope& f, ValueId labels, int64_t wanted, const std:
                     Span where) {
     const auto found = f.fields.find(labels);
     const dsl::DataField* source = found != f.fields.end() ? found->second : nullptr;
-    const dsl::DataField* field = source != nullptr && source->shape.empty() ? source : nullptr;
+    if (source != nullptr && !check_not_scaled(f, *source, what, where)) return 0;
+    const dsl::DataField* field = source != nullptr && can_be_labels(*source) ? source : nullptr;
     if (wanted == 0) {
         if (field != nullptr && field->classes > 0) return field->classes;
         // Every use of the labels lacks the same number.
@@ -72,7 +105,12 @@ int64_t class_count(FunctionScope& f, ValueId labels, int64_t wanted, const std:
         d.note(source->span,
                fmt::format("`data.{}` has no `classes`{}{}", source->name,
                            source->no_classes.empty() ? "" : ": ", source->no_classes));
-        if (source->shape.empty() || source->shape == ir::Shape{1})
+        if (source->shape.size() == 1 && source->shape[0] > 1 && field != nullptr)
+            d.help(
+                fmt::format("where each number is a label, as in a text, say how many there "
+                            "are: `shape: [{}], classes: 100`",
+                            source->shape[0]));
+        else if (source->shape.empty() || source->shape == ir::Shape{1})
             d.help(fmt::format("say how many there are: `classes: 10` in `data.{}`", source->name));
         return 0;
     }

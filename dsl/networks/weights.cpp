@@ -4,6 +4,7 @@
 
 #include "dsl/data/data_paths.h"
 #include "dsl/reader.h"
+#include "dsl/text/lexer.h"
 
 namespace gmc::dsl {
 namespace {
@@ -39,12 +40,24 @@ std::vector<std::string> read_map(const Entry& map, const std::string& what,
     return out;
 }
 
+/// What `weights` is not for.
+constexpr const char* kSharing =
+    "weights of a network of this model are shared by calling that network itself, as often as "
+    "wanted, also as a layer `- NAME` of others";
+
 }  // namespace
 
 WeightsSpec read_weights(const Entry& weights, const std::string& what, Diagnostics& diagnostics) {
     WeightsSpec out;
     out.span = weights.key_span;
     const std::string own = "`weights` of " + what;
+    if (weights.value->is_scalar() && is_name(weights.value->text)) {
+        diagnostics
+            .error(DiagnosticKind::kWrongType, weights.value->span,
+                   "{} is a map, as in `{{from: runs/NAME}}`, not `{}`", own, weights.value->text)
+            .help(kSharing);
+        return out;
+    }
     const Values values =
         read_values(*weights.value, mapping("weights").keys, own, weights.key_span, diagnostics);
     if (!weights.value->is_map()) return out;

@@ -242,8 +242,10 @@ Rows keys() {
         {"weightnorm|weightnormalization", "",
          "`import: convolution` has the layers `weight_norm_dense` and `weight_norm_conv2d`"},
         {"weightsof|tied|tiedto|tieweights|tieto|shareweights|shared|sharedwith", "",
-         "weights that several layers use are a tensor of their own: `parameters: {w: {shape: "
-         "[64, 32]}}` beside `networks:`, and `- expression: matmul(input, w)`",
+         "a network has its weights once, however often it is called, also as a layer `- trunk` of "
+         "others; a tensor that several layers use is `parameters: {w: {shape: [64, 32]}}` beside "
+         "`networks:`, in layers `- expression: matmul(previous, w)`, and the other way round "
+         "`matmul(previous, permute(w, axes=[1, 0]))`",
          "initializer"},
     };
 }

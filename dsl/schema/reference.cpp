@@ -98,6 +98,11 @@ compute one by one. `sum`, `mean` and `norm` of them are numbers, `grad(f, net.w
 `net(x, weights=w)` is the network with such weights in place of its own: `w: d.weights - 0.1 * grad(loss,
 d.weights)` and `d(x, weights=w)` look one step ahead. Running statistics do not move there.
 
+**Shared (tied) weights.** A network has its weights once, however often it is applied: `net(a) - net(b)`, or as a
+layer `- net` of several networks. A tensor of several layers or networks is an entry of `parameters`, which an entry
+of `minimize` lists as a network: `matmul(previous, w)` in the one, `matmul(previous, permute(w, axes=[1, 0]))` in the
+other. So `lookup(table, tokens)` and logits `matmul(h, permute(table, axes=[1, 0]))` have one table of embeddings.
+
 | function | rule |
 |---|---|
 )";

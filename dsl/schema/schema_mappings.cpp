@@ -80,9 +80,11 @@ std::vector<KeyRow> data_field_keys() {
             "shape", kOptional,
             "shape of an example; read from the file when left out, which then has to exist; sizes "
             "of 1 may be added and dropped: [28, 28, 1] makes grey pictures of [N, 28, 28]"),
-        integer("classes", kOptional, kClasses,
-                "the field holds labels 0 to classes - 1; found in the file when left out, which "
-                "then has to exist"),
+        integer(
+            "classes", kOptional, kClasses,
+            "the field holds labels 0 to classes - 1; of single labels found in the file when "
+            "left out, which then has to exist. With a `shape` such as [64], or in a `csv`, each "
+            "number of an example is a label, as in texts"),
         structure(
             "class_names", "[text]|text", kOptional,
             "what the classes of labels in a file are called, from class 0 on, or the path of "
@@ -354,7 +356,10 @@ MappingRow minimize_row() {
             integer("accumulate", kOptional, kRepeats, "when it is not that of `train`"),
             expression("average", kOptional, kDecay,
                        "decay of a moving average of the networks' weights, as in 0.999, moved "
-                       "after each update; `averaged(x)` reads it"),
+                       "after each update; `averaged(x)` reads it. A number d is min(d, (1 + "
+                       "step) / (10 + step)), as TensorFlow's ExponentialMovingAverage has it with "
+                       "`num_updates`, so that short runs do not average the first weights; "
+                       "expressions of `step` and schedules are taken as they are"),
             flag("average_statistics", "false",
                  "`average` is that of the running statistics of batch norm, too"),
             name("name", kOptional, "for metrics; the networks joined by _ when left out"),

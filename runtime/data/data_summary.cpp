@@ -13,17 +13,17 @@
 namespace gmc::runtime {
 namespace {
 
-/// Calls `visit` with up to 1000 examples from memory, or 16 that have to be read or decoded:
-/// enough to show a wrong range or shape, and little enough to cost no time.
+/// Calls `visit` with some of the first `count` examples: up to 1000 from memory, or 16 that have
+/// to be read or decoded: enough to show a wrong range or shape, and little enough to cost no time.
 /// False where one of them could not be read.
 template <typename Visit>
-bool visit_some(const Field& field, const Visit& visit) {
-    const int64_t most = std::min<int64_t>(field.count(), field.in_memory() ? 1000 : 16);
+bool visit_some(const Field& field, int64_t count, bool in_memory, const Visit& visit) {
+    const int64_t most = std::min<int64_t>(count, in_memory ? 1000 : 16);
     std::vector<float> example(static_cast<size_t>(field.elements()));
     bool all = true;
     for (int64_t i = 0; i < most; ++i) {
         try {
-            field.read(i * field.count() / most, example.data());
+            field.read(i * count / most, example.data());
         } catch (const DataError&) {
             all = false;
             continue;
@@ -34,15 +34,20 @@ bool visit_some(const Field& field, const Visit& visit) {
 }
 
 FieldSummary summarise(const Field& field) {
-    FieldSummary summary{field.name(), field.shape(), field.class_count(), {}, 0};
+    FieldSummary summary{field.name(), field.shape(), field.class_count(), {}, 0, false};
     if (summary.classes > 0 && summary.shape.empty()) return summary;
     summary.classes = 0;  // a field with a shape is no label, whatever it says of classes
-    visit_some(field, [&](const std::vector<float>& example) {
+    std::vector<float> first;
+    bool equal = true;
+    visit_some(field, field.count(), field.in_memory(), [&](const std::vector<float>& example) {
+        if (first.empty()) first = example;
+        equal = equal && example == first;
         const auto [low, high] = std::minmax_element(example.begin(), example.end());
         summary.values = {summary.values ? std::min(summary.values->low, *low) : *low,
                           summary.values ? std::max(summary.values->high, *high) : *high};
         ++summary.looked_at;
     });
+    summary.all_equal = equal && summary.looked_at > 1;
     return summary;
 }
 
@@ -113,18 +118,44 @@ struct Parts {
 
 }  // namespace
 
-std::string fingerprint(const Dataset& dataset) {
-    uLong checksum = crc32(0, nullptr, 0);
+namespace {
+
+/// Count and checksum of the first `count` examples; "" where one cannot be read. Where they are
+/// looked at as if they lay `elsewhere` than they do, in memory or not, the checksum is another.
+std::string whole_of(const Dataset& dataset, int64_t count, bool elsewhere = false) {
+    uint32_t checksum = 0;
     bool all = true;
     for (const FieldPtr& field : dataset.fields())
-        all &= visit_some(*field, [&](const std::vector<float>& example) {
-            checksum = crc32_z(checksum, reinterpret_cast<const Bytef*>(example.data()),
-                               example.size() * sizeof(float));
-        });
-    std::string out = fmt::format("{}-{:08x}", dataset.count(), checksum);
+        all &= visit_some(
+            *field, count, field->in_memory() != elsewhere, [&](const std::vector<float>& example) {
+                checksum = checksum_of(example.data(), example.size() * sizeof(float), checksum);
+            });
+    return all ? fmt::format("{}-{:08x}", count, checksum) : "";
+}
+
+}  // namespace
+
+std::string fingerprint(const Dataset& dataset) {
+    std::string out = whole_of(dataset, dataset.count());
+    bool all = !out.empty();
     for (const auto& [key, index] : known_examples(dataset))
         all = all && add_known(dataset, key, index, out);
     return all ? out : "";
+}
+
+/// Data that outgrow the memory are read from their file, and were looked at otherwise before.
+bool begins_with(const Dataset& dataset, const std::string& then) {
+    const Parts before(then);
+    const auto is_number = [&](int64_t i) {
+        return dataset.fields().front()->name_of(i) == std::to_string(i);
+    };
+    if (then.empty() || before.count < 1 || before.count >= dataset.count()) return true;
+    if (!is_number(0) || !is_number(before.count - 1)) return true;
+    for (const bool elsewhere : {false, true}) {
+        const std::string now = whole_of(dataset, before.count, elsewhere);
+        if (now.empty() || now == before.whole) return true;
+    }
+    return false;
 }
 
 /// Two names may have the same key, which then tells nothing.

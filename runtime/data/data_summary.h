@@ -16,6 +16,7 @@ struct FieldSummary {
     /// The smallest and the largest value of the examples that were looked at; nothing for labels.
     std::optional<ValueRange> values;
     int64_t looked_at = 0;
+    bool all_equal = false;  ///< each of these examples is the same
 };
 
 struct DataSummary {
@@ -32,6 +33,10 @@ DataSummary summarise(const Dataset& dataset);
 /// "60000-1c291ca3 0b12c3d4=99aa0011 ...". "" where one of these cannot be read: it may be mended
 /// before a run goes on.
 std::string fingerprint(const Dataset& dataset);
+/// Whether the first examples are those of data with an earlier fingerprint, which had fewer.
+/// Examples that are called by their files, not by their numbers, may lie between others now: then
+/// may_be_same_data() has to tell.
+bool begins_with(const Dataset& dataset, const std::string& then);
 /// Whether data with these fingerprints may be the same, wherever they lie: with as many examples,
 /// if their checksums are equal; with more or fewer, if no example that both know has another one.
 bool may_be_same_data(const std::string& then, const std::string& now);

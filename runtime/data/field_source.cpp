@@ -146,8 +146,8 @@ bool Opener::read_rows(const ir::DataField& source, Opened& opened) {
                            source.name);
         return false;
     }
-    Result<FieldPtr> field =
-        read_table(source.source, {source.name, *table, source.count}, diagnostics_);
+    Result<FieldPtr> field = read_table(
+        source.source, {source.name, *table, source.count, 0, source.classes}, diagnostics_);
     if (!field) return false;
     opened.field = field.take();
     return true;

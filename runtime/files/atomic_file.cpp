@@ -36,7 +36,8 @@ void sync_folder(const std::string& path) {
 
 }  // namespace
 
-Result<AtomicFile> AtomicFile::create(const std::string& path, Diagnostics& diagnostics) {
+Result<AtomicFile> AtomicFile::create(const std::string& path, Diagnostics& diagnostics,
+                                      Until until) {
     struct stat status {};
     const bool is_there = stat(path.c_str(), &status) == 0;
     if (is_there && S_ISDIR(status.st_mode)) {
@@ -47,6 +48,11 @@ Result<AtomicFile> AtomicFile::create(const std::string& path, Diagnostics& diag
     if (is_there && !S_ISREG(status.st_mode)) return open(path, diagnostics);
     remove_abandoned(path);
     std::string temporary = temporary_name(path);
+    // It gets a name by way of /proc.
+    if (until == Until::kUnnamed && ::access("/proc/self/fd", X_OK) == 0) {
+        const int unnamed = ::open(folder_of(path).c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+        if (unnamed >= 0) return AtomicFile(path, std::move(temporary), unnamed, false);
+    }
     const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
         diagnostics.error(kind_of_write_error(errno), {}, "`{}` cannot be created in `{}`: {}",
@@ -68,20 +74,21 @@ Result<AtomicFile> AtomicFile::open(const std::string& path, Diagnostics& diagno
     return AtomicFile(path, "", fd);
 }
 
-AtomicFile::AtomicFile(std::string path, std::string temporary, int fd)
-    : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd) {}
+AtomicFile::AtomicFile(std::string path, std::string temporary, int fd, bool is_named)
+    : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd), is_named_(is_named) {}
 
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : path_(std::move(other.path_)),
       temporary_(std::move(other.temporary_)),
       fd_(std::exchange(other.fd_, -1)),
+      is_named_(other.is_named_),
       failed_(other.failed_),
       bytes_written_(other.bytes_written_) {}
 
 AtomicFile::~AtomicFile() {
     if (fd_ < 0) return;
     ::close(fd_);
-    if (!temporary_.empty()) ::unlink(temporary_.c_str());
+    if (!temporary_.empty() && is_named_) ::unlink(temporary_.c_str());
 }
 
 bool AtomicFile::fail(const char* what, Diagnostics& diagnostics) {
@@ -122,6 +129,13 @@ bool AtomicFile::commit(Diagnostics& diagnostics) {
     }
     // Without the sync a power cut may leave the new name with empty contents.
     if (fsync(fd_) != 0) return fail("synced", diagnostics);
+    if (!is_named_) {
+        const std::string open_file = fmt::format("/proc/self/fd/{}", fd_);
+        if (::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, temporary_.c_str(),
+                     AT_SYMLINK_FOLLOW) != 0)
+            return fail("put in place", diagnostics);
+        is_named_ = true;
+    }
     if (::rename(temporary_.c_str(), path_.c_str()) != 0) return fail("put in place", diagnostics);
     // Some file systems (NFS) report a full disk only here; by then the bytes are synced, so it
     // cannot matter.

@@ -13,12 +13,21 @@
 namespace gmc::runtime {
 
 /// A file being written. Errors are reported by the call they happen in; a file that had one cannot
-/// be committed. Destroyed without commit(), it takes its temporary file with it. (A killed process
-/// leaves `.NAME.tmp-PID-N` behind, which nothing reads and the next writer of the file removes.)
+/// be committed. Destroyed without commit(), it takes its temporary file with it.
 class AtomicFile {
   public:
+    /// What the file is until it is committed.
+    enum class Until {
+        /// A file without a name, which goes with the process, however that ends. Where the file
+        /// system has none, as kNamed.
+        kUnnamed,
+        /// `.NAME.tmp-PID-N`: others see that the file is being written. A killed process leaves it
+        /// behind; nothing reads it, and the next writer of the file removes it.
+        kNamed,
+    };
     /// Starts writing `path`; the folder must exist. Errors (kBadFile): cannot be created.
-    static Result<AtomicFile> create(const std::string& path, Diagnostics& diagnostics);
+    static Result<AtomicFile> create(const std::string& path, Diagnostics& diagnostics,
+                                     Until until = Until::kUnnamed);
     AtomicFile(AtomicFile&& other) noexcept;
     AtomicFile& operator=(AtomicFile&&) = delete;
     ~AtomicFile();
@@ -35,7 +44,7 @@ class AtomicFile {
     uint64_t bytes_written() const { return bytes_written_; }
 
   private:
-    AtomicFile(std::string path, std::string temporary, int fd);
+    AtomicFile(std::string path, std::string temporary, int fd, bool is_named = true);
     /// Opens the device or pipe that is at `path`.
     static Result<AtomicFile> open(const std::string& path, Diagnostics& diagnostics);
     bool fail(const char* what, Diagnostics& diagnostics);
@@ -43,6 +52,7 @@ class AtomicFile {
     std::string path_;
     std::string temporary_;  ///< "" for devices and pipes
     int fd_ = -1;
+    bool is_named_ = true;
     bool failed_ = false;
     uint64_t bytes_written_ = 0;
 };

@@ -62,6 +62,15 @@ std::vector<int64_t> LabelCount::missing(int64_t classes) const {
 bool warn_of_missing(const LabelCount& labels, int64_t classes, const std::string& what, bool cut,
                      Span span, Diagnostics& diagnostics) {
     const std::vector<int64_t> missing = labels.missing(classes);
+    if (missing.empty() && classes == 1 && labels.examples() > 1) {
+        diagnostics
+            .warning(DiagnosticKind::kBadValue, span,
+                     "{} is 0 in all {} examples{}: there is one class only, and nothing to tell "
+                     "apart",
+                     what, labels.examples(), cut ? " that `count` leaves" : "")
+            .help("is it the right file, or the right array?");
+        return true;
+    }
     if (missing.empty()) return false;
     const char* have = missing.size() == 1 ? "has" : "have";
     if (cut) {

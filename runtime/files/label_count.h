@@ -25,6 +25,7 @@ class LabelCount {
     }
     /// Why the values are no labels: "has the value -1 in example 3". "" when they are labels.
     const std::string& problem() const { return problem_; }
+    int64_t examples() const { return added_; }
     /// The classes among 0 .. `classes` - 1 that no example has.
     std::vector<int64_t> missing(int64_t classes) const;
 
@@ -34,9 +35,9 @@ class LabelCount {
     std::string problem_;
 };
 
-/// Warns where some of the classes 0 .. `classes` - 1 have no example, and says what to do; `what`
-/// names the labels, and `cut` says that they are only the first ones, by `count:`. False when all
-/// is well.
+/// Warns where there is one class only, or where some of the classes 0 .. `classes` - 1 have no
+/// example, and says what to do; `what` names the labels, and `cut` says that they are only the
+/// first ones, by `count:`. False when all is well.
 bool warn_of_missing(const LabelCount& labels, int64_t classes, const std::string& what, bool cut,
                      Span span, Diagnostics& diagnostics);
 

@@ -55,7 +55,7 @@ GMC_API const char* gmc_last_error(void);
 typedef struct gmc_options {
     size_t size;            /* sizeof(gmc_options) */
     const char* run;        /* the folder of the run when `path` is a .gmc; NULL: none */
-    const char* checkpoint; /* which of the run's checkpoints, "checkpoints/best"; NULL: the last */
+    const char* checkpoint; /* which of the run's checkpoints: "best", "step-500"; NULL: the last */
     int threads;            /* how many to compute with; 0: what OMP_NUM_THREADS says, or all */
 } gmc_options;
 #define GMC_OPTIONS_INIT \

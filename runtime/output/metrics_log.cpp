@@ -24,22 +24,32 @@ constexpr uint64_t kLogBytesMost = uint64_t{1} << 32;
 /// A JSON string. Malformed UTF-8 is replaced, since a log must not fail because of a name.
 std::string json_string(std::string_view text) { return Json(text).dump(); }
 
-/// The "step" of a line, if the line is a JSON object that has one.
-std::optional<int64_t> step_of(std::string_view line) {
+/// What resuming has to know of a line; nothing when it is no JSON object with a "step".
+struct Line {
+    int64_t step = 0;
+    bool has_figures = false;  ///< of training steps, not of validation, a sign or a rollback
+};
+std::optional<Line> read_line(std::string_view line) {
     const std::optional<Json> json = Json::parse(line);
     if (!json || !json->contains("step") || !json->at("step").is_whole()) return std::nullopt;
-    return json->at("step").whole();
+    const auto is_other = [](const std::string& name) {
+        return name == "sign" || name == "because" || name.starts_with("validation_");
+    };
+    const std::vector<std::string>& names = json->names();
+    return Line{json->at("step").whole(), std::none_of(names.begin(), names.end(), is_other)};
 }
 
-/// The number of bytes of `text` to keep: all lines before the first one of a step after `step`.
-Result<uint64_t> bytes_to_keep(const std::string& path, std::string_view text, int64_t step,
-                               Diagnostics& diagnostics) {
+/// The lines of `text` to keep: all before the first one of a step after `step`, without the
+/// figures of `step` itself where no line of every `every` steps is due.
+Result<std::string> lines_to_keep(const std::string& path, std::string_view text, int64_t step,
+                                  int64_t every, Diagnostics& diagnostics) {
+    std::string kept;
     size_t start = 0;
     for (int64_t number = 1; start < text.size(); ++number) {
         const size_t end = text.find('\n', start);
         // The run was killed in the middle of its last line.
         if (end == std::string_view::npos) break;
-        const std::optional<int64_t> found = step_of(text.substr(start, end - start));
+        const std::optional<Line> found = read_line(text.substr(start, end - start));
         // A power cut may leave a file longer than what was written, filled with zeros.
         if (!found && text.find_first_not_of('\0', start) == std::string_view::npos) break;
         if (!found) {
@@ -50,10 +60,12 @@ Result<uint64_t> bytes_to_keep(const std::string& path, std::string_view text, i
                 .help("move the file away to resume with an empty one");
             return Failure{};
         }
-        if (*found > step) break;
+        if (found->step > step) break;
+        if (found->step < step || step % every == 0 || !found->has_figures)
+            kept += text.substr(start, end + 1 - start);
         start = end + 1;
     }
-    return static_cast<uint64_t>(start);
+    return kept;
 }
 
 }  // namespace
@@ -115,23 +127,22 @@ Result<MetricsLog> MetricsLog::create(const std::string& path, Diagnostics& diag
 }
 
 Result<MetricsLog> MetricsLog::resume(const std::string& path, int64_t step,
-                                      Diagnostics& diagnostics) {
+                                      Diagnostics& diagnostics, int64_t every) {
     struct stat status {};
     if (stat(path.c_str(), &status) != 0 && errno == ENOENT) return open(path, 0, diagnostics);
     Result<std::string> text = read_whole_file(path, kLogBytesMost, diagnostics);
     if (!text) return Failure{};
-    Result<uint64_t> keep = bytes_to_keep(path, *text, step, diagnostics);
-    if (!keep) return Failure{};
+    const Result<std::string> kept = lines_to_keep(path, *text, step, every, diagnostics);
+    if (!kept.ok()) return Failure{};
     // A hard link belongs to a copy of the run, whose file must not grow with this one.
-    if (status.st_nlink > 1) {
-        if (!write_file_atomically(path, std::string_view(*text).substr(0, *keep), diagnostics))
-            return Failure{};
+    if (status.st_nlink > 1 || !text->starts_with(*kept)) {
+        if (!write_file_atomically(path, *kept, diagnostics)) return Failure{};
         return open(path, 0, diagnostics);
     }
     Result<MetricsLog> log = open(path, 0, diagnostics);
-    if (log && ftruncate(log->fd_, static_cast<off_t>(*keep)) != 0) {
+    if (log && ftruncate(log->fd_, static_cast<off_t>(kept->size())) != 0) {
         diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be cut to {} bytes: {}", path,
-                          *keep, std::strerror(errno));
+                          kept->size(), std::strerror(errno));
         return Failure{};
     }
     return log;

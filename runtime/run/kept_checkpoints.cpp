@@ -5,7 +5,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "compiler/support/paths.h"
@@ -25,11 +28,11 @@ bool is_kept_checkpoint(const std::string& name) {
     return name.ends_with(kEnding) && (name.starts_with(kKeptStep) || name.starts_with(kBest));
 }
 
-bool KeptCheckpoints::link_as(const std::string& name, Diagnostics& diagnostics) const {
-    const std::string from = folder_ + "/" + kCheckpointName, folder = folder_ + "/checkpoints";
-    const std::string to = folder + "/" + name, beside = temporary_name(to);
+bool keep_checkpoint_as(const std::string& run, const std::string& name, Diagnostics& diagnostics) {
+    const std::string from = run + "/" + kCheckpointName, to = run + "/" + name;
+    const std::string beside = temporary_name(to);
     std::error_code error;
-    fs::create_directories(folder, error);
+    fs::create_directories(fs::path(to).parent_path(), error);
     fs::create_hard_link(from, beside, error);
     if (error) fs::copy_file(from, beside, fs::copy_options::overwrite_existing, error);
     if (!error) fs::rename(beside, to, error);
@@ -42,20 +45,35 @@ bool KeptCheckpoints::link_as(const std::string& name, Diagnostics& diagnostics)
 }
 
 bool KeptCheckpoints::keep(int64_t step, Diagnostics& diagnostics) const {
-    if (last_ <= 1) return true;
-    if (!link_as(fmt::format("{}{:08}{}", kKeptStep, step, kEnding), diagnostics)) return false;
-    std::vector<fs::path> kept;
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(folder_ + "/checkpoints", error))
-        if (entry.path().filename().string().starts_with(kKeptStep)) kept.push_back(entry.path());
-    std::sort(kept.begin(), kept.end());
-    for (size_t i = 0; i + static_cast<size_t>(last_) < kept.size(); ++i)
-        fs::remove(kept[i], error);
+    if (last_ > 1 &&
+        !keep_checkpoint_as(folder_, fmt::format("checkpoints/{}{:08}{}", kKeptStep, step, kEnding),
+                            diagnostics))
+        return false;
+    drop(step);
     return true;
 }
 
+void KeptCheckpoints::drop(int64_t step) const {
+    std::error_code error;
+    std::vector<std::pair<int64_t, fs::path>> kept;
+    for (const auto& entry : fs::directory_iterator(folder_ + "/checkpoints", error))
+        if (const std::string name = entry.path().filename().string();
+            is_kept_checkpoint(name) && name.starts_with(kKeptStep))
+            kept.emplace_back(std::atoll(name.c_str() + std::string_view(kKeptStep).size()),
+                              entry.path());
+    std::sort(kept.begin(), kept.end());
+    const auto later = std::upper_bound(kept.begin(), kept.end(), step,
+                                        [](int64_t at, const auto& one) { return at < one.first; });
+    const std::ptrdiff_t stay = last_ > 1 ? last_ : 0;  // one is the checkpoint itself
+    const auto first = later - std::min(stay, later - kept.begin());
+    for (auto one = kept.begin(); one != kept.end(); ++one)
+        if (one < first || one >= later) fs::remove(one->second, error);
+    fs::remove(folder_ + "/checkpoints", error);  // only where it is empty
+}
+
 bool KeptCheckpoints::keep_best(Diagnostics& diagnostics) const {
-    return link_as(std::string(kBest) + kEnding, diagnostics);
+    return keep_checkpoint_as(folder_, fmt::format("checkpoints/{}{}", kBest, kEnding),
+                              diagnostics);
 }
 
 std::vector<std::string> kept_checkpoints(const std::string& run) {

@@ -22,20 +22,28 @@ std::vector<std::string> kept_checkpoints(const std::string& run);
 /// kept ones can take its place.
 void help_with_kept_checkpoint(const std::string& run, Diagnostics& diagnostics);
 
+/// The state that training goes back to after divergence, where the run's checkpoint is a later one
+/// that was written because training stopped.
+inline constexpr char kWayBackName[] = "rollback.safetensors";
+/// Keeps the run's checkpoint under another name in its folder, too. False after an error.
+[[nodiscard]] bool keep_checkpoint_as(const std::string& run, const std::string& name,
+                                      Diagnostics& diagnostics);
+
 /// Keeps the run's `checkpoint` under other names, as hard links where the file system has them.
 class KeptCheckpoints {
   public:
     /// `last`: how many of the latest checkpoints stay; 1 is `checkpoint` itself.
     KeptCheckpoints(std::string folder, int64_t last) : folder_(std::move(folder)), last_(last) {}
 
-    /// checkpoints/step-NNNNNNNN, and the oldest beyond the last ones goes. False after an error.
+    /// checkpoints/step-NNNNNNNN, and those beyond the last ones go. False after an error.
     [[nodiscard]] bool keep(int64_t step, Diagnostics& diagnostics) const;
+    /// Of those up to `step`, where the run stands, only the last ones stay. Later ones go, too:
+    /// the run went back before them, and comes to these steps again.
+    void drop(int64_t step) const;
     /// checkpoints/best. False after an error.
     [[nodiscard]] bool keep_best(Diagnostics& diagnostics) const;
 
   private:
-    bool link_as(const std::string& name, Diagnostics& diagnostics) const;
-
     std::string folder_;
     int64_t last_;
 };

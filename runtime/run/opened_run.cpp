@@ -3,8 +3,10 @@
 #include "runtime/run/opened_run.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 #include "compiler/support/paths.h"
@@ -58,6 +60,7 @@ bool OpenedRun::take_up_record() {
         record = begun.take();
         follow_record();
     }
+    follow_settings();
     if (!is_of_this_model()) return false;
     if (options.epochs) record.epochs = options.epochs;
     training.seed = record.seed;
@@ -70,6 +73,25 @@ bool OpenedRun::take_up_record() {
         return false;
     }
     return true;
+}
+
+/// What was not said anew is as it was.
+void OpenedRun::follow_settings() {
+    RunSettings& settings = record.settings;
+    settings_before_ = settings;
+    if (options.checkpoint_every) settings.checkpoint_every = options.checkpoint_every;
+    if (options.log_every) settings.log_every = options.log_every;
+    if (options.sample_count) settings.samples = options.sample_count;
+    settings.tensorboard = !options.in_copy && (options.tensorboard || settings.tensorboard);
+    if (!settings.checkpoint_every) return;
+    policy.checkpoint_steps = settings.checkpoint_every->steps;
+    policy.checkpoint_seconds = settings.checkpoint_every->seconds;
+}
+
+int64_t OpenedRun::log_every(const RunSettings& settings) const {
+    constexpr int64_t kMost = 50;  // unless asked for
+    const int64_t length = loader->batches_per_epoch(), round = runner->batches_per_round();
+    return settings.log_every.value_or(std::clamp<int64_t>((length + round - 1) / round, 1, kMost));
 }
 
 /// The record and the checkpoint each say of which model they are: a checkpoint may have been
@@ -126,12 +148,16 @@ bool OpenedRun::prepare(Progress& progress) {
     if (!made.ok() || !begin_states(progress)) return false;
     loader = made.take();
     if (!take_up_data() || !prepare_validation()) return false;
+    watch_validation(progress);
     warn_of_long_steps();
     const DataSummary summary = summarise(loader->dataset());
     for (const FieldSummary& field : summary.fields)
-        if (const auto* declared = ir::find_field(model.module().data, field.name);
-            declared && field.values)
-            warn_of_odd_values(*declared, *field.values, {}, diagnostics);
+        if (const auto* declared = ir::find_field(model.module().data, field.name)) {
+            if (field.values)
+                warn_of_odd_values(*declared, {*field.values, field.looked_at, field.all_equal}, {},
+                                   diagnostics);
+            warn_of_constant_columns(*declared, diagnostics);
+        }
     if (options.show_warnings) options.show_warnings(diagnostics);
     const std::string data = to_text(summary);
     if (!options.quiet) progress.message(data);
@@ -155,9 +181,15 @@ bool OpenedRun::prepare(Progress& progress) {
 bool OpenedRun::take_up_data() {
     const std::string values = fingerprint(loader->dataset());
     const bool same = !goes_on() || are_data_of(record, model.module().origin, values);
-    if (!same) is_another_run(folder->path(), kOtherData, model.path(), diagnostics);
+    const bool has_grown = same && goes_on() && !begins_with(loader->dataset(), record.data_values);
+    if (!same || has_grown) is_another_run(folder->path(), kOtherData, model.path(), diagnostics);
+    if (has_grown)
+        diagnostics.note_last(
+            {}, fmt::format("the data have grown to {} examples, but of the "
+                            "first {}, which the run had, some are others now",
+                            loader->dataset().count(), std::atoll(record.data_values.c_str())));
     record.data_values = values;
-    return same;
+    return same && !has_grown;
 }
 
 void OpenedRun::warn_of_long_steps() {
@@ -188,6 +220,38 @@ bool OpenedRun::prepare_validation() {
     return true;
 }
 
+/// Figures of other examples, or other figures, cannot be compared: then the best and the patience
+/// begin anew. An older checkpoint does not say what its best is of: the record has to tell then.
+void OpenedRun::watch_validation(Progress& progress) {
+    if (!validation) return;
+    std::string now = fingerprint(validation->dataset());
+    now.resize(std::min(now.find(' '), now.size()));  // count and checksum
+    const auto others = [&] {
+        if (training.validation.empty())
+            return record.validate_share != policy.validate_share ||
+                   (record.examples != 0 && record.examples != loader->dataset().count());
+        return !now.empty() && now != training.validation;
+    };
+    const bool other_data = (training.best.best || training.stopping.best) && others();
+    std::vector<std::string> anew;
+    const auto watch_from_here = [&](Watched& watched, const std::string& figure,
+                                     const char* what) {
+        const bool other_figure = !watched.figure.empty() && watched.figure != figure;
+        if (watched.figure.empty()) watched.figure = figure;
+        if (!other_data && (figure.empty() || !other_figure)) return;
+        if (watched.best && !figure.empty()) anew.emplace_back(what);
+        watched = {.figure = figure};
+    };
+    watch_from_here(training.best, policy.keep_best, "the best checkpoint");
+    watch_from_here(training.stopping, policy.stopping_metric, "the patience of `early_stopping`");
+    if (!now.empty()) training.validation = now;
+    if (!anew.empty())
+        progress.message(fmt::format("{}: {} begin{} anew",
+                                     other_data ? "the validation data are others than before"
+                                                : "another figure of validation is watched",
+                                     fmt::join(anew, " and "), anew.size() == 1 ? "s" : ""));
+}
+
 /// A process that was killed after it wrote the checkpoint of an epoch may not have kept it under
 /// its other names.
 bool OpenedRun::keep_what_a_kill_left() {
@@ -196,6 +260,10 @@ bool OpenedRun::keep_what_a_kill_left() {
     const bool is_best =
         !policy.keep_best.empty() && training.best.best && training.best.epochs_since == 0;
     return kept.keep(training.step, diagnostics) && (!is_best || kept.keep_best(diagnostics));
+}
+
+void OpenedRun::drop_checkpoints() const {
+    KeptCheckpoints(folder->path(), policy.keep_last).drop(training.step);
 }
 
 bool OpenedRun::begin_states(Progress& progress) {
@@ -265,24 +333,36 @@ bool OpenedRun::keep_choices() {
 
 /// The copy of the model lets the run be resumed alone.
 bool OpenedRun::write_beginnings() {
-    if (options.overwrite || options.resume != goes_on()) folder->clear();
+    if ((options.overwrite || options.resume != goes_on()) &&
+        !folder->begin_new(options.overwrite, diagnostics))
+        return false;
     record.model = model.module().name;
     record.version = options.version;
     record.origin = model.module().origin;
     record.sources = model.module().files;
     note_choices(record);
-    if (!copy_model() || !write_run_record(path("run.json"), record, diagnostics)) return false;
-    auto opened = RunLog::open(folder->path(), record,
-                               {goes_on(), training.step, options.tensorboard, model.batch_size()},
-                               diagnostics);
+    if (goes_on()) drop_checkpoints();
+    return copy_model() && write_run_record(path("run.json"), record, diagnostics) && open_log();
+}
+
+bool OpenedRun::open_log() {
+    RunLog::Options how{.resume = goes_on(),
+                        .step = training.step,
+                        .tensorboard = record.settings.tensorboard,
+                        .batch_size = model.batch_size()};
+    if (how.resume) how.every = log_every(settings_before_);
+    auto opened = RunLog::open(folder->path(), record, how, diagnostics);
     if (opened.ok()) log.emplace(opened.take());
     return opened.ok();
 }
 
 bool OpenedRun::write_untrained(Progress& progress) {
     const Saving saving(options.stop);
-    return begin_states(progress) && write_beginnings() &&
-           write_checkpoint(path(kCheckpointName), model.states(), training, diagnostics);
+    if (!begin_states(progress) || !write_beginnings() ||
+        !write_checkpoint(path(kCheckpointName), model.states(), training, diagnostics))
+        return false;
+    folder->has_begun();
+    return true;
 }
 
 bool OpenedRun::copy_model() {

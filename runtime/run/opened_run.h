@@ -32,6 +32,10 @@ struct OpenedRun {
     bool prepare(Progress& progress);
     /// Writes what a run's folder has from the start.
     bool write_beginnings();
+    /// Removes checkpoints that the run is to keep no longer.
+    void drop_checkpoints() const;
+    /// Opens the log, which write_beginnings() does, too.
+    bool open_log();
     /// Adds the kernels that were chosen since to the record, so that a resumed run has the same.
     bool keep_choices();
     /// Instead of prepare() and write_beginnings(): makes the states, and writes a new run without
@@ -56,13 +60,15 @@ struct OpenedRun {
     }
     /// In `at`: an epoch begins with the present states.
     void begin_epoch(TrainingState& at) const;
+    /// Steps between two lines of metrics.
+    int64_t log_every() const { return log_every(record.settings); }
     std::string path(const std::string& name) const { return folder->file(name); }
     /// The place of the next batch.
     Cursor cursor() const { return training.cursor(model.batch_size()); }
 
     LoadedModel& model;
     const TrainOptions& options;
-    const ir::RunPolicy policy;
+    ir::RunPolicy policy;
     Diagnostics& diagnostics;
     std::optional<RunFolder> folder;
     RunRecord record;
@@ -78,10 +84,13 @@ struct OpenedRun {
     bool take_up_record();
     bool is_of_this_model();
     void follow_record();
+    void follow_settings();
+    int64_t log_every(const RunSettings& settings) const;
     bool take_up_data();
     void note_choices(RunRecord& in) const;
     void warn_of_long_steps();
     bool prepare_validation();
+    void watch_validation(Progress& progress);
     bool keep_what_a_kill_left();
     bool begin_states(Progress& progress);
     void say_what_changed(const std::string& data, Progress& progress);
@@ -90,6 +99,7 @@ struct OpenedRun {
     int64_t epochs_without_better() const;
 
     TuningCache* tuning_;
+    RunSettings settings_before_;  ///< of a resumed run, as it was trained last
     /// A resumed run's choices, where nothing is measured.
     std::optional<TuningCache> recorded_choices_;
 };

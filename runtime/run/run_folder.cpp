@@ -25,7 +25,7 @@
 #include "runtime/files/atomic_file.h"
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/replay.h"
-#include "runtime/tensorboard/event_file.h"
+#include "runtime/run/run_files.h"
 #include "runtime/train/checkpoint.h"
 
 namespace gmc::runtime {
@@ -136,6 +136,7 @@ Result<RunFolder> RunFolder::lock(const std::string& path, bool made, Diagnostic
     remove_abandoned_files(path);
     remove_abandoned_files(path + "/samples");
     remove_abandoned_files(path + "/checkpoints");
+    if (has_run_aside(path)) settle_run_aside(path);
     return folder;
 }
 
@@ -258,26 +259,30 @@ bool RunFolder::can_go_on(const std::string& model_name, Diagnostics& diagnostic
     return false;
 }
 
-// What a run wrote goes, file by file: what else lies in its folders is somebody's own.
-void RunFolder::clear() {
-    std::error_code ignored;  // what cannot be removed is an error when it is written
-    for (const char* name : {kCheckpointName, kOldCheckpointName, "metrics.jsonl", "run.json"})
-        fs::remove(file(name), ignored);
-    const auto remove_in = [&](const std::string& folder, auto&& is_ours) {
-        std::vector<fs::path> ours;
-        for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored))
-            if (is_ours(entry.path().filename().string())) ours.push_back(entry.path());
-        for (const fs::path& path : ours) fs::remove(path, ignored);
-        if (folder != path_) fs::remove(folder, ignored);  // only when it is empty
-    };
-    const auto is_event_file = [](const std::string& name) {
-        return name.starts_with(tensorboard::kFilePrefix);
-    };
-    remove_in(file("checkpoints"), is_kept_checkpoint);
-    remove_in(file("samples"), [](const std::string& name) { return name.starts_with("epoch-"); });
-    remove_in(file("tensorboard"), is_event_file);
-    remove_in(path_,
-              [&](const std::string& name) { return is_event_file(name) || is_replay(name); });
+bool RunFolder::begin_new(bool replaces, Diagnostics& diagnostics) {
+    const bool has_something = has_checkpoint() || !newest_kept(path_).empty();
+    if (replaces && has_something) return set_run_aside(path_, diagnostics);
+    remove_run(path_);
+    return true;
+}
+
+void RunFolder::has_begun() const {
+    if (has_run_aside(path_)) remove_run_aside(path_);
+}
+
+void RunFolder::has_ended(bool keeps_both) const {
+    if (!has_run_aside(path_)) return;
+    if (!has_checkpoint() && keeps_both)
+        say("the run that was in `{}` before is kept in `{}/{}`, and comes back when the folder is "
+            "used next\n",
+            path_, path_, kReplaced);
+    else
+        settle_run_aside(path_);
+}
+
+void RunFolder::settle(const std::string& path) {
+    Diagnostics busy;
+    if (has_run_aside(path)) (void)lock(path, false, busy);
 }
 
 void RunFolder::discard() {

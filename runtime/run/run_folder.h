@@ -17,7 +17,7 @@ class RunFolder {
     enum class Use {
         /// A run begins; an error when the folder has a checkpoint.
         kNew,
-        /// A run begins and replaces the one in the folder (see clear()).
+        /// A run begins and replaces the one in the folder (see begin_new()).
         kOverwrite,
         /// A run goes on; an error when there is none.
         kResume,
@@ -45,8 +45,19 @@ class RunFolder {
     /// first, from the start, which a line on stderr says. Not where it diverged: then an error
     /// (kBadFile) names the run of the model that has a checkpoint.
     [[nodiscard]] bool can_go_on(const std::string& model_name, Diagnostics& diagnostics) const;
-    /// Removes checkpoints, metrics, replays and samples of an earlier run.
-    void clear();
+    /// A new run begins to write: what an earlier one wrote goes or, where it `replaces` one that
+    /// has checkpoints, is set aside until has_begun(). False after an error: the earlier run is as
+    /// it was.
+    [[nodiscard]] bool begin_new(bool replaces, Diagnostics& diagnostics);
+    /// The run has a checkpoint: the one that it replaces goes.
+    void has_begun() const;
+    /// The process trains no more here. A run that was to be replaced by one that has no checkpoint
+    /// comes back, unless it `keeps_both`: then it comes back when the folder is used next. A line
+    /// on stderr says so.
+    void has_ended(bool keeps_both) const;
+    /// Does what a process that was killed while it replaced the run in the folder `path` left to
+    /// do (run_files.h), unless another one trains there.
+    static void settle(const std::string& path);
     /// Removes the folder if open() or make_next() created it, for a run that never began.
     void discard();
 

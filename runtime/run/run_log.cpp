@@ -91,8 +91,9 @@ Result<std::string> picture_events(const std::string& file, int64_t step, double
 Result<RunLog> RunLog::open(const std::string& folder, const RunRecord& record,
                             const Options& options, Diagnostics& diagnostics) {
     const std::string path = folder + "/metrics.jsonl";
-    auto metrics = options.resume ? MetricsLog::resume(path, options.step, diagnostics)
-                                  : MetricsLog::create(path, diagnostics);
+    auto metrics = options.resume
+                       ? MetricsLog::resume(path, options.step, diagnostics, options.every)
+                       : MetricsLog::create(path, diagnostics);
     if (!metrics.ok()) return Failure{};
     RunLog log(metrics.take());
     if (!options.tensorboard) return log;
@@ -122,6 +123,17 @@ bool RunLog::picture(const std::string& file, int64_t step, Diagnostics& diagnos
     if (!events_ || !fs::exists(file, error)) return true;
     const auto events = picture_events(file, step, now(), diagnostics);
     return events.ok() && events_->append(*events, diagnostics);
+}
+
+bool has_picture_event(const std::string& folder, int64_t step) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder, error)) {
+        if (!entry.path().filename().string().starts_with(tensorboard::kFilePrefix)) continue;
+        Diagnostics unreadable;
+        const auto records = read_whole_file(entry.path().string(), kMostBytes, unreadable);
+        if (records.ok() && tensorboard::has_picture(*records, step)) return true;
+    }
+    return false;
 }
 
 /// Makes for a finished run what --tensorboard would have written during it. Times are those of the

@@ -20,6 +20,7 @@ class RunLog {
     struct Options {
         bool resume = false;       ///< go on after `step` with the metrics that are there
         int64_t step = 0;          ///< steps done so far
+        int64_t every = 1;         ///< steps between lines of metrics until then
         bool tensorboard = false;  ///< a file of events, too
         int64_t batch_size = 0;    ///< for TensorBoard's page of settings
     };
@@ -38,6 +39,9 @@ class RunLog {
     MetricsLog metrics_;
     std::optional<tensorboard::EventFile> events_;
 };
+
+/// Whether a file of events in the run's folder has a picture of this step.
+bool has_picture_event(const std::string& folder, int64_t step);
 
 /// All that the run in `folder` wrote down, as the bytes of one file of events: metrics.jsonl, the
 /// pictures of samples, each at the last step of its epoch, and run.json. Events have the time at

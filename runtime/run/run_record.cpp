@@ -9,6 +9,7 @@
 #include "compiler/support/json.h"
 #include "runtime/data/data_summary.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/train/checkpoint.h"
 
 namespace gmc::runtime {
 namespace {
@@ -25,6 +26,22 @@ std::string difference(const RunRecord& record, const ir::Origin& origin) {
     };
     if (differ(record.origin.model, origin.model)) return kOtherModel;
     return differ(record.origin.data, origin.data) ? kOtherData : "";
+}
+
+std::string another_runs(const std::string& checkpoint, const RunRecord& record,
+                         const std::string& folder, bool data_too) {
+    const CheckpointOrigin written = origin_of_checkpoint(checkpoint);
+    ir::Origin origin;
+    origin.model = written.model;
+    if (data_too) origin.data = written.data;
+    const std::string other = difference(record, origin);
+    if (!other.empty())
+        return fmt::format(
+            "`{}` is a checkpoint of {} than the run in `{}`{}", checkpoint, other, folder,
+            other == kOtherData ? ": of another run, or from before its data changed" : "");
+    if (!written.seed || *written.seed == record.seed) return "";
+    return fmt::format("`{}` has seed {}, but the run in `{}` has seed {}: it is of another run",
+                       checkpoint, *written.seed, folder, record.seed);
 }
 
 Failure is_another_run(const std::string& folder, const std::string& other,
@@ -91,6 +108,37 @@ std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
     return out;
 }
 
+/// The settings of the command line that a run keeps; {} where there were none.
+static Json to_json(const RunSettings& settings) {
+    Json json = Json::object();
+    if (settings.checkpoint_every)
+        json["checkpoint_every"] = {{"steps", settings.checkpoint_every->steps},
+                                    {"seconds", settings.checkpoint_every->seconds}};
+    if (settings.log_every) json["log_every"] = *settings.log_every;
+    if (settings.samples) json["samples"] = *settings.samples;
+    if (settings.tensorboard) json["tensorboard"] = true;
+    return json;
+}
+
+/// The inverse. Throws JsonError.
+static RunSettings settings_from(const Json& json) {
+    RunSettings settings;
+    if (json.contains("checkpoint_every")) {
+        const Json& pace = json.at("checkpoint_every");
+        settings.checkpoint_every = {pace.at("steps").whole(), pace.at("seconds").number()};
+    }
+    const auto read = [&](const char* name, int64_t least, std::optional<int64_t>& value) {
+        if (!json.contains(name)) return;
+        value = json.at(name).whole();
+        if (*value < least)
+            throw JsonError(fmt::format("`{}` is {}, not at least {}", name, *value, least));
+    };
+    read("log_every", 1, settings.log_every);
+    read("samples", 0, settings.samples);
+    settings.tensorboard = json.contains("tensorboard") && json.at("tensorboard").flag();
+    return settings;
+}
+
 /// The texts of the model's files are in it, so that a run can be understood after they were
 /// changed.
 bool write_run_record(const std::string& path, const RunRecord& record, Diagnostics& diagnostics) {
@@ -104,6 +152,7 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
     if (record.patient_from > 0) json["patient_from"] = record.patient_from;
     if (!record.init.empty())
         json["init"] = {{"from", record.init}, {"layout", record.init_layout}};
+    if (const Json kept = to_json(record.settings); kept.size() > 0) json["kept_settings"] = kept;
     json["data"] = record.data;
     json["ranges"] = Json::object();
     for (const auto& [field, range] : record.ranges)
@@ -161,6 +210,8 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
             record.init = json.at("init").at("from").text();
             record.init_layout = json.at("init").at("layout").text();
         }
+        if (json.contains("kept_settings"))
+            record.settings = settings_from(json.at("kept_settings"));
         if (json.contains("epochs")) record.epochs = json.at("epochs").whole();
         if (json.contains("patient_from")) record.patient_from = json.at("patient_from").whole();
         record.origin.model = json.at("fingerprint").at("model").text();

@@ -10,10 +10,18 @@
 
 #include "compiler/ir/contract.h"
 #include "compiler/support/diagnostic.h"
+#include "compiler/support/pace.h"
 #include "compiler/support/result.h"
 #include "runtime/data/dataset.h"
 
 namespace gmc::runtime {
+
+/// What the command line said of how a run is saved, logged and drawn; a run that goes on keeps it.
+struct RunSettings {
+    std::optional<Pace> checkpoint_every;
+    std::optional<int64_t> log_every, samples;
+    bool tensorboard = false;
+};
 
 /// What is needed beside the checkpoint to go on with a run to the bit, and what people want to
 /// know of it later. Fields that were added after the first version are optional in the file.
@@ -29,11 +37,12 @@ struct RunRecord {
     uint64_t seed = 1;
     std::string init, init_layout;  ///< what --init named, "": nothing
     std::optional<int64_t> epochs;  ///< asked for on the command line, instead of the model's
-    int64_t patient_from = 0;       ///< epochs before --more-epochs undid an early stop
-    int64_t examples = 0;           ///< of the training data
-    double validate_share = 0;      ///< of the data, kept out of training; 0: none, or not known
-    std::string data;               ///< what they were, in a line (data_summary.h)
-    std::string data_values;        ///< their fingerprint (data_summary.h); "": not recorded
+    RunSettings settings;
+    int64_t patient_from = 0;   ///< epochs before --more-epochs undid an early stop
+    int64_t examples = 0;       ///< of the training data
+    double validate_share = 0;  ///< of the data, kept out of training; 0: none, or not known
+    std::string data;           ///< what they were, in a line (data_summary.h)
+    std::string data_values;    ///< their fingerprint (data_summary.h); "": not recorded
     /// From where to where the values of each field go, as far as they were looked at.
     std::map<std::string, ValueRange> ranges;
     /// Whether contractions were chosen by measuring, and the choices: problem, candidate.
@@ -48,6 +57,10 @@ inline constexpr const char* kOtherData = "other data";
 /// What a run and a module do not have in common: kOtherModel or kOtherData; "" when they are of
 /// one model, as far as both say.
 std::string difference(const RunRecord& record, const ir::Origin& origin);
+/// What says that a checkpoint was not written by the run in `folder`: "`FILE` is a checkpoint of
+/// ..."; "" when nothing does. Data may have changed during a run: `data_too` compares them.
+std::string another_runs(const std::string& checkpoint, const RunRecord& record,
+                         const std::string& folder, bool data_too = true);
 /// A run goes on with its own model and data only; how it is trained may be another. This reports
 /// (kBadValue) what the run in `folder` has otherwise than the file `model`.
 Failure is_another_run(const std::string& folder, const std::string& other,

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -28,7 +29,6 @@ namespace {
 /// A state is kept every so many steps, so at most this many steps are repeated to get back to the
 /// last good one.
 constexpr int64_t kKeepEvery = 100;
-constexpr int64_t kLogEveryMost = 50;  ///< steps between lines of metrics, unless asked for
 
 double now_s() { return static_cast<double>(steady_ns()) * 1e-9; }
 
@@ -38,25 +38,33 @@ TrainEnd interrupted(const OpenedRun& run, Progress& progress) {
     return TrainEnd::kInterrupted;
 }
 
+std::string samples_file(int64_t epoch) { return fmt::format("samples/epoch-{:03}.png", epoch); }
+
 /// Draws samples into the run's folder, where it is to have them.
 bool draw(OpenedRun& run, int64_t epoch) {
-    const TrainOptions& options = run.options;
-    const std::string file = run.path(fmt::format("samples/epoch-{:03}.png", epoch));
-    return options.sample_count == 0 ||
-           (draw_samples(run.model, run.training.seed, options.sample_count, run.record.ranges,
-                         file, run.diagnostics) &&
-            (!run.log || run.log->picture(file, run.training.step, run.diagnostics)));
+    const std::optional<int64_t> count = run.record.settings.samples;
+    const std::string file = run.path(samples_file(epoch));
+    return count == 0 || (draw_samples(run.model, run.training.seed, count, run.record.ranges, file,
+                                       run.diagnostics) &&
+                          (!run.log || run.log->picture(file, run.training.step, run.diagnostics)));
 }
 
-/// A process that was killed behind the checkpoint of an epoch may not have drawn its samples.
+/// A process that was killed behind the checkpoint of an epoch may not have drawn its samples, or
+/// drawn them and not shown them to TensorBoard.
 bool draw_what_a_kill_left(OpenedRun& run) {
+    if (!run.ends_epoch()) return true;
     const int64_t epoch = std::min(run.training.pass, run.epochs);
-    return !run.ends_epoch() || is_there(run.path(fmt::format("samples/epoch-{:03}.png", epoch))) ||
-           draw(run, epoch);
+    const std::string file = run.path(samples_file(epoch));
+    const bool has_shown = !run.record.settings.tensorboard ||
+                           has_picture_event(run.folder->path(), run.training.step);
+    if (!has_shown && !run.log && !run.open_log()) return false;
+    if (!is_there(file)) return draw(run, epoch);
+    return has_shown || run.log->picture(file, run.training.step, run.diagnostics);
 }
 
 TrainEnd nothing_left(OpenedRun& run, Progress& progress) {
     if (!draw_what_a_kill_left(run)) return TrainEnd::kFailed;
+    run.drop_checkpoints();
     if (run.training.pass >= run.epochs)
         progress.message(fmt::format(
             "nothing is left to do in {}: {} epochs are done of {} asked for; --more-epochs N "
@@ -109,11 +117,12 @@ class TrainingLoop {
         good_.keep(model_.states(), training_);
         saved_step_ = training_.step;
         saved_s_ = now_s();
+        find_way_back();
         before_ = run_.cursor();
         runner_.take_up(training_.signs);
         count_steps();
         if (policy_.on_divergence != "stop" && !run_.folder->has_checkpoint()) {
-            const TrainEnd end = save();  // where a rollback can go back to
+            const TrainEnd end = save(true);  // where a rollback can go back to
             if (end != TrainEnd::kDone) return end;
         }
         if (!draw_what_a_kill_left(run_)) return TrainEnd::kFailed;
@@ -150,11 +159,10 @@ class TrainingLoop {
     TrainEnd save_where_due() {
         const bool ends = run_.finished();
         const bool due =
-            (policy_.checkpoint_steps > 0 &&
-             training_.step - saved_step_ >= policy_.checkpoint_steps) ||
+            (policy_.checkpoint_steps > 0 && training_.step % policy_.checkpoint_steps == 0) ||
             (policy_.checkpoint_seconds > 0 && now_s() - saved_s_ >= policy_.checkpoint_seconds);
         if (ends || due) {
-            const TrainEnd end = save();
+            const TrainEnd end = save(due);
             if (end != TrainEnd::kDone) return end;
             return keep_checkpoint(false) && (!ends || draw_and_note(epoch())) ? TrainEnd::kDone
                                                                                : TrainEnd::kFailed;
@@ -188,7 +196,7 @@ class TrainingLoop {
         good_.keep(training_);
         run_.begin_epoch(training_);
         good_.keep(training_);
-        if (const TrainEnd end = write(); end != TrainEnd::kDone) return end;
+        if (const TrainEnd end = write(true); end != TrainEnd::kDone) return end;
         return keep_checkpoint(best) && draw_and_note(std::min(training_.pass, run_.epochs))
                    ? TrainEnd::kDone
                    : TrainEnd::kFailed;
@@ -244,7 +252,7 @@ class TrainingLoop {
         return true;
     }
 
-    /// Counts the steps in all, for the progress line, and those between lines of metrics.
+    /// Counts the steps in all, for the progress line.
     void count_steps() {
         const int64_t length = loader_.batches_per_epoch();
         const int64_t left = std::max<int64_t>(run_.epochs - training_.pass, 0) * length -
@@ -252,8 +260,6 @@ class TrainingLoop {
         const int64_t round = runner_.batches_per_round();
         steps_ = training_.step + (left + round - 1) / round;
         if (options_.steps_most) steps_ = std::min(steps_, *options_.steps_most);
-        log_every_ = options_.log_every.value_or(
-            std::clamp<int64_t>((length + round - 1) / round, 1, kLogEveryMost));
     }
 
     /// Shows progress, and writes a line of metrics every log_every steps and at the last one.
@@ -263,7 +269,7 @@ class TrainingLoop {
         for (const StepRunner::Named& v : runner_.values())
             state.values.emplace_back(v.name, v.value);
         if (!options_.quiet) progress_.update(state);
-        if (training_.step % log_every_ != 0 && !run_.finished()) return true;
+        if (training_.step % run_.log_every() != 0 && !run_.finished()) return true;
         MetricsRow row(training_.step, epoch());
         if (rate.examples_per_s() > 0) row.add("examples_per_s", rate.examples_per_s());
         for (const StepRunner::Named& v : runner_.values())
@@ -278,10 +284,12 @@ class TrainingLoop {
 
     // ---- states that are good ----
 
-    /// Writes the present state if it is good; kDone when it was written.
-    TrainEnd save() {
+    /// Writes the present state if it is good; kDone when it was written. One that is not due, but
+    /// written because training stops, is none that a rollback goes back to: a run that stops and
+    /// goes on has the bits of one that never stopped.
+    TrainEnd save(bool is_due) {
         const TrainEnd end = check_state();
-        return end == TrainEnd::kDone ? write() : end;
+        return end == TrainEnd::kDone ? write(is_due) : end;
     }
 
     /// Keeps the present state in memory if it is good, else says so; kDone when it is.
@@ -295,13 +303,44 @@ class TrainingLoop {
     }
 
     /// Writes the state that was kept.
-    TrainEnd write() {
+    TrainEnd write(bool is_due) {
         const Saving saving(options_.stop);
-        if (!write_checkpoint(run_.path(kCheckpointName), model_.states(), training_, diagnostics_))
-            return TrainEnd::kFailed;
+        if (!write_state(is_due, diagnostics_)) return TrainEnd::kFailed;
+        run_.folder->has_begun();
         saved_step_ = training_.step;
         saved_s_ = now_s();
         return TrainEnd::kDone;
+    }
+
+    bool write_state(bool is_due, Diagnostics& diagnostics) {
+        if (is_due || policy_.on_divergence == "stop") back_to_ = training_.step;
+        training_.back_to.reset();
+        if (back_to_ < training_.step) training_.back_to = back_to_;
+        if (training_.back_to && !is_there(run_.path(kWayBackName)) &&
+            !keep_checkpoint_as(run_.folder->path(), kWayBackName, diagnostics))
+            return false;
+        if (!write_checkpoint(run_.path(kCheckpointName), model_.states(), training_, diagnostics))
+            return false;
+        if (!training_.back_to) remove_way_back();
+        return true;
+    }
+
+    /// Where a rollback goes back to: to the checkpoint, unless that was written because training
+    /// stopped, and the one before it is still there.
+    void find_way_back() {
+        Diagnostics none;
+        back_to_ = training_.step;
+        if (training_.back_to && is_there(run_.path(kWayBackName))) {
+            const auto header = read_checkpoint_header(run_.path(kWayBackName), none);
+            if (header.ok() && header->training.step == *training_.back_to)
+                back_to_ = *training_.back_to;
+        }
+        if (back_to_ == training_.step) remove_way_back();
+    }
+
+    void remove_way_back() const {
+        std::error_code ignored;
+        std::filesystem::remove(run_.path(kWayBackName), ignored);
     }
 
     /// The losses of a step belong to the state before it. So whether the present state has finite
@@ -327,8 +366,8 @@ class TrainingLoop {
         model_.set_progress(training_.step, training_.epoch);
     }
 
-    /// Goes on with the states of the last checkpoint, but with the batches that come next, not
-    /// those since the checkpoint. False when the run is to end.
+    /// Goes on with the states of the last checkpoint that was due, but with the batches that come
+    /// next, not those since then. False when the run is to end.
     bool roll_back() {
         if (policy_.on_divergence == "stop" || training_.retries >= policy_.retries) return false;
         TrainingState good;
@@ -336,7 +375,8 @@ class TrainingLoop {
         // The gaps between states are cleared, too: optimizers update them along with the states
         // around them.
         std::fill_n(model_.states().bytes_begin(), model_.states().bytes(), std::byte{0});
-        if (!read_checkpoint(run_.path(kCheckpointName), model_.states(), good, lost)) return false;
+        const char* from = is_there(run_.path(kWayBackName)) ? kWayBackName : kCheckpointName;
+        if (!read_checkpoint(run_.path(from), model_.states(), good, lost)) return false;
         model_.set_states_changed();
         training_ = std::exchange(diverged_at_, {});
         ++training_.retries;
@@ -401,8 +441,7 @@ class TrainingLoop {
         good_.keep(model_.states(), training_);
         if (!try_next_step().empty()) return false;
         const Saving saving(options_.stop);
-        return write_checkpoint(run_.path(kCheckpointName), model_.states(), training_,
-                                diagnostics);
+        return write_state(false, diagnostics);
     }
 
     TrainEnd diverged(const std::string& what) {
@@ -415,9 +454,8 @@ class TrainingLoop {
                                        : write_replay(model_, runner_, loader_, good_,
                                                       training_.step, run_.folder->path());
         if (options_.on_diverged && !replay.empty()) options_.on_diverged(replay);
-        const bool goes_on =
-            policy_.on_divergence != "stop" && diverged_at_.retries < policy_.retries;
-        if (goes_on) return TrainEnd::kDiverged;  // roll_back() says so
+        may_go_back_ = policy_.on_divergence != "stop" && diverged_at_.retries < policy_.retries;
+        if (may_go_back_) return TrainEnd::kDiverged;  // roll_back() says so
         const std::string kept =
             run_.folder->has_checkpoint()
                 ? fmt::format("the last good state is kept in `{}`", run_.path(kCheckpointName))
@@ -444,8 +482,13 @@ class TrainingLoop {
     }
 
     TrainEnd interrupt() {
-        const TrainEnd end = save();
-        return end == TrainEnd::kDone ? interrupted(run_, progress_) : end;
+        const TrainEnd end = save(false);
+        if (end == TrainEnd::kDone) return interrupted(run_, progress_);
+        if (end != TrainEnd::kDiverged || !may_go_back_) return end;
+        progress_.message(fmt::format(
+            "interrupted after step {}; {}; the checkpoint of step {} is there to go on from",
+            diverged_at_.step, why_diverged_, saved_step_));
+        return TrainEnd::kInterrupted;
     }
 
     OpenedRun& run_;
@@ -463,7 +506,9 @@ class TrainingLoop {
     EpochSigns signs_;
     TrainingState diverged_at_;  ///< where training stood when a number was not finite
     std::string why_diverged_;
-    int64_t steps_ = 0, log_every_ = 1, saved_step_ = 0;
+    bool may_go_back_ = false;
+    int64_t steps_ = 0, saved_step_ = 0;
+    int64_t back_to_ = 0;  ///< the step of the state that a rollback goes back to
     double saved_s_ = 0;
 };
 
@@ -506,6 +551,7 @@ TrainResult train(LoadedModel& model, const TrainOptions& options, Diagnostics& 
     if (!run.open()) return {TrainEnd::kNotStarted, ""};
     Progress progress(stdout);
     const TrainEnd end = begin_and_loop(run, progress);
+    run.folder->has_ended(end == TrainEnd::kDiverged);
     if (end == TrainEnd::kNotStarted) run.folder->discard();
     return {end, run.folder->path()};
 }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "compiler/support/diagnostic.h"
+#include "compiler/support/pace.h"
 #include "runtime/run/stop_request.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/loaded_model.h"
@@ -16,8 +17,8 @@ namespace gmc::runtime {
 
 class TuningCache;
 
-/// What the command line says about a run. What is not set is taken from the run that is resumed,
-/// or from the model.
+/// What the command line says about a run. What is not set is taken from the run that is resumed
+/// (RunSettings of run_record.h), or from the model.
 struct TrainOptions {
     std::string run_directory;          ///< "": the next free one in runs/ (run_folder.h)
     bool resume = false;                ///< go on from the run's checkpoint
@@ -28,8 +29,10 @@ struct TrainOptions {
     std::optional<int64_t> epochs;      ///< instead of the run's or the model's
     int64_t more_epochs = 0;            ///< beyond these
     std::optional<int64_t> steps_most;  ///< stop after this many steps in all
-    /// When to save, validate and stop, instead of what the model says (ir::RunPolicy).
+    /// When to validate and stop, instead of what the model says (ir::RunPolicy).
     std::optional<ir::RunPolicy> policy;
+    /// When to save beside the ends of epochs, instead of what the policy says.
+    std::optional<Pace> checkpoint_every;
     /// Steps between two lines of metrics.jsonl; by default 50, or an epoch where that is shorter.
     std::optional<int64_t> log_every;
     /// Samples drawn after each epoch, 0 = none; by default 64 images or 2000 points.

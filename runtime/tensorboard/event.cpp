@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstring>
 #include <protozero/pbf_builder.hpp>
+#include <protozero/pbf_message.hpp>
 
 namespace gmc::tensorboard {
 namespace {
@@ -145,6 +146,46 @@ std::string picture_event(Moment at, std::string_view tag, std::string_view png)
         image.add_int32(Image::kChannels, channels);
         image.add_bytes(Image::kBytes, png.data(), png.size());
     });
+}
+
+namespace {
+
+bool is_picture(std::string_view event, int64_t step) {
+    using Bytes = protozero::data_view;
+    protozero::pbf_message<Event> reader(event.data(), event.size());
+    bool is_of_step = false, has_image = false;
+    while (reader.next()) {
+        if (reader.tag() == Event::kStep) {
+            is_of_step = reader.get_int64() == step;
+        } else if (reader.tag() == Event::kSummary) {
+            protozero::pbf_message<Summary> summary(Bytes(reader.get_view()));
+            while (summary.next(Summary::kValue)) {
+                protozero::pbf_message<Value> value(Bytes(summary.get_view()));
+                has_image = has_image || value.next(Value::kImage);
+            }
+        } else {
+            reader.skip();
+        }
+    }
+    return is_of_step && has_image;
+}
+
+}  // namespace
+
+bool has_picture(std::string_view records, int64_t step) {
+    constexpr size_t kHead = sizeof(uint64_t) + sizeof(uint32_t), kTail = sizeof(uint32_t);
+    while (records.size() >= kHead + kTail) {
+        uint64_t length = 0;
+        std::memcpy(&length, records.data(), sizeof(length));
+        if (length > records.size() - kHead - kTail) return false;
+        try {
+            if (is_picture(records.substr(kHead, length), step)) return true;
+        } catch (const protozero::exception&) {  // damaged, or not ours
+            return false;
+        }
+        records.remove_prefix(kHead + length + kTail);
+    }
+    return false;
 }
 
 std::string text_event(Moment at, std::string_view tag, std::string_view text) {

@@ -32,6 +32,8 @@ std::string scalars_event(Moment at, const std::vector<std::pair<std::string, do
 /// `png` is a whole PNG file; "" when it is none.
 std::string picture_event(Moment at, std::string_view tag, std::string_view png);
 /// Text in Markdown.
+/// Whether one of these records, the last of which may be cut off, has a picture of this step.
+bool has_picture(std::string_view records, int64_t step);
 std::string text_event(Moment at, std::string_view tag, std::string_view text);
 /// Settings of the run, for the page HPARAMS: numbers where the text is one.
 std::string settings_event(Moment at,

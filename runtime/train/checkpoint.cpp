@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 
 #include "compiler/support/json.h"
@@ -13,7 +14,9 @@
 namespace gmc::runtime {
 namespace {
 
-constexpr char kFormat[] = "gmc-checkpoint 3";
+/// Programs that know format 3 only refuse weights as they were when the epoch began, so what has
+/// these is of format 4.
+constexpr int kFormat = 3, kFormatWithEpochStart = 4;
 /// The largest count in the metadata; up to here doubles represent every whole number.
 constexpr int64_t kMost = 9007199254740992;
 
@@ -42,9 +45,10 @@ bool has_epoch_start(const TrainingState& training) {
 }
 
 /// The metadata of a checkpoint; read_training() is its inverse.
-Metadata describe(const StateStore& states, const TrainingState& training) {
+Metadata describe(const StateStore& states, const TrainingState& training, bool with_epoch_start) {
     const ir::Module& module = states.module();
-    Metadata out{{"format", kFormat},
+    const int format = with_epoch_start ? kFormatWithEpochStart : kFormat;
+    Metadata out{{"format", fmt::format("{}{}", kCheckpointMagic, format)},
                  {"gmc", GMC_VERSION},
                  {"model", module.name},
                  {"model_fingerprint", module.origin.model},
@@ -57,12 +61,16 @@ Metadata describe(const StateStore& states, const TrainingState& training) {
         if (!watched->best) continue;
         out.emplace_back(name, fmt::format("{}", *watched->best));
         out.emplace_back(fmt::format("{}_since", name), fmt::format("{}", watched->epochs_since));
+        if (!watched->figure.empty())
+            out.emplace_back(fmt::format("{}_figure", name), watched->figure);
     }
     out.emplace_back("epoch_began", fmt::format("{}", training.epoch_began));
+    if (training.back_to) out.emplace_back("back_to", fmt::format("{}", *training.back_to));
     if (training.epoch_end_left) out.emplace_back("epoch_end_left", "1");
     if (const std::string signs = training.signs.to_text(); !signs.empty())
         out.emplace_back("signs", signs);
     if (!training.init.empty()) out.emplace_back("init", training.init);
+    if (!training.validation.empty()) out.emplace_back("validation", training.validation);
     return out;
 }
 
@@ -86,6 +94,7 @@ class Reader {
         if (file_.metadata(name) == nullptr) return;
         read(name, watched.best.emplace());
         read(name + "_since", watched.epochs_since);
+        if (const std::string* figure = file_.metadata(name + "_figure")) watched.figure = *figure;
     }
 
   private:
@@ -105,10 +114,12 @@ TrainingState read_training(const SafetensorsFile& file) {
     reader.read("stopping", training.stopping);
     training.epoch_began = training.step;  // as older checkpoints, which do not say it, take it
     if (file.metadata("epoch_began") != nullptr) reader.read("epoch_began", training.epoch_began);
+    if (file.metadata("back_to") != nullptr) reader.read("back_to", training.back_to.emplace());
     training.epoch_end_left = file.metadata("epoch_end_left") != nullptr;
     if (const std::string* signs = file.metadata("signs"))
         training.signs = SignCounters::from_text(*signs);
     if (const std::string* init = file.metadata("init")) training.init = *init;
+    if (const std::string* data = file.metadata("validation")) training.validation = *data;
     if (!(training.rate > 0 && training.rate <= 1))
         throw JsonError(fmt::format("its `rate` is {}, not above 0 and at most 1", training.rate));
     return training;
@@ -126,11 +137,18 @@ Result<SafetensorsFile> open_checkpoint(const std::string& path, Diagnostics& di
         bad(diagnostics, file->path(), "is no checkpoint of gmc: its metadata do not say so");
         return Failure{};
     }
-    if (*format != kFormat) {
-        bad(diagnostics, file->path(),
-            fmt::format("is a checkpoint in format {} of gmc {}; gmc {} reads format 3",
-                        format->substr(kCheckpointMagic.size(), 8), version ? *version : "?",
-                        GMC_VERSION));
+    const std::string number = format->substr(kCheckpointMagic.size());
+    if (number != std::to_string(kFormat) && number != std::to_string(kFormatWithEpochStart)) {
+        const bool newer = std::atoi(number.c_str()) > kFormatWithEpochStart;
+        diagnostics
+            .error(DiagnosticKind::kBadFile, {},
+                   "`{}` {}: it is a checkpoint in format {} of gmc {}; gmc {} reads formats {} "
+                   "and {}",
+                   file->path(), newer ? "was written by a newer gmc" : "is not of this gmc",
+                   number.substr(0, 8), version ? *version : "?", GMC_VERSION, kFormat,
+                   kFormatWithEpochStart)
+            .help(newer ? "use that version, or a newer one, for this run"
+                        : "start a new run, or name the checkpoint of this model");
         return Failure{};
     }
     if (!file->verify(diagnostics)) return Failure{};
@@ -201,11 +219,12 @@ KeptWeights keep_weights(const StateStore& states) {
 bool write_checkpoint(const std::string& path, const StateStore& states,
                       const TrainingState& training, Diagnostics& diagnostics,
                       const std::vector<ReplayBatch>& batches) {
-    Metadata metadata = describe(states, training);
+    const bool with_epoch_start = has_epoch_start(training) && batches.empty();
+    Metadata metadata = describe(states, training, with_epoch_start);
     std::vector<TensorView> tensors;
     for (ir::StateId id = 0; id < states.saved_count(); ++id)
         tensors.push_back({states.state(id).name, states.state(id).type.shape, states.data(id)});
-    if (has_epoch_start(training) && batches.empty())
+    if (with_epoch_start)
         for (const auto& [id, weights] : *training.epoch_start)
             tensors.push_back({kEpochStartPrefix + states.state(id).name,
                                states.state(id).type.shape, weights.data()});
@@ -229,6 +248,21 @@ Result<CheckpointHeader> read_checkpoint_header(const std::string& path, Diagnos
         bad(diagnostics, file->path(), fmt::format("is broken: {}", error.what()));
         return Failure{};
     }
+}
+
+CheckpointOrigin origin_of_checkpoint(const std::string& path) {
+    Diagnostics unreadable;
+    CheckpointOrigin origin;
+    const auto file = open_weights(path, unreadable);
+    if (!file.ok()) return origin;
+    if (const std::string* model = file->metadata("model_fingerprint")) origin.model = *model;
+    if (const std::string* data = file->metadata("data_fingerprint")) origin.data = *data;
+    try {
+        Reader(*file).read("seed", origin.seed.emplace());
+    } catch (const JsonError&) {
+        origin.seed.reset();
+    }
+    return origin;
 }
 
 /// In this order: the file, the states' names and shapes, the training state and batches, and only

@@ -34,6 +34,7 @@ namespace gmc::runtime {
 
 /// The history of a validation figure that is watched.
 struct Watched {
+    std::string figure;  ///< its name; "": an older checkpoint, which does not say it
     std::optional<double> best;
     int64_t epochs_since = 0;  ///< without a better value
 };
@@ -55,7 +56,12 @@ struct TrainingState {
     double epoch = 0;     ///< `pass` and `example` as one number
     double rate = 1;      ///< share of each update that is applied: lowered after divergence
     int64_t retries = 0;  ///< how often training went back after divergence
+    /// The step of the state that training goes back to after divergence, where that is an earlier
+    /// one: this checkpoint was written only because training stopped.
+    std::optional<int64_t> back_to;
     Watched best, stopping;
+    /// Count and checksum of the validation data that these are of (data_summary.h); "": not known.
+    std::string validation;
     /// The step after which the present epoch began, and the weights then; null: not read.
     int64_t epoch_began = 0;
     std::shared_ptr<const KeptWeights> epoch_start;
@@ -76,10 +82,10 @@ struct ReplayBatch {
 };
 
 /// Writes states and training state to `path`, and the batches of a replay. Metadata: `format`
-/// ("gmc-checkpoint 3"), `gmc` (the version that wrote it), `model`, `model_fingerprint`,
-/// `data_fingerprint`, and the fields of TrainingState by name; its `epoch_start`, where that is
-/// not what the states are, as tensors. False after an error (kBadFile): the file that was there is
-/// untouched.
+/// ("gmc-checkpoint 3", with `epoch_start` 4), `gmc` (the version that wrote it), `model`,
+/// `model_fingerprint`, `data_fingerprint`, and the fields of TrainingState by name; its
+/// `epoch_start`, where that is not what the states are, as tensors. False after an error
+/// (kBadFile): the file that was there is untouched.
 [[nodiscard]] bool write_checkpoint(const std::string& path, const StateStore& states,
                                     const TrainingState& training, Diagnostics& diagnostics,
                                     const std::vector<ReplayBatch>& batches = {});
@@ -91,6 +97,14 @@ struct CheckpointHeader {
 };
 /// Reads no tensor. Errors (kBadFile): those of read_checkpoint that are not about the model.
 Result<CheckpointHeader> read_checkpoint_header(const std::string& path, Diagnostics& diagnostics);
+
+/// Which model and data the run was of that wrote a checkpoint; "" where that is not known.
+struct CheckpointOrigin {
+    std::string model, data;
+    std::optional<uint64_t> seed;
+};
+/// Reads nothing but the metadata, and checks nothing: for a checkpoint that was read before.
+CheckpointOrigin origin_of_checkpoint(const std::string& path);
 
 /// Reads a checkpoint of the same model into `states`. Errors (kBadFile): no such file, not a
 /// checkpoint, another version, cut off or changed, or of a model with other states (the message

@@ -1,7 +1,12 @@
 // Puts the states of a checkpoint into a loaded model.
 #include "runtime/train/trained_model.h"
 
+#include <fmt/format.h>
+
+#include <charconv>
 #include <filesystem>
+#include <string_view>
+#include <vector>
 
 #include "compiler/support/paths.h"
 
@@ -9,25 +14,50 @@ namespace gmc::runtime {
 
 namespace fs = std::filesystem;
 
-namespace {
-
-/// The checkpoint's file; its ending .safetensors may be left out.
-std::string file_of(const std::string& checkpoint) {
-    const std::string with_ending = checkpoint + ".safetensors";
-    return !is_there(checkpoint) && is_there(with_ending) ? with_ending : checkpoint;
-}
-
-}  // namespace
-
 std::string model_path(const std::string& path) {
     return is_folder(path) ? path + "/model.gmc" : path;
 }
 
+namespace {
+
+/// `path`, or the same with its ending; "" where neither is there.
+std::string with_ending(const std::string& path) {
+    for (const char* ending : {"", ".safetensors"})
+        if (is_there(path + ending)) return path + ending;
+    return "";
+}
+
+/// `checkpoints/step-00000500` of `step-500`; "" of what is no such name.
+std::string kept_step(const std::string& name) {
+    constexpr std::string_view kStep = "step-";
+    int64_t step = -1;
+    const char* end = name.data() + name.size();
+    if (!name.starts_with(kStep)) return "";
+    const auto parsed = std::from_chars(name.data() + kStep.size(), end, step);
+    if (parsed.ec != std::errc() || parsed.ptr != end || step < 0) return "";
+    return fmt::format("checkpoints/{}{:08}", kStep, step);
+}
+
+}  // namespace
+
+/// What lies in the run's folder comes first: `best` is its best, whatever the working folder has.
+std::string checkpoint_file(const std::string& folder, const std::string& name) {
+    if (name.starts_with('/')) return with_ending(name).empty() ? name : with_ending(name);
+    if (name == "last") return folder + "/" + kCheckpointName;
+    std::vector<std::string> places{folder + "/" + name, folder + "/checkpoints/" + name};
+    if (const std::string kept = kept_step(name); !kept.empty())
+        places.push_back(folder + "/" + kept);
+    places.push_back(name);
+    for (const std::string& place : places)
+        if (const std::string file = with_ending(place); is_regular(file)) return file;
+    return folder + "/" + name;
+}
+
 Result<TrainedModel> with_weights(std::unique_ptr<LoadedModel> model, const std::string& folder,
                                   const std::string& checkpoint, Diagnostics& diagnostics) {
-    TrainedModel trained{std::move(model), {}, folder};
-    if (!read_checkpoint(file_of(folder + "/" + checkpoint), trained.model->states(),
-                         trained.training, diagnostics))
+    TrainedModel trained{std::move(model), {}, folder, checkpoint_file(folder, checkpoint)};
+    if (!read_checkpoint(trained.checkpoint, trained.model->states(), trained.training,
+                         diagnostics))
         return Failure{};
     if (trained.training.step == 0 && trained.training.init.empty())
         diagnostics.warning(DiagnosticKind::kNotTrained, {},

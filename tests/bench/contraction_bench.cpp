@@ -1,9 +1,11 @@
-// Times the candidates of convolutions beside each other, in turns in one process, and measures
-// their rounding errors.
+// Times the candidates of convolutions and matrix products beside each other, in turns in one
+// process, and measures the rounding errors of convolutions.
 // Usage: contraction_bench [--isa avx2] [--rounds N] [--only NAME,...] [--directions fdw] [CASE...]
 // A CASE is the convolution whose three directions are timed, in nine numbers: its batch, height,
 // width, channels, filters, kernel, stride, padding before and after, such as
-// 128,14,14,128,256,5,2,1,2. Without one, those of seed_gan and of a DCGAN of 64 x 64 are.
+// 128,14,14,128,256,5,2,1,2; or a product of matrices [m,k] and [k,n] in three numbers m,k,n,
+// with an a or b behind them where that operand is transposed: 2048,256,1024b. Without one, the
+// convolutions of seed_gan and of a DCGAN of 64 x 64 are timed.
 //   ms      processor time of one thread, the median of the rounds; its ratio to the tiled kernel's
 //   error   of a result for one example against sums in double, relative to that of plain loops in
 //           f32: root mean square, and largest
@@ -14,7 +16,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "runtime/contractions/choice/candidates.h"
@@ -70,8 +74,9 @@ std::vector<float> result_with(const Candidate<ConvProblem>& candidate, const Co
     return data.result(direction);
 }
 
+template <typename Problem>
 struct Timed {
-    const Candidate<ConvProblem>* candidate;
+    const Candidate<Problem>* candidate;
     std::unique_ptr<Workshop> workshop;
     std::unique_ptr<Kernel> kernel;
     std::vector<double> ms;
@@ -80,6 +85,42 @@ struct Timed {
         return ms[ms.size() / 2];
     }
 };
+
+/// Runs all candidates that can do the problem in turns.
+template <typename Problem>
+std::vector<Timed<Problem>> time_candidates(std::span<const Candidate<Problem>> all,
+                                            const Problem& problem) {
+    std::vector<Timed<Problem>> timed;
+    for (const auto& candidate : all) {
+        if (candidate.name == "plain" || candidate.name == "widened") continue;
+        if (!only.empty() && only.find(candidate.name) == std::string::npos) continue;
+        auto workshop = std::make_unique<Workshop>(false);
+        auto kernel = candidate.make_named(problem, workshop->context);
+        if (kernel) timed.push_back({&candidate, std::move(workshop), std::move(kernel), {}});
+    }
+    for (int round = -1; round < rounds; ++round)
+        for (auto& each : timed) {
+            each.workshop->context.begin_call();
+            const double begin = processor_ms();
+            each.kernel->run({});
+            if (round >= 0) each.ms.push_back(processor_ms() - begin);
+        }
+    return timed;
+}
+
+void bench(const MatmulProblem& problem) {
+    const Operands operands(problem);
+    auto timed = time_candidates(matmul_candidates(), operands.of(problem));
+    fmt::print("[{},{}] [{},{}]{}\n", problem.m, problem.k, problem.k, problem.n,
+               problem.transpose_a   ? ", the first transposed"
+               : problem.transpose_b ? ", the second transposed"
+                                     : "");
+    const double products = static_cast<double>(problem.m * problem.k * problem.n);
+    for (auto& each : timed)
+        fmt::print("  {:14} {:9.3f} ms {:8.1f} GFLOP/s\n", each.candidate->name, each.median(),
+                   2e-6 * products / each.median());
+    std::fflush(stdout);
+}
 
 void bench(const ConvCase& c, Direction direction) {
     constexpr const char* kNames[] = {"forward", "backward data", "backward weights"};
@@ -91,28 +132,14 @@ void bench(const ConvCase& c, Direction direction) {
     const Errors direct = errors_of(truth, result_with(all.back(), one, direction, few));
 
     ConvData data(c);
-    std::vector<Timed> timed;
-    for (const auto& candidate : all) {
-        if (candidate.name == "plain" || candidate.name == "widened") continue;
-        if (!only.empty() && only.find(candidate.name) == std::string::npos) continue;
-        auto workshop = std::make_unique<Workshop>(false);
-        auto kernel = candidate.make_named(problem_of(c, direction, data), workshop->context);
-        if (kernel) timed.push_back({&candidate, std::move(workshop), std::move(kernel), {}});
-    }
-    for (int round = -1; round < rounds; ++round)
-        for (Timed& each : timed) {
-            each.workshop->context.begin_call();
-            const double begin = processor_ms();
-            each.kernel->run({});
-            if (round >= 0) each.ms.push_back(processor_ms() - begin);
-        }
+    auto timed = time_candidates(all, problem_of(c, direction, data));
     fmt::print("{}: {}\n", kNames[static_cast<int>(direction)], c.text());
     double macs = static_cast<double>(elements(c.y())) * c.channels;
     for (const int64_t k : c.kernel) macs *= static_cast<double>(k);
     double tiled = 0;
-    for (Timed& each : timed)
+    for (auto& each : timed)
         if (each.candidate->name == "tiled") tiled = each.median();
-    for (Timed& each : timed) {
+    for (auto& each : timed) {
         const Errors e = errors_of(truth, result_with(*each.candidate, one, direction, few));
         fmt::print("  {:14} {:9.3f} ms {:6.3f} {:8.1f} GFLOP/s   error {:6.2f} {:6.2f}\n",
                    each.candidate->name, each.median(), each.median() / tiled,
@@ -121,12 +148,19 @@ void bench(const ConvCase& c, Direction direction) {
     std::fflush(stdout);
 }
 
-ConvCase parse(const std::string& text) {
+/// A product, where the text has three numbers; else a convolution.
+std::variant<ConvCase, MatmulProblem> parse(const std::string& text) {
     std::vector<int64_t> n;
     for (size_t at = 0; at < text.size(); at = std::min(text.find(',', at), text.size()) + 1)
         n.push_back(std::atoll(text.c_str() + at));
+    if (n.size() == 3) {
+        MatmulProblem problem;
+        problem.m = n[0], problem.k = n[1], problem.n = n[2];
+        problem.transpose_a = text.back() == 'a', problem.transpose_b = text.back() == 'b';
+        return problem;
+    }
     if (n.size() != 9) {
-        fmt::print(stderr, "a case has nine numbers, not {}: {}\n", n.size(), text);
+        fmt::print(stderr, "a case has nine numbers or three, not {}: {}\n", n.size(), text);
         std::exit(2);
     }
     return square(n[0], {n[1], n[2]}, n[3], n[4], n[5], n[6], n[7], n[8]);
@@ -147,7 +181,7 @@ void restrict_to(const std::string& isa) {
 
 int main(int count, char** words) {
     set_thread_count(1);
-    std::vector<ConvCase> cases;
+    std::vector<std::variant<ConvCase, MatmulProblem>> cases;
     for (int i = 1; i < count; ++i) {
         const std::string word = words[i];
         if (word == "--isa" && i + 1 < count) {
@@ -167,10 +201,15 @@ int main(int count, char** words) {
             square(128, {14, 14}, 128, 256, 5, 2, 1, 2), square(128, {28, 28}, 64, 128, 5, 2, 1, 2),
             square(128, {14, 14}, 64, 128, 5, 2, 1, 2), square(128, {32, 32}, 64, 128, 4, 2, 1, 1),
             square(128, {16, 16}, 128, 256, 4, 2, 1, 1)};
-    for (const ConvCase& c : cases)
+    for (const auto& each : cases) {
+        if (const auto* product = std::get_if<MatmulProblem>(&each)) {
+            bench(*product);
+            continue;
+        }
         for (const Direction direction :
              {Direction::kForward, Direction::kBackwardData, Direction::kBackwardWeights})
             if (directions.find("fdw"[static_cast<int>(direction)]) != std::string::npos)
-                bench(c, direction);
+                bench(std::get<ConvCase>(each), direction);
+    }
     return 0;
 }

@@ -87,6 +87,46 @@ def full_disk(bench, name):
     check_goes_on(bench, name, "disk", "--epochs", "1000000")
 
 
+def replace_run(bench):
+    """A run that --overwrite gives up is there until the new one has a checkpoint, whatever ends that before."""
+    name = compile_small(bench, "long", "{synthetic: {set: shapes, size: 8}, range: [0, 1], count: 40000}")
+    run = bench.folder / "replaced"
+    bench.run(*train_words(name, "replaced", "--steps", "3"))
+
+    def files():
+        return {path.relative_to(run): path.read_bytes() for path in run.rglob("*")
+                if path.is_file() and path.name != ".lock"}
+
+    old = files()
+
+    def is_old(what):
+        now = files()
+        expect(now == old, f"{what}: the old run is not as it was: {sorted(map(str, now))}")
+
+    overwrite = train_words(name, "replaced", "--overwrite", "--seed", "7")
+    for most in (200, 1000, 4000, (run / "model.gmc").stat().st_size + 200):
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))  # noqa: E731,B023
+        done = subprocess.run([str(bench.bin_dir / overwrite[0]), *overwrite[1:], "--steps", "20000"], cwd=bench.folder,
+                              env=bench.environment, capture_output=True, text=True, preexec_fn=limit)
+        expect(done.returncode in (1, 3), f"replaced, files of {most} bytes: exit {done.returncode}\n{done.stderr}")
+        is_old(f"replaced, files of {most} bytes")
+    brought_back = 0
+    for kill in range(12):
+        process = bench.start(*overwrite)
+        wait_for(process, lambda: (run / ".replaced").exists() or (run / ".replaced.part").exists())
+        time.sleep(0.02 * (kill // 4))
+        process.kill()
+        process.wait()
+        brought_back += (run / ".replaced").exists()
+        done = subprocess.run([str(bench.bin_dir / "gmrun"), "info", "replaced"], cwd=bench.folder,
+                              env=bench.environment, capture_output=True, text=True)
+        expect(done.returncode == 0 and "is back" in done.stderr, f"replaced, kill {kill}: {done.stderr}")
+        is_old(f"replaced, kill {kill}")
+    expect(brought_back > 0, "replaced: no run was killed while it replaced another")
+    bench.run(*overwrite, "--steps", "2")
+    expect(step_of(bench.folder, "replaced") == 2 and not (run / ".replaced").exists(), "replaced: the old run stays")
+
+
 def moved_folder(bench, name):
     """The run's folder is gone in mid-epoch; the next checkpoint cannot be written."""
     process = bench.start(*train_words(name, "moved", "--epochs", "1000000", "--checkpoint-every", "20 steps"))
@@ -207,10 +247,11 @@ def main():
         bench.run(*train_words(name, "warm", "--steps", "1"))
         for check in (closed_pipe, full_disk, moved_folder, signals, odd_resumes):
             check(bench, name)
+        replace_run(bench)
         broken_picture(bench)
         while_measuring(bench)
-    print("closed pipe, full disk, moved folder, two signals, odd resumes, broken picture, signal while measuring: "
-          "nothing lost")
+    print("closed pipe, full disk, replaced run, moved folder, two signals, odd resumes, broken picture, signal while "
+          "measuring: nothing lost")
 
 
 if __name__ == "__main__":

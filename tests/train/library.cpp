@@ -51,12 +51,32 @@ objective:
 train: {batch_size: 16, epochs: 1}
 )";
 
+/// Its contractions are computed by machine code that is made when they are bound.
+constexpr const char* kConvolutions = R"(
+model: pictures
+data: {image: {synthetic: {set: shapes, size: 16}, count: 32}}
+networks:
+  net:
+    inputs: {z: [4]}
+    layers:
+      - dense: 256
+      - reshape: [8, 8, 4]
+      - conv2d_transpose: {filters: 16, kernel: 4, stride: 2, activation: relu}
+      - conv2d: {filters: 1, kernel: 3}
+objective:
+  minimize: {networks: net, loss: mean(sum((net(normal(net)) - image)^2))}
+  functions:
+    sample(z): net(z)
+train: {batch_size: 16, epochs: 1}
+)";
+
 /// A run with the weights with which training would begin.
 class Run {
   public:
-    Run() : folder_(fs::temp_directory_path() / fmt::format("gmc-library-{}", getpid())) {
+    explicit Run(const char* model = kModel)
+        : folder_(fs::temp_directory_path() / fmt::format("gmc-library-{}", getpid())) {
         fs::create_directories(folder_);
-        std::ofstream(folder_ / "model.yaml") << kModel;
+        std::ofstream(folder_ / "model.yaml") << model;
         gmc::Diagnostics diagnostics;
         const gmc::ir::Module module = gmc::compile_file(folder_ / "model.yaml", {});
         REQUIRE(gmc::ir::write_file(folder_ / "model.gmc", gmc::ir::artefact_text(module),
@@ -272,6 +292,46 @@ TEST_CASE("where the system gives no threads, the library computes the same on i
     gmc::Model model(run.path(), "", "", 64);
     CHECK(without_threads(
               [&] { return model.run("sample", 16).at("sample") == expected ? 0 : 1; }) == 0);
+}
+
+/// What the calls of a process say that may have so many more bytes of address space; -1: it did
+/// not end by itself.
+int status_within(const std::string& run, int64_t bytes) {
+    gmc_model* model = nullptr;
+    REQUIRE(gmc_load(run.c_str(), nullptr, &model) == GMC_OK);
+    const pid_t child = fork();
+    if (child == 0) {
+        std::ifstream sizes("/proc/self/statm");
+        int64_t pages = 0;
+        sizes >> pages;
+        const rlim_t most = static_cast<rlim_t>(pages * getpagesize() + bytes);
+        const rlimit limit = {most, RLIM_INFINITY};
+        if (setrlimit(RLIMIT_AS, &limit) != 0) _exit(254);
+        static float numbers[40 * 256];
+        float* out = numbers;
+        for (const int64_t examples : {1, 5, 40})
+            if (const int said = gmc_run(model, "sample", examples, nullptr, &out, nullptr))
+                _exit(said);
+        _exit(GMC_OK);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    gmc_free(model);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST_CASE("a host that lowers its limits gets an error, or results, and lives") {
+    if (gmc::runtime::kAddressSanitizer) return;  // needs its address space itself
+    const Run run(kConvolutions);
+    int refused = 0, done = 0;
+    for (int64_t bytes = 0; bytes < 24 << 20; bytes += 300'000) {
+        const int status = status_within(run.path(), bytes);
+        INFO(bytes);
+        CHECK((status == GMC_OK || status == GMC_NO_MEMORY));
+        (status == GMC_OK ? done : refused) += 1;
+    }
+    CHECK(refused > 0);
+    CHECK(done > 0);
 }
 
 TEST_CASE("models of the library may be used from several threads") {

@@ -246,6 +246,26 @@ TEST_CASE("an interrupt writes a checkpoint that can be resumed") {
     CHECK(train_quietly(path, folder / "run", 3, true) == runtime::TrainEnd::kDone);
 }
 
+TEST_CASE("a checkpoint with weights from the beginning of the epoch is of format 4") {
+    const TemporaryFolder folder;
+    auto model = load(write_model(folder, "shapes_vae", 32));
+    Diagnostics written;
+    REQUIRE(model->states().initialise(1, written));
+    runtime::TrainingState inside;
+    for (const auto& [began, format] : {std::pair(0, "4"), std::pair(3, "3")}) {
+        inside.step = 3;
+        inside.epoch_began = began;
+        inside.epoch_start =
+            std::make_shared<const runtime::KeptWeights>(runtime::keep_weights(model->states()));
+        REQUIRE(runtime::write_checkpoint(folder / "inside", model->states(), inside, written));
+        CHECK(*runtime::SafetensorsFile::open(folder / "inside", written)->metadata("format") ==
+              std::string("gmc-checkpoint ") + format);
+        runtime::TrainingState read;
+        CHECK(runtime::read_checkpoint(folder / "inside", model->states(), read, written));
+        CHECK(read.step == 3);
+    }
+}
+
 TEST_CASE("a checkpoint that is broken, cut off or of another model is refused") {
     const TemporaryFolder folder;
     const std::string path = write_model(folder, "shapes_vae", 32);
@@ -285,6 +305,7 @@ TEST_CASE("a checkpoint that is broken, cut off or of another model is refused")
     is_said(bytes_of(folder / "weights"), "no checkpoint of gmc");
     REQUIRE(runtime::write_safetensors(folder / "new", {},
                                        {{"format", "gmc-checkpoint 9"}, {"gmc", "7.0"}}, written));
+    is_said(bytes_of(folder / "new"), "was written by a newer gmc");
     is_said(bytes_of(folder / "new"), "format 9 of gmc 7.0");
 
     runtime::TrainingState doubled;

@@ -368,15 +368,25 @@ std::vector<std::string> CommandLine::list(const std::string& name) const {
                      : std::vector<std::string>();
 }
 
+/// Where the text of a line such as "  name   what it is" begins; 0 for any other.
+static size_t text_column(const std::string& line) {
+    const size_t name = line.find_first_not_of(' ');
+    const size_t gap = name == 0 || name == line.npos ? line.npos : line.find("  ", name);
+    const size_t text = gap == line.npos ? line.npos : line.find_first_not_of(' ', gap);
+    return text == line.npos ? 0 : text;
+}
+
 void CommandLine::print_help() const {
     std::ostringstream options;
     options << parts_->options;
     std::string arguments;
+    constexpr size_t kAboutColumn = 23;
     for (const Parts::Argument& a : parts_->arguments)
-        arguments += fmt::format("  {:<20} {}\n", a.name, a.about);
+        arguments += wrapped(fmt::format("  {:<20} {}", a.name, a.about), kAboutColumn) + "\n";
     fmt::print("usage: {}\n\n", parts_->usage);
     std::istringstream about(parts_->about);
-    for (std::string line; std::getline(about, line);) fmt::print("{}\n", wrapped(line, 0));
+    for (std::string line; std::getline(about, line);)
+        fmt::print("{}\n", wrapped(line, text_column(line)));
     if (!arguments.empty()) fmt::print("\nArguments:\n{}", arguments);
     fmt::print("\n{}", options.str());
 }

@@ -2,7 +2,7 @@
 #include "dsl/data/data_files.h"
 #include "dsl/lower/build.h"
 #include "tools/gmc/commands.h"
-#include "tools/gmc/data_amounts.h"
+#include "tools/gmc/data_heads.h"
 #include "tools/gmc/model_data.h"
 #include "tools/gmc/model_source.h"
 
@@ -12,9 +12,10 @@ namespace gmc::tools {
 int check_command(const Words& words) {
     CommandLine line(
         "gmc check [options] MODEL",
-        "Reports everything that is wrong with a model, with its place. Writes nothing.");
+        "Reports everything that is wrong with a model, with its place, and what its data show "
+        "before they are read: headers, names and numbers of files. Writes nothing.");
     add_model(line);
-    line.add_flag("data", "also read every example of the model's data");
+    line.add_flag("data", "read every example of the data, too, and print what they are");
     line.add_flag("strict", "treat warnings as errors");
     if (!line.parse(words)) return kDone;
     Diagnostics diagnostics;
@@ -24,7 +25,7 @@ int check_command(const Words& words) {
     if (!module) return report(diagnostics);
     print_tables(*module);
     const bool read_data = line.flag("data");
-    if (!read_data) check_amounts(*module, *spec, true, diagnostics);
+    if (!read_data) check_heads(*module, *spec, true, diagnostics);
     if (dsl::check_data_files(*spec, read_data, diagnostics) && read_data)
         check_data(*module, *spec, diagnostics);
     if (line.flag("strict")) diagnostics.warnings_to_errors();

@@ -9,7 +9,7 @@
 #include "dsl/fingerprint.h"
 #include "runtime/memory/memory_need.h"
 #include "tools/gmc/commands.h"
-#include "tools/gmc/data_amounts.h"
+#include "tools/gmc/data_heads.h"
 #include "tools/gmc/model_data.h"
 #include "tools/gmc/model_source.h"
 #include "tools/gmc/pass_flags.h"
@@ -125,7 +125,7 @@ int compile_command(const Words& words) {
         return report(diagnostics);
     warn_if_too_large(*module, diagnostics);
     (void)dsl::check_data_files(*spec, false, diagnostics);
-    check_amounts(*module, *spec, false, diagnostics);
+    check_heads(*module, *spec, false, diagnostics);
     report(diagnostics);
     print_tables(*module);
     fmt::print("{}\n", description(output, *module));

@@ -55,7 +55,8 @@ int dump_artefact(const CommandLine& line, const Format& format) {
 int dump_command(const Words& words) {
     CommandLine line(
         "gmc dump [options] MODEL",
-        "Prints a model at a stage of its compilation, or a .gmc file, which is at the last:\n"
+        "Prints a model at a stage of its compilation, or a .gmc file, which is at the last "
+        "stage:\n"
         "  spec   as it was read: recipes, blocks and defaults in place (JSON)\n"
         "  ir     as it was built, losses with `gradient` ops\n"
         "  grad   differentiated\n"

@@ -25,6 +25,7 @@ constexpr int64_t kClassesSaid = 20;
 struct Seen {
     float low = std::numeric_limits<float>::infinity(), high = -low;
     int64_t read = 0;
+    bool all_equal = true;  ///< to the first example
     std::vector<int64_t> per_class;
     std::map<int64_t, std::string> errors;  ///< by number of the example
 
@@ -32,13 +33,15 @@ struct Seen {
         low = std::min(low, other.low);
         high = std::max(high, other.high);
         read += other.read;
+        all_equal &= other.all_equal;
         for (size_t i = 0; i < per_class.size(); ++i) per_class[i] += other.per_class[i];
         errors.insert(other.errors.begin(), other.errors.end());
     }
 };
 
-/// Reads one example and adds it to what was seen.
-void look_at(const runtime::Field& field, int64_t index, std::vector<float>& example, Seen& seen) {
+/// Reads one example and adds it to what was seen. `first`: an example to compare it with.
+void look_at(const runtime::Field& field, int64_t index, const std::vector<float>& first,
+             std::vector<float>& example, Seen& seen) {
     try {
         field.read(index, example.data());
     } catch (const runtime::DataError& error) {
@@ -46,6 +49,7 @@ void look_at(const runtime::Field& field, int64_t index, std::vector<float>& exa
         return;
     }
     ++seen.read;
+    seen.all_equal = seen.all_equal && example == first;
     const auto [low, high] = std::minmax_element(example.begin(), example.end());
     seen.low = std::min(seen.low, *low);
     seen.high = std::max(seen.high, *high);
@@ -60,11 +64,17 @@ Seen read_all(const runtime::Field& field) {
     all.per_class.resize(static_cast<size_t>(field.class_count()));
     std::mutex mutex;
     std::atomic<int64_t> next = 0;
+    std::vector<float> first(static_cast<size_t>(field.elements()));
+    try {
+        if (field.count() > 0) field.read(0, first.data());
+    } catch (const runtime::DataError&) {
+        all.all_equal = false;  // what is wrong with it is found again below
+    }
     const auto work = [&] {
         Seen seen;
         seen.per_class.resize(all.per_class.size());
         std::vector<float> example(static_cast<size_t>(field.elements()));
-        for (int64_t i = 0; (i = next++) < field.count();) look_at(field, i, example, seen);
+        for (int64_t i = 0; (i = next++) < field.count();) look_at(field, i, first, example, seen);
         const std::lock_guard lock(mutex);
         all.add(seen);
     };
@@ -79,12 +89,14 @@ Seen read_all(const runtime::Field& field) {
 void print_seen(const char* part, const runtime::Field& field, const Seen& seen) {
     fmt::print("{}.{}: {} example{}", part, field.name(), seen.read, seen.read == 1 ? "" : "s");
     if (!field.shape().empty()) fmt::print(" of [{}]", fmt::join(field.shape(), ", "));
-    if (field.class_count() > 0) {
+    const bool labels = field.class_count() > 0;
+    if (labels && field.shape().empty()) {
         fmt::print(", {} classes", field.class_count());
         if (field.class_count() <= kClassesSaid)
             fmt::print(" of {}", fmt::join(seen.per_class, ", "));
     } else if (seen.read > 0) {
-        fmt::print(", values {:.6g} to {:.6g}", seen.low, seen.high);
+        fmt::print(", {} {:.6g} to {:.6g}", labels ? "labels" : "values", seen.low, seen.high);
+        if (labels) fmt::print(" of {} classes", field.class_count());
     }
     fmt::print("\n");
 }
@@ -124,7 +136,9 @@ void check_part(const char* part, const std::vector<ir::DataField>& fields,
             diagnostics.error(DiagnosticKind::kBadFile, places[i], "{}", text);
         found = {};
         field.add_warnings(found);
-        if (seen.read > 0) runtime::warn_of_odd_values(fields[i], {seen.low, seen.high}, {}, found);
+        if (seen.read > 0)
+            runtime::warn_of_odd_values(
+                fields[i], {{seen.low, seen.high}, seen.read, seen.all_equal}, {}, found);
         take_over_new(found, places[i], diagnostics);
     }
     found = {};

@@ -13,8 +13,10 @@ namespace fs = std::filesystem;
 
 void add_model(CommandLine& line, const std::string& about) {
     line.add_argument("MODEL", about);
-    line.add_list("set", "NAME=VALUE",
-                  "replaces a variable of the model; may be given several times");
+    line.add_list(
+        "set", "NAME=VALUE",
+        "replaces a variable of the model or any key of it, as in width=64 or train.epochs=3; "
+        "may be given several times");
 }
 
 std::vector<std::string> recipe_directories(const std::string& model) {

@@ -12,7 +12,7 @@ int opt_command(const Words& words) {
     CommandLine line(
         "gmc opt [options] FILE",
         "Reads a module as text (a .gmc file or a dump, with or without its "
-        "checksum), runs the passes that\n"
+        "checksum), runs the passes that "
         "--passes names, and prints the module. Passes, in the order of `gmc compile`:\n" +
             pass_table());
     line.add_argument("FILE", "the module; - for the standard input");

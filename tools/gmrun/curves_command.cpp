@@ -63,12 +63,12 @@ int curves_command(const Words& words) {
     line.add_option<std::string>(
         "output,o", "FILE", "by default curves.png, in the run's folder where there is one run");
     line.add_option<std::string>("metrics", "NAMES",
-                                 "which, as in --metrics=\"loss kl\"; by default all");
-    line.add_flag("log", "logarithmic values");
+                                 "what to draw, as in --metrics=\"loss kl\"; by default all");
+    line.add_flag("log", "draw values on a logarithmic scale");
     line.add_option<double>("smooth", "SHARE",
-                            "of the value before in each that is drawn, 0 to below 1, such as 0.9",
+                            "smooths: each point keeps this share of the point before, such as 0.9",
                             0, Range{.low = 0, .high = 1, .without_high = true});
-    line.add_option<int64_t>("width", "PIXELS", "of a chart", 900, Range{64, 8192});
+    line.add_option<int64_t>("width", "PIXELS", "width of a chart", 900, Range{64, 8192});
     if (!line.parse(words)) return kDone;
     check_output_name(line, {".png"});
     Diagnostics diagnostics;

@@ -14,9 +14,11 @@ namespace gmc::tools {
 /// endings of files are refused.
 int encode_command(const Words& words) {
     namespace fs = std::filesystem;
-    CommandLine line("gmrun encode [options] MODEL",
-                     "Writes the results of the model's function `encode` for the test data, in "
-                     "order: a file RESULT.npy per result, float32, N x ...");
+    CommandLine line(
+        "gmrun encode [options] MODEL",
+        "Writes the results of the model's function `encode` for the test data (for the "
+        "training data where the model names none), in order: a file RESULT.npy per result, "
+        "float32, N x ...");
     add_run(line);
     add_own_data(line);
     add_checkpoint(line);

@@ -112,7 +112,8 @@ int eval_command(const Words& words) {
     CommandLine line(
         "gmrun eval [options] MODEL",
         "Evaluates a trained model: every loss and metric, over all examples of the test "
-        "data. For a model of points from `ring` or `grid` also counts the modes that samples "
+        "data (of the training data where the model names none). For a model of points from `ring` "
+        "or `grid` also counts the modes that samples "
         "cover. A mode is covered when at least a tenth of its fair share of the samples are "
         "within 3 sigma of it.");
     add_eval_options(line);

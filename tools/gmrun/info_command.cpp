@@ -186,6 +186,7 @@ int info_command(const Words& words) {
         if (!runtime::read_checkpoint(folder + "/" + runtime::kCheckpointName, (*model)->states(),
                                       training, diagnostics))
             return report(diagnostics);
+        say_of_another(**model, folder, folder + "/" + runtime::kCheckpointName);
         json["run"] = {{"folder", folder},
                        {"step", training.step},
                        {"epoch", training.pass},

@@ -36,6 +36,8 @@ std::string why_no_checkpoint(const std::string& folder) {
 
 std::string newest_run(const std::string& model_name, Needs needs) {
     const std::vector<std::string> all = runtime::RunFolder::all(model_name);
+    if (needs == Needs::kCheckpoint)
+        for (const std::string& folder : all) runtime::RunFolder::settle(folder);
     const std::string newest = runtime::RunFolder::newest(model_name);
     if (all.empty()) return "";
     if (needs == Needs::kNothing || newest.empty()) return all.back();
@@ -47,9 +49,10 @@ std::string newest_run(const std::string& model_name, Needs needs) {
 
 std::string run_folder(const std::string& model, const std::string& run,
                        const std::string& model_name, Needs needs) {
-    if (!run.empty()) return run;
-    if (is_folder(model)) return model;
-    return newest_run(model_name, needs);
+    const std::string folder = !run.empty() ? run : is_folder(model) ? model : "";
+    if (folder.empty()) return newest_run(model_name, needs);
+    if (needs == Needs::kCheckpoint) runtime::RunFolder::settle(folder);
+    return folder;
 }
 
 Failure no_run(const std::string& model_name, const std::string& path, Diagnostics& diagnostics) {
@@ -65,24 +68,23 @@ Failure no_checkpoint(const std::string& folder, Diagnostics& diagnostics) {
     return {};
 }
 
-/// Those that --checkpoint can name: "`checkpoint`, `checkpoints/best`".
+/// Those that --checkpoint can name: "`last`, `best`, `step-00000500`".
 std::string checkpoints_of(const std::string& folder) {
-    std::vector<std::string> names{"checkpoint"};
+    std::vector<std::string> names{"last"};
     for (const std::string& name : runtime::kept_checkpoints(folder))
-        names.push_back("checkpoints/" + name.substr(0, name.rfind('.')));
+        names.push_back(name.substr(0, name.rfind('.')));
     return quoted_names(names);
 }
 
-/// The run may have been trained with other losses, of which its states say nothing.
-void warn_of_another_model(const runtime::LoadedModel& model, const std::string& folder) {
-    Diagnostics unreadable;  // an old run has no record
-    const auto record = runtime::read_run_record(folder + "/run.json", unreadable);
-    if (!record.ok()) return;
-    const std::string other = runtime::difference(*record, model.module().origin);
-    if (!other.empty())
-        say("gmrun: the run in `{}` has {} than `{}`\n", folder, other, model.path());
-    else
-        say_other_settings(model, folder);
+/// The folder of the run that a checkpoint's file lies in; "" where it lies in none.
+std::string run_around(const std::string& checkpoint) {
+    if (checkpoint.find('/') == std::string::npos) return "";
+    const fs::path file = fs::path(runtime::checkpoint_file(".", checkpoint)).lexically_normal();
+    if (!is_regular(file.string())) return "";
+    fs::path at = file.parent_path();
+    if (at.filename() == "checkpoints") at = at.parent_path();
+    if (at.empty()) at = ".";
+    return is_there((at / "run.json").string()) ? at.string() : "";
 }
 
 /// The rows in which runs differ. Where the texts of the models or --set differ, only those rows:
@@ -105,10 +107,11 @@ void add_run(CommandLine& line, const char* otherwise) {
 }
 
 void add_checkpoint(CommandLine& line) {
-    line.add_option<std::string>("checkpoint", "NAME",
-                                 "which of the run's checkpoints, such as checkpoints/best; by "
-                                 "default the last",
-                                 runtime::kCheckpointName);
+    line.add_option<std::string>(
+        "checkpoint", "NAME",
+        "which of the run's checkpoints: `best` or `step-N`, which `keep` keeps, or the path of a "
+        "file, from the run's folder, from here, or absolute; by default the last",
+        runtime::kCheckpointName);
 }
 
 std::string run_folder(const CommandLine& line, const std::string& model_name, Needs needs) {
@@ -116,6 +119,7 @@ std::string run_folder(const CommandLine& line, const std::string& model_name, N
 }
 
 Result<std::string> run_folder(const std::string& run, Needs needs, Diagnostics& diagnostics) {
+    if (needs == Needs::kCheckpoint) runtime::RunFolder::settle(run);
     if (is_folder(run) && needs != Needs::kNothing && !runtime::has_checkpoint(run))
         return no_checkpoint(run, diagnostics);
     if (!expect_run(run, diagnostics)) return Failure{};
@@ -153,10 +157,35 @@ void say_other_settings(const runtime::LoadedModel& model, const std::string& fo
         model.path(), fmt::join(parts, "; "));
 }
 
+/// States of the same shapes may have been trained with other losses, of which they say nothing.
+/// A run without a record is what its checkpoint says.
+void say_of_another(const runtime::LoadedModel& model, const std::string& folder,
+                    const std::string& checkpoint) {
+    Diagnostics unreadable;
+    const auto read = runtime::read_run_record(folder + "/run.json", unreadable);
+    runtime::RunRecord record;
+    if (read.ok()) {
+        record = *read;
+    } else {
+        const auto written = runtime::origin_of_checkpoint(checkpoint);
+        record.origin.model = written.model;
+        record.origin.data = written.data;
+        record.seed = written.seed.value_or(record.seed);
+    }
+    const std::string other = runtime::difference(record, model.module().origin);
+    if (!other.empty())
+        say("gmrun: the run in `{}` has {} than `{}`\n", folder, other, model.path());
+    else
+        say_other_settings(model, folder);
+    if (const std::string whose = runtime::another_runs(checkpoint, record, folder); !whose.empty())
+        say("gmrun: {}\n", whose);
+}
+
 Result<std::unique_ptr<runtime::LoadedModel>> load_model(const std::string& text,
                                                          Diagnostics& diagnostics,
                                                          runtime::LoadedModel::Purpose purpose,
                                                          runtime::ProcessGroup* group) {
+    runtime::RunFolder::settle(text);
     if (!expect_run(text, diagnostics)) return Failure{};
     return runtime::LoadedModel::load(runtime::model_path(text), diagnostics, purpose, group);
 }
@@ -178,7 +207,10 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
     auto model = load_model(model_text, diagnostics);
     if (!model.ok()) return Failure{};
     const std::string name = (*model)->module().name;
-    const std::string folder = run_folder(model_text, run, name, Needs::kCheckpoint);
+    // A checkpoint that is named by its path is of the run that it lies in.
+    const std::string around = run.empty() && !is_folder(model_text) ? run_around(checkpoint) : "";
+    const std::string folder =
+        !around.empty() ? around : run_folder(model_text, run, name, Needs::kCheckpoint);
     if (folder.empty()) return no_run(name, model_text, diagnostics);
     if (!run.empty() && !expect_run(run, diagnostics)) return Failure{};
     if (checkpoint == runtime::kCheckpointName && is_there(folder + "/run.json") &&
@@ -193,7 +225,7 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
             diagnostics.note_last({}, "the run's checkpoints are " + checkpoints_of(folder));
         return Failure{};
     }
-    warn_of_another_model(*trained->model, folder);
+    say_of_another(*trained->model, folder, trained->checkpoint);
     report_warnings(diagnostics);
     return trained;
 }

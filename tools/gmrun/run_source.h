@@ -44,6 +44,11 @@ Result<std::unique_ptr<runtime::LoadedModel>> load_model(
 /// data: learning rates, batches.
 void say_other_settings(const runtime::LoadedModel& model, const std::string& folder);
 
+/// Says in a line that the run in `folder` is of another model than this one, or was trained with
+/// other settings, and that `checkpoint` was not written by that run.
+void say_of_another(const runtime::LoadedModel& model, const std::string& folder,
+                    const std::string& checkpoint);
+
 using runtime::TrainedModel;
 /// Loads the model with the states of its run's checkpoint, to be computed as the command line says
 /// (add_computing). Errors: no such model, no run yet.

@@ -228,7 +228,8 @@ bool write_scores(const CommandLine& line, const runtime::LoadedModel& model, co
 int score_command(const Words& words) {
     CommandLine line(
         "gmrun score [options] MODEL",
-        "Writes a row per example of the test data into a CSV file: its number (or the "
+        "Writes a row per example of the test data (of the training data where the model names "
+        "none) into a CSV file: its number (or the "
         "path of its file), its labels, and what the model's function `score` says of "
         "it. With a threshold also whether it is an anomaly.");
     add_score_options(line);

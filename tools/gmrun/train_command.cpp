@@ -34,7 +34,7 @@ int exit_code(runtime::TrainEnd end, const runtime::StopRequest& stop) {
     return kRunFailed;
 }
 
-void set_pace(const std::string& text, ir::RunPolicy& policy) {
+Pace read_pace(const std::string& text) {
     const std::optional<Pace> pace = parse_pace(text);
     if (!pace)
         throw UsageError(
@@ -42,8 +42,7 @@ void set_pace(const std::string& text, ir::RunPolicy& policy) {
                         "as \"500 steps\" "
                         "or \"10 minutes\", not `{}`",
                         text));
-    policy.checkpoint_steps = pace->steps;
-    policy.checkpoint_seconds = pace->seconds;
+    return *pace;
 }
 
 void add_train_options(CommandLine& line) {
@@ -96,7 +95,7 @@ Result<std::string> weights_to_begin_with(const CommandLine& line, Diagnostics& 
 /// --more-epochs needs a run to go on with. Then options become TrainOptions; what was not given
 /// stays empty, so that the model's own values count.
 runtime::TrainOptions read_options(const CommandLine& line, const std::string& model_name,
-                                   const ir::RunPolicy& policy, const std::string& init) {
+                                   const std::string& init) {
     runtime::TrainOptions options;
     options.resume = line.flag("resume");
     options.overwrite = line.flag("overwrite");
@@ -120,7 +119,7 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
     if (line.has("more-epochs")) options.more_epochs = line.get<int64_t>("more-epochs");
     if (line.has("steps")) options.steps_most = line.get<int64_t>("steps");
     if (line.has("checkpoint-every"))
-        set_pace(line.text("checkpoint-every"), options.policy.emplace(policy));
+        options.checkpoint_every = read_pace(line.text("checkpoint-every"));
     if (line.has("log-every")) options.log_every = line.get<int64_t>("log-every");
     if (line.has("samples")) options.sample_count = line.get<int64_t>("samples");
     options.tensorboard = line.flag("tensorboard");
@@ -148,8 +147,7 @@ static int train_model(const CommandLine& line, runtime::LoadedModel& model,
                        runtime::StopRequest& stop, Diagnostics& diagnostics) {
     const auto init = weights_to_begin_with(line, diagnostics);
     if (!init.ok()) return report(diagnostics);
-    runtime::TrainOptions options =
-        read_options(line, model.module().name, model.module().run, *init);
+    runtime::TrainOptions options = read_options(line, model.module().name, *init);
     if (options.resume && !expect_run(options.run_directory, diagnostics))
         return report(diagnostics);
     if (options.resume) say_other_settings(model, options.run_directory);

@@ -51,8 +51,8 @@ int tune_command(const Words& words) {
     CommandLine line(
         "gmrun tune [options] MODEL",
         "Measures which kernels compute the contractions of a model the fastest on this machine, "
-        "and keeps the choices\nfor all later runs. Training does the same for what was never "
-        "measured; this measures everything again,\nbest while the machine does nothing else. "
+        "and keeps the choices for all later runs. Training does the same for what was never "
+        "measured; this measures everything again, best while the machine does nothing else. "
         "Runs that exist keep the kernels that they were begun with.");
     line.add_argument("MODEL", "a .gmc file, or the folder of a run");
     add_computing(line);

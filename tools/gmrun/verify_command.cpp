@@ -8,9 +8,11 @@
 #include <filesystem>
 
 #include "compiler/support/paths.h"
+#include "compiler/support/say.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/tuning_cache.h"
 #include "runtime/run/kept_checkpoints.h"
+#include "runtime/run/run_record.h"
 #include "runtime/run/trainer.h"
 #include "runtime/train/checkpoint.h"
 #include "tools/command_line/command_line.h"
@@ -83,16 +85,30 @@ std::vector<Kept> kept_steps(const std::string& run) {
 }
 
 /// Reads all checkpoints of the run, also those that nothing is repeated from. False after an
-/// error: one is damaged. (One that training has just replaced is none of them any more.)
+/// error: one is damaged, or another run's. (One that training has just replaced is none of them
+/// any more.)
 bool are_whole(const std::string& run, Diagnostics& diagnostics) {
+    Diagnostics unreadable;  // which copying it reports
+    const auto record = runtime::read_run_record(run + "/run.json", unreadable);
     std::vector<std::string> names{runtime::kCheckpointName};
     for (const std::string& name : runtime::kept_checkpoints(run))
         names.push_back("checkpoints/" + name);
     for (const std::string& name : names) {
         const std::string path = run + "/" + name;
-        if (!is_there(path) || runtime::read_checkpoint_header(path, diagnostics).ok()) continue;
-        runtime::help_with_kept_checkpoint(run, diagnostics);
-        return false;
+        if (!is_there(path)) continue;
+        if (!runtime::read_checkpoint_header(path, diagnostics).ok()) {
+            runtime::help_with_kept_checkpoint(run, diagnostics);
+            return false;
+        }
+        if (!record.ok()) continue;
+        if (const std::string whose = runtime::another_runs(path, *record, run, false);
+            !whose.empty()) {
+            diagnostics.error(DiagnosticKind::kBadFile, {}, "{}", whose)
+                .help("the steps of a run can be repeated from its own checkpoints only");
+            return false;
+        }
+        if (const std::string whose = runtime::another_runs(path, *record, run); !whose.empty())
+            say("gmrun: {}\n", whose);
     }
     return true;
 }

@@ -8,6 +8,7 @@
 
 #include "compiler/ir/builder.h"
 #include "compiler/ir/scan.h"
+#include "compiler/ops/renames.h"
 #include "compiler/passes/rewriter.h"
 
 namespace gmc::passes {
@@ -41,12 +42,12 @@ class ScanSummer {
     }
 
     /// Appends the sums behind the scan; `renames`: what takes the place of its results.
-    void emit_sums(std::unordered_map<ValueId, ValueId>& renames) {
+    void emit_sums(ops::Renames& renames) {
         for (const Sum& sum : sums_) {
             std::vector<ValueId> all;
             for (ValueId v : sum.operands) all.push_back(stacks_.at(v));
             b_.set_location(sum.term.location);
-            renames[sum.result] = b_.add(sum.start, total(sum.term, all));
+            renames.set(sum.result, b_.add(sum.start, total(sum.term, all)));
         }
     }
 
@@ -149,12 +150,9 @@ bool sum_after(Module& module, Function& function) {
     std::vector<Operation> before = std::move(function.operations);
     function.operations.clear();
     Builder b(module, function);
-    std::unordered_map<ValueId, ValueId> renames;
-    const auto rename = [&](ValueId& v) {
-        if (const auto found = renames.find(v); found != renames.end()) v = found->second;
-    };
+    ops::Renames renames;
     for (Operation& op : before) {
-        std::for_each(op.operands.begin(), op.operands.end(), rename);
+        renames.apply(op);
         Function* body = body_of(module, op);
         if (body == nullptr) {
             function.operations.push_back(std::move(op));
@@ -165,8 +163,7 @@ bool sum_after(Module& module, Function& function) {
         function.operations.push_back(std::move(op));
         if (changed) summer.emit_sums(renames);
     }
-    for (Update& update : function.updates) rename(update.value);
-    for (NamedValue& result : function.results) rename(result.value);
+    renames.apply_to_exits(function);
     return !renames.empty();
 }
 

@@ -2,7 +2,7 @@
 // table of all builders. Shapes in comments leave out the batch, as the language does.
 #include "dsl/lower/layers/layers.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <functional>
@@ -103,6 +103,7 @@ ValueId batch_norm(LayerScope& l) {
     const std::vector<int64_t> axes = ir::all_axes(last);
     ValueId mean = l.f.state(mean_state), variance = l.f.state(variance_state);
     if (l.f.training) {
+        if (b.type(l.x()).elements() == channels) l.warn_of_one_value();
         const ValueId centre = mean, centred = b.sub(l.x(), spread(centre));
         const ValueId shift = b.reduce_mean(centred, axes);
         const ValueId square = b.reduce_mean(b.mul(centred, centred), axes);
@@ -231,6 +232,20 @@ ValueId LayerScope::wrong_shape(const std::string& key, std::string text, std::s
     Diagnostic& error = f.m.diagnostics.error(DiagnosticKind::kShapeMismatch, place, "{}", text);
     if (!help.empty()) error.help(std::move(help));
     return kNone;
+}
+
+void LayerScope::warn_of_one_value() {
+    if (!f.m.reported_once(spec.span, "one value")) return;
+    const bool batch = spec.kind == "batch_norm";
+    f.m.diagnostics
+        .warning(DiagnosticKind::kBadValue, spec.span,
+                 "`{}` takes the mean of one number only ({}), so each result is 0, whatever it is "
+                 "of",
+                 spec.kind,
+                 batch ? fmt::format("of [{}] in a batch of 1", fmt::join(example_of(shape()), ","))
+                       : fmt::format("of [{}]", fmt::join(example_of(shape()), ",")))
+        .help(batch ? "a `batch_size` of 16 or more; or `layer_norm`, which needs no batch"
+                    : "leave it out, or choose one that has more numbers of an example to go by");
 }
 
 /// One row per kind of layer in the schema; a test compares the two.

@@ -38,6 +38,9 @@ struct LayerScope {
                           double value = 0);
     /// Adds a bias along the last axis when the layer has one.
     ir::ValueId with_bias(ir::ValueId value, int64_t units);
+    /// Warns (kBadValue) of a normalisation that takes each mean over one number, and so gives the
+    /// same for every input.
+    void warn_of_one_value();
     /// Reports a kShapeMismatch at `key`, or at the layer when `key` is empty. Gives kNone.
     ir::ValueId wrong_shape(const std::string& key, std::string text, std::string help = "");
 };

@@ -20,6 +20,9 @@ ValueId normalise(LayerScope& l, const Shape& view, const std::vector<int64_t>& 
     const int64_t last = static_cast<int64_t>(shape.size()) - 1, channels = l.channels();
     const ValueId gamma = l.parameter("gamma", {channels}, "ones");
     const ValueId beta = l.parameter("beta", {channels}, "zeros");
+    int64_t values = 1;
+    for (const int64_t axis : axes) values *= view[static_cast<size_t>(axis)];
+    if (values == 1) l.warn_of_one_value();
     const std::vector<int64_t> kept = ir::other_axes(static_cast<int64_t>(view.size()), axes);
     const auto spread = [&](ValueId v) { return b.broadcast(v, kept, view); };
     const ValueId x = b.reshape(l.x(), view);

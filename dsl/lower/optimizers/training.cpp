@@ -288,16 +288,66 @@ class TrainingBuilder {
     bool not_influenced(const MinimizeSpec& entry, size_t network) {
         const Span where =
             network < entry.network_spans.size() ? entry.network_spans[network] : entry.span;
-        m_.diagnostics
-            .error(DiagnosticKind::kLossNotInfluenced, where,
-                   "no parameter of `{}` has any influence on this loss", entry.networks[network])
-            .note(entry.loss->span, "the loss is here")
-            .help(
-                entry.trains_the_rest
-                    ? "the entry does not say `networks`, so that it trains all that no other "
-                      "does; say which, or `weights: {frozen: true}` in those that it leaves"
-                    : "a network that is listed must be applied in the loss, and have parameters");
+        Diagnostic& error = m_.diagnostics
+                                .error(DiagnosticKind::kLossNotInfluenced, where,
+                                       "no parameter of `{}` has any influence on this loss",
+                                       entry.networks[network])
+                                .note(entry.loss->span, "the loss is here");
+        if (!has_parameters(entry.networks[network])) {
+            const std::vector<std::string> used = networks_used_by(entry.networks[network]);
+            error.help(
+                "it has no weights of its own, so it is not listed" +
+                (used.empty() ? "" : fmt::format("; what it uses is: {}", dsl::quoted_list(used))));
+        } else if (const std::string barrier = barrier_before(entry, entry.networks[network]);
+                   !barrier.empty()) {
+            error.help(
+                fmt::format("`{}` around it has no gradient, so what is inside learns "
+                            "nothing from this loss",
+                            barrier));
+        } else if (entry.trains_the_rest) {
+            error.help(
+                "the entry does not say `networks`, so that it trains all that no other does; say "
+                "which, or `weights: {frozen: true}` in those that it leaves");
+        } else if (m_.view.networks_in(*entry.loss).count(entry.networks[network])) {
+            error.help("it is applied there; is all of it in `frozen_layers`, or multiplied by 0?");
+        } else {
+            error.help("a network that is listed must be applied in the loss");
+        }
         return false;
+    }
+
+    bool has_parameters(const std::string& network) const {
+        return std::any_of(m_.module.states.begin(), m_.module.states.end(), [&](const auto& s) {
+            return s.role == ir::StateRole::kParameter && s.name.starts_with(network + ".");
+        });
+    }
+
+    /// The networks and parameters in the layers of a network.
+    std::vector<std::string> networks_used_by(const std::string& name) const {
+        std::set<std::string> used;
+        dsl::for_each_layer(*m_.view.network(name), [&](const dsl::LayerSpec& layer) {
+            for (const auto& [key, value] : layer.expressions)
+                m_.view.walk(*value, [&](const dsl::Expression& e) {
+                    if (m_.view.network(e.text)) used.insert(e.text);
+                });
+        });
+        return {used.begin(), used.end()};
+    }
+
+    /// The function or comparison in the entry's loss that keeps gradients from a network; "" where
+    /// there is none.
+    std::string barrier_before(const MinimizeSpec& entry, const std::string& network) const {
+        static const std::set<std::string> kWithout = {
+            "argmax",   "rank",    "round", "floor", "bernoulli", "categorical", "stop_gradient",
+            "averaged", "one_hot", "<",     ">",     "<=",        ">=",          "==",
+            "!="};
+        std::string found;
+        m_.view.walk(*entry.loss, [&](const dsl::Expression& e) {
+            if (found.empty() && kWithout.count(e.text) && !e.arguments.empty() &&
+                m_.view.networks_in(e).count(network))
+                found = e.text;
+        });
+        return found;
     }
 
     /// Keeps the gradients of an entry for a later update; or emits its optimizer, then its moving
@@ -319,6 +369,15 @@ class TrainingBuilder {
         return move_averages(e, entry, groups);
     }
 
+    /// The decay of this step. A number d is min(d, (1 + n) / (10 + n)) after n steps, as in
+    /// TensorFlow's ExponentialMovingAverage with num_updates: at first averages follow closely,
+    /// and a short run does not average the weights that it began with. Schedules stay as they are.
+    ValueId decay_now(FunctionScope& f, const Evaluated& decay) {
+        if (!decay.number) return decay.value;
+        const ValueId n = f.b.emit(ir::Step{}, {});
+        return f.b.emit(ir::Minimum{}, {decay.value, f.b.div(f.b.offset(n, 1), f.b.offset(n, 10))});
+    }
+
     /// Moves the averages of all parameters of the entry's networks, and of their statistics where
     /// these have some: a <- a + (1 - decay) (p - a).
     bool move_averages(Evaluator& e, const MinimizeSpec& entry, const Groups& groups) {
@@ -327,7 +386,7 @@ class TrainingBuilder {
         const dsl::KeyRow* row = dsl::find_key(dsl::mapping("minimize entry").keys, "average");
         const Evaluated decay = e.bounded_scalar(*entry.average, "`average`", row->range);
         if (decay.failed) return false;
-        const ValueId share = f.b.sub(f.b.constant(1), decay.value);
+        const ValueId share = f.b.sub(f.b.constant(1), decay_now(f, decay));
         for (const std::vector<StateId>& together : moved_together(groups)) {
             std::vector<StateId> averages;
             for (const StateId id : together) averages.push_back(m_.averages.at(id));

@@ -49,11 +49,9 @@ inline void multiply(RowsOf a, const float* b, int64_t rows, int64_t depth, int6
                      float* to) {
     static constexpr PointTap kOneTap{0, 0};
     for (int64_t column = 0; column < columns; column += kTileColumns)
-        for (int64_t r = 0; r < rows; r += kTileRows)
-            run_point_tile({a.row(r), b + column, to + r * columns + column, &kOneTap, 1, depth,
-                            a.stride, 0, columns, columns,
-                            static_cast<int>(std::min<int64_t>(kTileRows, rows - r)),
-                            std::min(kTileColumns, columns - column), false, false, false});
+        run_point_tiles({a.row(0), b + column, to + column, &kOneTap, 1, depth, a.stride, 0,
+                         columns, columns, rows, std::min(kTileColumns, columns - column), false,
+                         false, false});
 }
 
 /// How many rows of the scores are computed at once: with 64 keys they and what they need stay in

@@ -10,6 +10,7 @@
 #include "runtime/contractions/plain_contraction.h"
 #include "runtime/contractions/tiles/batched_matmul.h"
 #include "runtime/contractions/tiles/few_channels_backward_data.h"
+#include "runtime/contractions/tiles/packed_matmul.h"
 #include "runtime/contractions/tiles/tiled_backward_weights.h"
 #include "runtime/contractions/tiles/tiled_convolution.h"
 #include "runtime/contractions/tiles/tiled_matmul.h"
@@ -88,6 +89,7 @@ constexpr Candidate<MatmulProblem> kMatmul[] = {
     {"batched", prefers_batched_matmul, make_batched_matmul},
     {"vector", prefers_vector_matmul, make_vector_matmul, true},
     {"tiled", prefers_tiled_matmul, make_tiled_matmul},
+    {"packed", prefers_packed_matmul, make_packed_matmul},
     {"onednn_sgemm", prefers_sgemm, make_onednn_sgemm},
     {"onednn_matmul", always, make_onednn_matmul, true},
     {"widened", never, make_widened_matmul, true},

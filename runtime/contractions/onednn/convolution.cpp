@@ -332,6 +332,7 @@ template <typename Make>
 std::unique_ptr<Kernel> guarded(Make make, const ConvProblem& problem,
                                 ContractionContext& context) {
     if (problem.spatial() > 3 || (!problem.is_f32() && !context.bf16())) return nullptr;
+    expect_room_for_code();
     try {
         return make(problem, context);
     } catch (const dnnl::error& error) {

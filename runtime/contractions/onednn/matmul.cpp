@@ -166,6 +166,7 @@ std::unique_ptr<Kernel> make_onednn_matmul(const MatmulProblem& p,
                                            ContractionContext& context) try {
     constexpr int64_t kProductsMost = 4096;  // each has a primitive's call of its own
     if ((!p.is_f32() && !context.bf16()) || p.products > kProductsMost) return nullptr;
+    expect_room_for_code();
     const OneThread one_thread;
     OnednnSession& session = session_of(context);
     const Matrix a{p.a, p.m, p.k, p.transpose_a, p.operand_type},
@@ -210,6 +211,7 @@ std::unique_ptr<Kernel> make_onednn_matmul(const MatmulProblem& p,
 std::unique_ptr<Kernel> make_onednn_sgemm(const MatmulProblem& problem,
                                           ContractionContext& context) {
     if (problem.products > 1) return nullptr;
+    expect_room_for_code();
     const auto compiled = compile_sgemm();
     if (TuningCache* tuning = context.tuning())
         tuning->before_measuring([compiled] { compiled.wait(); });

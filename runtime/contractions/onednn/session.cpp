@@ -2,8 +2,11 @@
 // of a context share.
 #include "runtime/contractions/onednn/session.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <atomic>
+#include <new>
 
 #include "compiler/support/check.h"
 #include "runtime/contractions/onednn/compat.h"
@@ -108,9 +111,19 @@ void set_side(PrimitiveCall& call, int argument, const ReorderSide& side,
 
 }  // namespace
 
+/// Asks for that much and gives it back: this counts for every limit, and costs a few microseconds.
+void expect_room_for_code() {
+    constexpr size_t kRoom = size_t{4} << 20;
+    void* found = mmap(nullptr, kRoom, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (found == MAP_FAILED) throw std::bad_alloc();
+    munmap(found, kRoom);
+}
+
 PrimitiveCalls make_reorder(ContractionContext& context, const ReorderSide& from,
                             const ReorderSide& to, const std::string& where,
                             int64_t scratch_begin) {
+    expect_room_for_code();
     const OneThread one_thread;
     const OnednnSession& session = session_of(context);
     const dnnl::memory::dims dims = compat::dims_of(from.desc);

@@ -113,6 +113,11 @@ struct OnednnSession final : LibrarySession {
     int64_t bytes() const override { return layout_bytes; }
 };
 
+/// Throws std::bad_alloc unless this process may still get 4 MB. Where there is no memory for the
+/// machine code of a primitive, oneDNN does not say so but reads from address 0; so this is called
+/// before primitives are made. (A program that links libgmc may lower its limits at any time.)
+void expect_room_for_code();
+
 /// The session of `context`; made on first use.
 OnednnSession& session_of(ContractionContext& context);
 

@@ -74,24 +74,28 @@ class BatchedMatmul final : public Kernel {
         if (packs_b_) own += packed_floats(p_);
         if (p_.transpose_a) a = pack_a(a, begin, end, own);
         for (int64_t column = 0; column < p_.n; column += kTileColumns)
-            for (int64_t row = begin; row < end; row += kTileRows)
-                run_tile(a, b, c, row, std::min<int64_t>(kTileRows, end - row), column, tile);
+            run_columns(a, b, c, begin, end, column, tile);
         if (epilogue_ != nullptr)
             epilogue_->follow(worker, (product * p_.m + begin) * p_.n,
                               (product * p_.m + end) * p_.n);
     }
 
     /// Where vectors have no masks, the last columns are computed as whole vectors into `spare`.
-    void run_tile(const float* a, const float* b, float* c, int64_t row, int64_t rows,
-                  int64_t column, float* spare) const {
+    void run_columns(const float* a, const float* b, float* c, int64_t begin, int64_t end,
+                     int64_t column, float* spare) const {
         const int64_t columns = std::min(kTileColumns, p_.n - column);
         const bool whole = columns % kTileVector == 0 || vector_bits() >= 32 * kTileVector;
-        float* to = whole ? c + row * p_.n + column : spare;
-        run_point_tile({a + row * p_.k, b + column, to, &kOneTap, 1, p_.k, p_.k, 0, b_stride_,
-                        whole ? p_.n : kTileColumns, static_cast<int>(rows),
-                        whole ? columns : align_up(columns, kTileVector), false, false, false});
-        for (int64_t r = 0; r < (whole ? 0 : rows); ++r)
-            std::copy_n(spare + r * kTileColumns, columns, c + (row + r) * p_.n + column);
+        const int64_t step = whole ? end - begin : kTileRows;
+        for (int64_t row = begin; row < end; row += step) {
+            const int64_t rows = std::min(step, end - row);
+            float* to = c + row * p_.n + column;
+            run_point_tiles({a + row * p_.k, b + column, whole ? to : spare, &kOneTap, 1, p_.k,
+                             p_.k, 0, b_stride_, whole ? p_.n : kTileColumns, rows,
+                             whole ? columns : align_up(columns, kTileVector), false, false,
+                             false});
+            for (int64_t r = 0; r < (whole ? 0 : rows); ++r)
+                std::copy_n(spare + r * kTileColumns, columns, to + r * p_.n);
+        }
     }
 
     /// Packs b as [K, N] with rows of whole vectors.

@@ -9,6 +9,8 @@
 // Highway requires this after foreach_target.h.
 #include <hwy/highway.h>
 
+#include <algorithm>
+
 #include "runtime/contractions/tiles/tile_simd.h"
 #include "runtime/kernels/bf16-inl.h"
 
@@ -119,7 +121,7 @@ HWY_INLINE void columns_of(const GradientTile& t, int64_t column, const Last& la
 }
 
 template <bool kPairs, int kRows, int kVectors, class Last>
-HWY_INLINE void columns_of(const PointTile& t, int64_t column, const Last& last) {
+HWY_INLINE void columns_of(const PointTiles& t, int64_t column, const Last& last) {
     V sum[kRows][kVectors];
     clear(sum);
     for (int64_t i = 0; i < t.tap_count; ++i) {
@@ -128,7 +130,7 @@ HWY_INLINE void columns_of(const PointTile& t, int64_t column, const Last& last)
         for (int r = 0; r < kRows; ++r) from[r] = t.from + r * t.from_stride + t.taps[i].from;
         const float* weights = t.weights + t.taps[i].tap * t.tap_stride + column;
         for (int64_t k = 0; k < t.depth; ++k, weights += t.weights_stride)
-            add_products<kPairs>(from, k, weights, last, sum);
+            add_products<kPairs>(from, k * t.from_step, weights, last, sum);
     }
     if (kPairs && t.to_bf16)
         write_bf16(sum, t.to_stride, reinterpret_cast<uint16_t*>(t.to) + column);
@@ -274,7 +276,17 @@ void run_tile(const Tile& t) {
 }
 
 void GradientTileTarget(const GradientTile& t) { run_tile(t); }
-void PointTileTarget(const PointTile& t) { run_tile(t); }
+void PointTilesTarget(const PointTiles& t) {
+    PointTiles tile = t;
+    const int64_t group = t.from_group != 0 ? t.from_group : kTileRows * t.from_stride,
+                  to_group = kTileRows * t.to_stride / (t.to_bf16 ? 2 : 1);
+    for (int64_t left = t.rows; left > 0; left -= kTileRows) {
+        tile.rows = std::min<int64_t>(kTileRows, left);
+        run_tile(tile);
+        tile.from += group;
+        tile.to += to_group;
+    }
+}
 
 }  // namespace gmc::runtime::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -283,12 +295,12 @@ HWY_AFTER_NAMESPACE();
 namespace gmc::runtime {
 
 HWY_EXPORT(GradientTileTarget);
-HWY_EXPORT(PointTileTarget);
+HWY_EXPORT(PointTilesTarget);
 HWY_EXPORT(DotTileTarget);
 
 void run_gradient_tile(const GradientTile& tile) { HWY_DYNAMIC_DISPATCH(GradientTileTarget)(tile); }
 void run_dot_tile(const DotTile& tile) { HWY_DYNAMIC_DISPATCH(DotTileTarget)(tile); }
-void run_point_tile(const PointTile& tile) { HWY_DYNAMIC_DISPATCH(PointTileTarget)(tile); }
+void run_point_tiles(const PointTiles& tile) { HWY_DYNAMIC_DISPATCH(PointTilesTarget)(tile); }
 
 }  // namespace gmc::runtime
 #endif

@@ -50,19 +50,20 @@ struct PointTap {
     int64_t from, tap;
 };
 
-/// A tile of a convolution, forward or backward, at one point of the result. Its rows are images.
-/// For each row r and each j < columns
+/// Tiles of a convolution, forward or backward, at one point of the result; their rows are images.
+/// With one tap they are some columns of a matrix product. For each row r and each j < columns
 ///    to[r to_stride + j] (+)= sum of
-///        from[r from_stride + tap.from + k] weights[tap.tap tap_stride + k weights_stride + j]
+///        from[r from_stride + tap.from + k from_step] *
+///        weights[tap.tap tap_stride + k weights_stride + j]
 ///    over taps and over k < depth
-struct PointTile {
+struct PointTiles {
     const float* from;
     const float* weights;
     float* to;
     const PointTap* taps;
     int64_t tap_count, depth, from_stride, tap_stride, weights_stride, to_stride;
-    /// 1 to kTileRows.
-    int rows;
+    /// Any number; kTileRows are a tile.
+    int64_t rows;
     /// At most kTileColumns; see kTileVector.
     int64_t columns;
     /// Adds to what `to` holds instead of replacing it.
@@ -70,8 +71,11 @@ struct PointTile {
     /// `from` and `weights` are pairs of bf16.
     bool pairs;
     bool to_bf16;  ///< `to` is bf16; not together with `add`
+    int64_t from_step = 1;
+    /// From the first row of a tile to that of the next one; 0: kTileRows from_stride.
+    int64_t from_group = 0;
 };
-void run_point_tile(const PointTile& tile);
+void run_point_tiles(const PointTiles& tile);
 
 /// A tile of a product of rows with rows: for each row r and each j < columns
 ///    to[r to_stride + j] = sum of a[r a_stride + k] b[j b_stride + k] over k < depth

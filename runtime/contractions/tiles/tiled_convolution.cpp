@@ -223,20 +223,18 @@ void TiledConv::pack_weights(float* packed, Pack pack) const {
     });
 }
 
-/// Computes all points of a phase, each for all images at hand, six at a time.
+/// Computes all points of a phase, each for all images at hand.
 void TiledConv::run_slice(const Slice& s, const float* packed) const {
     const int64_t columns = columns_at(s.to_channel);
     packed += s.to_channel * l_.taps() * from_.channels + s.from_channel * columns;
     for (size_t i = phases_[s.phase]; i < phases_[s.phase + 1]; ++i) {
         const Point& point = points_[i];
-        for (int64_t image = s.image; image < s.image_end; image += kTileRows)
-            run_point_tile({from_.data + image * from_.image() + s.from_channel, packed,
-                            to_at(image * to_.image() + point.to + s.to_channel),
-                            taps_.data() + point.first, point.last - point.first,
-                            std::min(depth_, from_.channels - s.from_channel), from_.image(),
-                            from_.channels * columns, columns, to_.image(),
-                            static_cast<int>(std::min<int64_t>(kTileRows, s.image_end - image)),
-                            columns, s.from_channel > 0, pairs_, to_bf16_});
+        run_point_tiles({from_.data + s.image * from_.image() + s.from_channel, packed,
+                         to_at(s.image * to_.image() + point.to + s.to_channel),
+                         taps_.data() + point.first, point.last - point.first,
+                         std::min(depth_, from_.channels - s.from_channel), from_.image(),
+                         from_.channels * columns, columns, to_.image(), s.image_end - s.image,
+                         columns, s.from_channel > 0, pairs_, to_bf16_});
     }
 }
 

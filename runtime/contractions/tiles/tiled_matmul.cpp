@@ -115,21 +115,23 @@ class TiledMatmul final : public Kernel {
     /// a time. Sums longer than kDepthMost are added up in pieces.
     void run_block(Range rows, Range columns) const {
         if (p_.transpose_b) return run_dot_products(rows, columns);
+        if (p_.transpose_a) return run_gradient_tiles(rows, columns);
         for (int64_t column = columns.begin; column < columns.end; column += kTileColumns)
-            for (int64_t k = 0; k < (p_.transpose_a ? 1 : p_.k); k += kDepthMost)
-                for (int64_t row = rows.begin; row < rows.end; row += kTileRows) {
-                    const int count =
-                        static_cast<int>(std::min<int64_t>(kTileRows, rows.end - row));
-                    const int64_t width = std::min(kTileColumns, columns.end - column);
-                    float* to = p_.c + row * p_.n + column;
-                    if (p_.transpose_a)
-                        run_gradient_tile({p_.a + row, p_.b + column, to, points_.data(), p_.k,
-                                           p_.n, row_offsets_.data(), count, width, false, false});
-                    else
-                        run_point_tile({p_.a + row * p_.k + k, p_.b + k * p_.n + column, to,
-                                        &kOneTap, 1, std::min(kDepthMost, p_.k - k), p_.k, 0, p_.n,
-                                        p_.n, count, width, k > 0, false, false});
-                }
+            for (int64_t k = 0; k < p_.k; k += kDepthMost)
+                run_point_tiles(
+                    {p_.a + rows.begin * p_.k + k, p_.b + k * p_.n + column,
+                     p_.c + rows.begin * p_.n + column, &kOneTap, 1, std::min(kDepthMost, p_.k - k),
+                     p_.k, 0, p_.n, p_.n, rows.end - rows.begin,
+                     std::min(kTileColumns, columns.end - column), k > 0, false, false});
+    }
+
+    void run_gradient_tiles(Range rows, Range columns) const {
+        for (int64_t column = columns.begin; column < columns.end; column += kTileColumns)
+            for (int64_t row = rows.begin; row < rows.end; row += kTileRows)
+                run_gradient_tile({p_.a + row, p_.b + column, p_.c + row * p_.n + column,
+                                   points_.data(), p_.k, p_.n, row_offsets_.data(),
+                                   static_cast<int>(std::min<int64_t>(kTileRows, rows.end - row)),
+                                   std::min(kTileColumns, columns.end - column), false, false});
     }
 
     void run_dot_products(Range rows, Range columns) const {

@@ -39,7 +39,10 @@ Diagnostic ValueCheck::error(float value, uint64_t index) const {
         otherwise = fmt::format("but the labels of {} classes are 0 to {}", rules_.classes, high_);
         if (value == static_cast<float>(rules_.classes))
             error.help("labels count from 0: where these count from 1, save `y - 1`");
-        error.help(fmt::format("`classes` of `data.{}` says how many there are", rules_.name));
+        error.help(fmt::format(
+            "`classes` of `data.{}`, or of the layer that takes them, says how many there "
+            "are",
+            rules_.name));
     } else {
         otherwise =
             fmt::format("outside of [{}, {}], {}", low_, high_,

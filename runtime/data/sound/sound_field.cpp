@@ -242,7 +242,9 @@ class SoundReader {
                 .error(DiagnosticKind::kBadValue, {},
                        "`{}` has {} frames per second, but `rate` is {}", file.path, sound->rate(),
                        options_.rate)
-                .help(fmt::format("`sox IN -r {} OUT` makes them so many", options_.rate));
+                .help(fmt::format("`rate: {}`, if all files have it; `sox IN -r {} OUT` makes them "
+                                  "so many",
+                                  sound->rate(), options_.rate));
             return false;
         }
         if (sound->channels() != options_.channels && options_.channels != 1 &&

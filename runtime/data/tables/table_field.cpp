@@ -30,7 +30,7 @@ class TableField final : public Field {
   public:
     TableField(const TableOptions& options, FloatStore rows)
         : Field(options.name, {options.table.width()},
-                static_cast<int64_t>(rows.size()) / options.table.cells(), 0),
+                static_cast<int64_t>(rows.size()) / options.table.cells(), options.classes),
           table_(options.table),
           cells_(options.table.cells()),
           rows_(std::move(rows)) {}
@@ -167,6 +167,8 @@ class TableReader {
             if (column.kind == ColumnKind::kIgnored) continue;
             const std::string& cell = cells[places_[i]];
             const std::optional<float> value = encode_cell(options_.table, column, cell);
+            if (value && options_.classes > 0 && !is_label(*value))
+                return report_label(column, cell);
             if (value && (column.masked || !std::isnan(*value))) {
                 row.push_back(*value);
                 continue;
@@ -183,6 +185,24 @@ class TableReader {
             return false;
         }
         return true;
+    }
+
+    bool is_label(float value) const {
+        return value >= 0 && value < static_cast<float>(options_.classes) &&
+               value == std::floor(value);
+    }
+
+    bool report_label(const TableColumn& column, const std::string& cell) {
+        diagnostics_
+            .error(DiagnosticKind::kBadValue, {},
+                   "`{}`:{}: the column `{}` has `{}`, but the labels of {} classes are 0 to {}",
+                   reader_.path(), reader_.line(), column.name, cell, options_.classes,
+                   options_.classes - 1)
+            .help(fmt::format(
+                "`classes` of `data.{}`, or of the layer that takes them, says how many "
+                "there are",
+                options_.name));
+        return false;
     }
 
     /// What to do about a text that the column does not know.

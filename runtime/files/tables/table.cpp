@@ -24,15 +24,18 @@ constexpr std::array<std::string_view, 5> kDashes = {"-", ".", "\u2013", "\u2014
 constexpr std::string_view kMinus = "\u2212";
 constexpr const char* kKinds[] = {"number", "category", "ignored"};
 constexpr const char* kScales[] = {"standard", "range", "none"};
-/// The deviation of a constant column is 0; this is used instead, so that nothing is divided by 0.
-constexpr double kDeviationLeast = 1e-12;
+/// What numbers of a column are divided by, where that is not 0. Of a constant column it is 1, so
+/// that other numbers in other files stay numbers of their size.
+double divisor(const TableColumn& column, double spread) {
+    return column.low < column.high && spread > 0 ? spread : 1;
+}
 
 /// A number as the model sees it.
 double scaled(const Table& table, const TableColumn& column, double number) {
     if (column.scale == ColumnScale::kNone) return number;
     if (column.scale == ColumnScale::kStandard)
-        return (number - column.mean) / std::max(column.deviation, kDeviationLeast);
-    const double length = std::max(column.high - column.low, kDeviationLeast);
+        return (number - column.mean) / divisor(column, column.deviation);
+    const double length = divisor(column, column.high - column.low);
     return table.range_low + (number - column.low) / length * (table.range_high - table.range_low);
 }
 
@@ -260,6 +263,12 @@ std::optional<Table> Table::parse(const std::string& text) {
     } catch (const std::out_of_range&) {
         return std::nullopt;
     }
+}
+
+std::string help_of_constant(const TableColumn& column) {
+    return fmt::format(
+        "`columns: {{{0}: ignore}}` leaves it out, `{0}: {{type: number, scale: none}}` keeps it",
+        column.name);
 }
 
 bool is_missing(const std::string& cell) {

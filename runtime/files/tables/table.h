@@ -69,6 +69,9 @@ struct Table {
 std::optional<float> encode_cell(const Table& table, const TableColumn& column,
                                  const std::string& cell);
 
+/// What helps where a column of numbers that are to be scaled has one number only.
+std::string help_of_constant(const TableColumn& column);
+
 /// Whether a cell says that there is no value: empty, NA, NaN, null, None, ? and the like.
 bool is_missing(const std::string& cell);
 /// Whether a cell holds dashes or points only (`-`, `--`, `.`): no value in a column of numbers, a

@@ -285,6 +285,20 @@ class Finder {
         column.low = found.low;
         column.high = found.high;
         column.decimals = found.decimals;
+        warn_of_constant(column, found);
+    }
+
+    /// Numbers that are scaled by their differences, and have none. Those that stay as they are may
+    /// be meant.
+    void warn_of_constant(const TableColumn& column, const Found& found) {
+        if (found.texts.size() > 1 || found.numbers < 2 || column.scale == ColumnScale::kNone)
+            return;
+        diagnostics_
+            .warning(DiagnosticKind::kBadValue, {},
+                     "`{}`:{}: the column `{}` is `{}` in all rows, so that there is nothing to "
+                     "scale it by",
+                     path_, found.first_line, column.name, *found.texts.begin())
+            .help(help_of_constant(column));
     }
 
     Diagnostic& warn(const Cell& cell, const std::string& column, const std::string& text) {
@@ -362,7 +376,9 @@ class Finder {
                                   "is meant",
                                   column.name, column.name, category ? "category" : "number"));
         };
+        const bool scaled = !category && column.scale != ColumnScale::kNone;
         if (found.texts.size() == 1 && cells == table_.rows && cells > 1) {
+            if (scaled) return;  // warn_of_constant says so
             warn(found.first_line, fmt::format("the column `{}` is `{}` in all rows", column.name,
                                                *found.texts.begin()));
         } else if (unnamed && !category && found.counts && cells > 1) {

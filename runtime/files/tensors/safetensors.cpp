@@ -168,7 +168,7 @@ bool write_safetensors(const std::string& path, const std::vector<TensorView>& t
     for (const TensorView& tensor : tensors)
         crc = crc_of(bytes_of(tensor, size_of(tensor.shape)), crc);
     header.replace(digits_in(header), kDigits, fmt::format("{:08x}", crc));
-    auto file = AtomicFile::create(path, diagnostics);
+    auto file = AtomicFile::create(path, diagnostics, AtomicFile::Until::kNamed);
     if (!file.ok() || !file->write(length, diagnostics) || !file->write(header, diagnostics))
         return false;
     for (const TensorView& tensor : tensors)

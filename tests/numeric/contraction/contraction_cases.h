@@ -190,11 +190,31 @@ void for_each_volume_case(const Check& check) {
 /// Calls check(case) for products of many shapes, with both matrices plain and transposed.
 template <typename Check>
 void for_each_product_case(const Check& check) {
-    constexpr int64_t kShapes[][3] = {
-        {1, 1, 1},     {4, 100, 256}, {4, 784, 40},  {5, 17, 3},    {16, 16, 16},  {128, 50, 1},
-        {50, 128, 1},  {128, 1, 50},  {1, 64, 33},   {33, 2, 1},    {3, 700, 5},   {65, 66, 67},
-        {7, 1, 1},     {1, 9, 1},     {32, 400, 20}, {20, 33, 100}, {37, 20, 400}, {9, 6272, 1},
-        {2500, 37, 1}, {1, 30, 2500}, {700, 1, 90}};
+    constexpr int64_t kShapes[][3] = {{1, 1, 1},
+                                      {4, 100, 256},
+                                      {4, 784, 40},
+                                      {5, 17, 3},
+                                      {16, 16, 16},
+                                      {128, 50, 1},
+                                      {50, 128, 1},
+                                      {128, 1, 50},
+                                      {1, 64, 33},
+                                      {33, 2, 1},
+                                      {3, 700, 5},
+                                      {65, 66, 67},
+                                      {7, 1, 1},
+                                      {1, 9, 1},
+                                      {32, 400, 20},
+                                      {20, 33, 100},
+                                      {37, 20, 400},
+                                      {9, 6272, 1},
+                                      {2500, 37, 1},
+                                      {1, 30, 2500},
+                                      {700, 1, 90},
+                                      // Sums in several blocks, and several blocks of rows.
+                                      {20, 1100, 48},
+                                      {40, 2100, 80},
+                                      {70, 300, 1100}};
     for (const auto& [m, k, n] : kShapes)
         for (bool transpose_a : {false, true})
             for (bool transpose_b : {false, true})

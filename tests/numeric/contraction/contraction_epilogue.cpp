@@ -96,8 +96,9 @@ TEST_CASE("what follows a matrix product sees each element when it is final") {
                    << (transpose_b ? " b^T" : ""));
             const bool vector = std::min({m, k, n}) == 1;
             const bool tiled = (transpose_b ? k : n) % 16 == 0 && m >= 4;
+            const bool packed = n % 16 == 0 && m >= 4;
             CHECK(check_followed(matmul_candidates(), problem, c) ==
-                  (vector ? 1 : 0) + (tiled ? 1 : 0));
+                  (vector ? 1 : 0) + (tiled ? 1 : 0) + (packed ? 1 : 0));
         }
 }
 

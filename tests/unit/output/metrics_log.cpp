@@ -72,6 +72,21 @@ TEST_CASE("a log is readable after each line, and resuming cuts later steps") {
     CHECK(read_text(path).empty());
 }
 
+TEST_CASE("figures that were written because a run ended go when it goes on") {
+    const TempFolder folder;
+    const std::string begin = "{\"step\":4,\"loss\":1}\n";
+    const std::string figures = "{\"step\":6,\"loss\":1}\n";
+    const std::string others =
+        "{\"step\":6,\"validation_loss\":1}\n{\"step\":6,\"sign\":\"a\"}\n"
+        "{\"step\":6,\"rolled_back_to\":5,\"because\":\"b\"}\n";
+    for (const int64_t every : {1, 2, 3, 4, 5}) {
+        const std::string path = folder.write("m", begin + figures + others);
+        Diagnostics diagnostics;
+        REQUIRE(MetricsLog::resume(path, 6, diagnostics, every).ok());
+        CHECK(read_text(path) == begin + (6 % every == 0 ? figures : "") + others);
+    }
+}
+
 TEST_CASE("a log with a line that is none is left alone") {
     const TempFolder folder;
     for (const char* junk : {"junk", "[1]", "{\"epoch\":1}", "{\"step\":\"1\"}", ""}) {

@@ -1,0 +1,148 @@
+// Sets a run aside and brings it back. While files are being moved, in either direction, the hidden
+// folder is called `.replaced.part`, and whoever finds it moves them back. It becomes `.replaced`
+// by one rename when it has all of them, so a kill at any moment leaves nothing lost.
+#include "runtime/run/run_files.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+#include "compiler/support/paths.h"
+#include "compiler/support/say.h"
+#include "runtime/run/kept_checkpoints.h"
+#include "runtime/run/replay.h"
+#include "runtime/tensorboard/event_file.h"
+#include "runtime/train/checkpoint.h"
+
+namespace gmc::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kModel[] = "model.gmc";
+
+std::string whole(const std::string& folder) { return folder + "/" + kReplaced; }
+std::string part(const std::string& folder) { return whole(folder) + ".part"; }
+
+/// The names in `folder`, relative to it, of what its run wrote; the checkpoint is the last, so
+/// that a folder that has it has all.
+std::vector<std::string> files_of_run(const std::string& folder) {
+    std::vector<std::string> names;
+    const auto add_from = [&](const std::string& inside, auto&& is_ours) {
+        std::error_code error;
+        fs::directory_iterator at(inside.empty() ? folder : folder + "/" + inside, error), end;
+        for (; !error && at != end; at.increment(error)) {
+            const std::string name = at->path().filename().string();
+            if (is_ours(name)) names.push_back(inside.empty() ? name : inside + "/" + name);
+        }
+    };
+    const auto is_event_file = [](const std::string& name) {
+        return name.starts_with(tensorboard::kFilePrefix);
+    };
+    add_from("checkpoints", is_kept_checkpoint);
+    add_from("samples", [](const std::string& name) { return name.starts_with("epoch-"); });
+    add_from("tensorboard", is_event_file);
+    add_from("", [&](const std::string& name) { return is_event_file(name) || is_replay(name); });
+    for (const char* name :
+         {"metrics.jsonl", "run.json", kWayBackName, kOldCheckpointName, kCheckpointName})
+        if (is_there(folder + "/" + name)) names.push_back(name);
+    return names;
+}
+
+void remove_empty_folders(const std::string& folder) {
+    std::error_code ignored;
+    for (const char* name : {"checkpoints", "samples", "tensorboard"})
+        fs::remove(folder + "/" + name, ignored);  // only where it is empty
+}
+
+/// Moves the files of a run from one folder to another; the first error ends it.
+std::error_code move_run(const std::string& from, const std::string& to) {
+    std::error_code error;
+    for (const std::string& name : files_of_run(from)) {
+        fs::create_directories(fs::path(to + "/" + name).parent_path(), error);
+        if (!error) fs::rename(from + "/" + name, to + "/" + name, error);
+        if (error) return error;
+    }
+    remove_empty_folders(from);
+    return error;
+}
+
+/// Moves what is in `.replaced.part` to its old places.
+std::error_code move_back(const std::string& folder) {
+    const std::string from = part(folder);
+    std::error_code error;
+    if (is_there(from + "/" + kModel))
+        fs::rename(from + "/" + kModel, folder + "/" + kModel, error);
+    if (!error) error = move_run(from, folder);
+    if (!error) fs::remove_all(from, error);
+    return error;
+}
+
+}  // namespace
+
+void remove_run(const std::string& folder) {
+    std::error_code ignored;  // what cannot be removed is an error when it is written
+    for (const std::string& name : files_of_run(folder)) fs::remove(folder + "/" + name, ignored);
+    remove_empty_folders(folder);
+}
+
+/// Copies a file so that it is there whole or not at all.
+static std::error_code copy_whole(const std::string& from, const std::string& to) {
+    std::error_code error;
+    fs::create_hard_link(from, to, error);  // nothing changes a model in its place
+    if (!error) return error;
+    fs::copy_file(from, to + ".part", fs::copy_options::overwrite_existing, error);
+    if (!error) fs::rename(to + ".part", to, error);
+    return error;
+}
+
+/// The model is copied, not moved: the new run may be about to read it there.
+bool set_run_aside(const std::string& folder, Diagnostics& diagnostics) {
+    const std::string model = folder + "/" + kModel, to = part(folder);
+    std::error_code error;
+    fs::create_directory(to, error);
+    if (!error && is_there(model)) error = copy_whole(model, to + "/" + kModel);
+    if (!error) error = move_run(folder, to);
+    if (!error) fs::rename(to, whole(folder), error);
+    if (!error) return true;
+    diagnostics
+        .error(kind_of_write_error(error.value()), {}, "the run in `{}` cannot be set aside: {}",
+               folder, error.message())
+        .help("it stays as it is; name another folder with --run");
+    move_back(folder);
+    return false;
+}
+
+bool has_run_aside(const std::string& folder) {
+    return is_folder(whole(folder)) || is_folder(part(folder));
+}
+
+void remove_run_aside(const std::string& folder) {
+    std::error_code ignored;
+    fs::remove_all(whole(folder), ignored);
+}
+
+void bring_run_back(const std::string& folder) {
+    std::error_code error;
+    if (!is_folder(part(folder))) {
+        remove_run(folder);
+        fs::rename(whole(folder), part(folder), error);
+    }
+    if (!error) error = move_back(folder);
+    if (error)
+        say("`{}` keeps in `{}` the run that was to be replaced: {}\n", folder, kReplaced,
+            error.message());
+    else
+        say("the run in `{}` is back: the one that was to replace it ended before its first "
+            "checkpoint\n",
+            folder);
+}
+
+void settle_run_aside(const std::string& folder) {
+    if (is_folder(part(folder)) || (is_folder(whole(folder)) && !has_checkpoint(folder)))
+        bring_run_back(folder);
+    else
+        remove_run_aside(folder);
+}
+
+}  // namespace gmc::runtime

@@ -1,0 +1,34 @@
+// The files of a run's folder that are the run's own, and the run that a new one replaces: it lies
+// in the hidden folder `.replaced` until the new one has a checkpoint.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compiler/support/diagnostic.h"
+
+namespace gmc::runtime {
+
+/// The hidden folder of a run that is being replaced.
+inline constexpr char kReplaced[] = ".replaced";
+
+/// Removes checkpoints, metrics, replays, events and samples of the run in `folder`, file by file:
+/// what else lies there is somebody's own.
+void remove_run(const std::string& folder);
+
+/// Moves the run in `folder` to `folder`/.replaced. False after an error (kBadFile, kDiskFull);
+/// then the run is where it was.
+[[nodiscard]] bool set_run_aside(const std::string& folder, Diagnostics& diagnostics);
+/// Whether `folder` holds a run that was set aside, as a whole or, by a process that was killed, in
+/// part.
+bool has_run_aside(const std::string& folder);
+/// The new run has a checkpoint: the one that was set aside goes.
+void remove_run_aside(const std::string& folder);
+/// Brings back the run that was set aside, in place of what the new one wrote, and says so. What a
+/// process that was killed left to do of this is done by the next one.
+void bring_run_back(const std::string& folder);
+/// What the next process does, under the lock: a new run that has a checkpoint stays, else the one
+/// that was set aside comes back.
+void settle_run_aside(const std::string& folder);
+
+}  // namespace gmc::runtime
