@@ -316,12 +316,6 @@ class TrainingBuilder {
         return false;
     }
 
-    bool has_parameters(const std::string& network) const {
-        return std::any_of(m_.module.states.begin(), m_.module.states.end(), [&](const auto& s) {
-            return s.role == ir::StateRole::kParameter && s.name.starts_with(network + ".");
-        });
-    }
-
     /// The networks and parameters in the layers of a network.
     std::vector<std::string> networks_used_by(const std::string& name) const {
         std::set<std::string> used;
