@@ -123,10 +123,10 @@ void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
     if (row.type == KeyType::kInteger && parse_number(node.text) && !node.quoted)
         error.help(integer_hint(*parse_number(node.text)));
     if (node.text.starts_with('$') || node.text.find("{{") != std::string::npos)
-        error.help("a variable is written `\"${name}\"`");
+        error.help("a variable is written `${name}`");
     static const std::vector<std::string> kNoNames = {"None", "none", "nan", "inf", "auto", "all"};
     if (numeric && is_name(node.text) && !std::count(kNoNames.begin(), kNoNames.end(), node.text))
-        error.help(fmt::format("if it is a variable, write `\"${{{}}}\"`", node.text));
+        error.help(fmt::format("if it is a variable, write `${{{}}}`", node.text));
 }
 
 /// True when `value` is in the row's range. Reports kTooLarge above it and kBadValue below it.

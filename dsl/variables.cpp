@@ -332,8 +332,8 @@ void check_unused_variables(const Node& model, Diagnostics& diagnostics) {
             continue;
         diagnostics
             .warning(DiagnosticKind::kUnused, span, "nothing uses the variable `{}`", entry.key)
-            .help(fmt::format("it is used as `\"${{{}}}\"`, or by its name in an expression",
-                              entry.key));
+            .help(
+                fmt::format("it is used as `${{{}}}`, or by its name in an expression", entry.key));
     }
 }
 

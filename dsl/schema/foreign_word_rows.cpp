@@ -348,7 +348,7 @@ Rows sections() {
         {"compile", "objective", "losses stand under `objective:`, the optimizer under `train:`",
          kModel},
         {"defaults|default|common|shared|anchors|templates", "",
-         "what several places share is a variable, `\"${name}\"`, or a block of layers of "
+         "what several places share is a variable, `${name}`, or a block of layers of "
          "`blocks:`",
          kModel},
         {"loss|losses|criterion|objectives|lossfn", "objective|minimize|loss"},

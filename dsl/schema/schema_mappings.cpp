@@ -231,7 +231,7 @@ MappingRow requirement_row() {
                 text("message", kRequired, "what the block requires, as in `an odd kernel`"),
             },
             "A condition that each use of a block keeps, or else there is an error: `requires: "
-            "[{condition: \"${kernel} % 2 == 1\", message: an odd kernel}]`."};
+            "[{condition: ${kernel} % 2 == 1, message: an odd kernel}]`."};
 }
 
 std::vector<MappingRow> model_rows() {

@@ -128,10 +128,11 @@ std::optional<Slip> missing_mark(const std::string& text, size_t begin, size_t e
     if (name > first && equal != line.npos && line[equal] == '=')
         return Slip{begin + equal, "a key stands before `:`, not before `=`",
                     fmt::format("write `{}: ...`", line.substr(first, name - first))};
-    const size_t reference = line.find(": ${");
-    if (reference != line.npos && line.substr(0, reference).find('{') != line.npos)
-        return Slip{begin + reference + 2, "`${...}` opens a map here",
-                    "inside of `{ }` and `[ ]` it needs quotes: `\"${name}\"`"};
+    for (size_t open = line.find("${"); open != line.npos; open = line.find("${", open + 2)) {
+        const size_t bracket = line.find_first_of("}{[],:\"'", open + 2);
+        if (bracket == line.npos || line[bracket] != '}')
+            return Slip{begin + open, "`${` is not closed", "a variable is written `${name}`"};
+    }
     for (const std::string_view special : {": %", ": @", ": `", "- %", "- @"})
         if (const size_t found = line.find(special); found != line.npos)
             return Slip{begin + found + 2,

@@ -11,8 +11,8 @@ namespace gmc::dsl {
 namespace {
 
 /// The characters that are hidden, and the control characters that stand for them. These occur in
-/// no model: text_file.cpp refuses files that hold any.
-constexpr std::string_view kHidden = ",[]{}", kInstead = "\x01\x02\x03\x04\x05";
+/// no model: text_file.cpp refuses files that hold any. To yaml-cpp, 4 is the end of the text.
+constexpr std::string_view kHidden = ",[]{}", kInstead = "\x01\x02\x03\x05\x06";
 
 /// Replaces each character of `from` in text[begin, end) by the one at the same place of `to`.
 void exchange(std::string& text, size_t begin, size_t end, std::string_view from,
@@ -33,6 +33,13 @@ size_t behind_parentheses(const std::string& text, size_t open) {
     return std::string::npos;
 }
 
+/// The position after the `}` of the `${` at `at`; npos when there is none in the line, or what no
+/// variable has comes before it.
+size_t behind_variable(const std::string& text, size_t at) {
+    const size_t end = text.find_first_of("}{[],:\"'\n", at + 2);
+    return end != std::string::npos && text[end] == '}' ? end + 1 : std::string::npos;
+}
+
 }  // namespace
 
 std::string hide_in_parentheses(const std::string& text) {
@@ -50,6 +57,13 @@ std::string hide_in_parentheses(const std::string& text) {
             i = std::min(text.find('\n', i), text.size()) - 1;
         } else if ((c == '"' || c == '\'') && at_start) {
             i = std::min(quoted_end(text, i), text.size()) - 1;
+            at_start = false;
+        } else if (text.compare(i, 2, "${") == 0 && depth > 0 &&
+                   behind_variable(text, i) != std::string::npos) {
+            const size_t end = behind_variable(text, i);
+            exchange(out, i, end, kHidden, kInstead);
+            i = end - 1;
+            before = '}';
             at_start = false;
         } else if (c == '{' || c == '[') {
             depth += at_start || depth > 0 ? 1 : 0;
