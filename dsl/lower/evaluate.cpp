@@ -161,7 +161,8 @@ bool repeats_within(const ModuleScope& m, const Expression& e) {
     bool found = false;
     m.view.walk(e, [&](const Expression& part) {
         for (const Diagnostic& warning : m.diagnostics.warnings())
-            found |= warning.kind == DiagnosticKind::kShapeMismatch && warning.span == part.span;
+            found |= warning.kind == DiagnosticKind::kShapeMismatch && warning.span == part.span &&
+                     warning.helps.front().find("one_hot") == std::string::npos;
     });
     return found;
 }

@@ -407,7 +407,9 @@ Rows training() {
         {"savebest|savebestonly|modelcheckpoint|best", "keep", "as in `keep: {best: loss}`",
          kTrain},
         {"callbacks|checkpoint|savedir|logdir|output|outputdir", "",
-         "gmrun writes checkpoints and metrics by itself; `gmrun train --help` names its options",
+         "gmrun writes checkpoints and metrics by itself; `keep` and `early_stopping` are keys "
+         "here, "
+         "and `gmrun train --help` names further options",
          kTrain},
         {"gradientaccumulation|accumulategradbatches|accumulationsteps|gradaccum", "accumulate"},
     };

@@ -311,6 +311,7 @@ class Parser {
         } else {
             Diagnostic& error =
                 fail(peek(), "`)` or an operator is expected, but `{}` follows", peek().text);
+            if (peek().is("=")) error.help("a comparison is `==`, which is 1 where both are equal");
             help_with_next(error.note(text_.span(open.begin, open.end), "the `(` is here"));
         }
         return false;
