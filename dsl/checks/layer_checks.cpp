@@ -161,11 +161,12 @@ class LayerChecks {
         if (!first || !places_.insert({span.line, span.column}).second) return;
         diagnostics_
             .warning(DiagnosticKind::kShapeMismatch, span,
-                     "{} is [{}], which layers of pictures take for {} rows of {} pixels with {} "
+                     "{} is [{}], which layers of pictures take for {} row{} of {} pixels with {} "
                      "channels",
-                     what, fmt::join(shape, ", "), shape[0], shape[1], shape[2])
+                     what, fmt::join(shape, ", "), shape[0], shape[0] == 1 ? "" : "s", shape[1],
+                     shape[2])
             .help(fmt::format("channels come last: [{}, {}, {}]{}", shape[1], shape[2], shape[0],
-                              remedy.empty() ? "" : "; " + remedy));
+                              remedy.empty() || shape[0] == 1 ? "" : "; " + remedy));
     }
 
     /// Warns about softmax over one number, which is always 1.

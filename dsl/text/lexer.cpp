@@ -57,7 +57,8 @@ void report_character(const PlacedText& text, size_t at, Diagnostics& diagnostic
             "`${name}` is replaced in model files; in a recipe a parameter's name stands for its "
             "value");
     if (has_typographic_quote(text.text().substr(at, end - at))) error.help(kQuoteHelp);
-    if (text.text().substr(at, end - at) == "\u2212") error.help("the minus is the character `-`");
+    for (const char* dash : {"\u2212", "\u2013", "\u2014", "\u2010", "\u2011"})
+        if (text.text().substr(at, end - at) == dash) error.help("the minus is the character `-`");
     if (c == '!' || c == '&' || c == '|') error.help("the words are `and`, `or` and `not`");
     if (c == '|') error.help("the absolute value is `abs(x)`");
     const std::string_view before = std::string_view(text.text()).substr(0, at);
