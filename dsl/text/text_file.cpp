@@ -10,6 +10,7 @@
 #include <optional>
 #include <system_error>
 
+#include "compiler/support/edit_distance.h"
 #include "compiler/support/utf8.h"
 
 namespace gmc::dsl {
@@ -53,6 +54,27 @@ Failure bad_file(const std::string& path, Diagnostics& diagnostics, const std::s
     return {};
 }
 
+/// Names the model in the folder that may be meant.
+Failure report_missing(const std::string& path, Diagnostics& diagnostics) {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    const fs::path folder = fs::absolute(path, error).parent_path();
+    const uint32_t file = diagnostics.sources().add(path, "");
+    Diagnostic& missing = diagnostics.error(DiagnosticKind::kBadFile, Span{file, 0, 0, 0},
+                                            "no such file in `{}`", folder.string());
+    std::vector<std::string> there;
+    fs::directory_iterator entry(folder, error);
+    for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+        const fs::path& one = entry->path();
+        if (one.extension() == ".yaml" || one.extension() == ".yml")
+            there.push_back(one.filename().string());
+    }
+    std::sort(there.begin(), there.end());
+    const std::string near = nearest_name(fs::path(path).filename().string(), there);
+    if (!near.empty()) missing.help(fmt::format("there is `{}`", near));
+    return {};
+}
+
 /// Reads the bytes of a regular file that is not too large.
 Result<std::string> read_bytes(const std::string& path, Diagnostics& diagnostics) {
     namespace fs = std::filesystem;
@@ -62,10 +84,7 @@ Result<std::string> read_bytes(const std::string& path, Diagnostics& diagnostics
         return bad_file(path, diagnostics,
                         "has a line break or another control character in its name");
     const fs::file_status status = fs::status(path, error);
-    if (status.type() == fs::file_type::not_found)
-        return bad_file(
-            path, diagnostics,
-            fmt::format("no such file in `{}`", fs::absolute(path, error).parent_path().string()));
+    if (status.type() == fs::file_type::not_found) return report_missing(path, diagnostics);
     if (error) return bad_file(path, diagnostics, "cannot be opened: " + error.message());
     if (fs::is_directory(status))
         return bad_file(path, diagnostics, "is a directory, not a model file");

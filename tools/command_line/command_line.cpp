@@ -28,6 +28,7 @@
 #include "compiler/support/wrap.h"
 #include "runtime/processes/launch.h"
 #include "tools/command_line/foreign_options.h"
+#include "tools/command_line/meant_command.h"
 #include "tools/command_line/pages.h"
 #include "tools/command_line/version.h"
 
@@ -589,8 +590,10 @@ int run_program(std::string_view program, std::string_view about, std::span<cons
                        : kUsageWrong;
     std::vector<std::string> names;
     for (const Command& c : commands) names.emplace_back(c.name);
-    say("{}: no command `{}`{}\nhelp: `{} --help` lists what there is\n", program, name,
-        suggestion(name, names), program);
+    const std::string meant = meant_command(program, name);
+    say("{}: no command `{}`{}\n{}help: `{} --help` lists what there is\n", program, name,
+        meant.empty() ? suggestion(name, names) : "",
+        meant.empty() ? "" : fmt::format("help: {}\n", meant), program);
     return kUsageWrong;
 }
 

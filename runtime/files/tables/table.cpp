@@ -39,7 +39,7 @@ double scaled(const Table& table, const TableColumn& column, double number) {
     return table.range_low + (number - column.low) / length * (table.range_high - table.range_low);
 }
 
-/// The inverse of scaled().
+/// The inverse of scaled(); of a constant column always its number.
 double unscaled(const Table& table, const TableColumn& column, double value) {
     if (column.scale == ColumnScale::kNone) return value;
     if (column.scale == ColumnScale::kStandard) return column.mean + value * column.deviation;

@@ -124,6 +124,19 @@ TEST_CASE("what is said of columns holds, numbers are mapped to a range or stay"
     CHECK(table.texts(row_of(*field, 1).data()) == std::vector<std::string>{"2", "10", "6"});
 }
 
+TEST_CASE("a constant column is 0, and another number there is one of its size") {
+    const TempFolder folder;
+    const std::string text = "a,b\n1,5\n3,5\n";
+    const Table table = found(folder.write("t.csv", text));
+    CHECK(row_of(*field_of(folder.write("same.csv", text), table), 0)[1] == 0);
+    const FieldPtr other = field_of(folder.write("other.csv", "a,b\n1,5\n3,7\n"), table);
+    CHECK(row_of(*other, 1)[1] == 2);
+    TableRules mapped;
+    mapped.scale = ColumnScale::kRange;
+    const Table ranged = found(folder.write("t.csv", text), mapped);
+    CHECK(row_of(*field_of(folder.write("other.csv", "a,b\n1,5\n3,7\n"), ranged), 1)[1] == 2);
+}
+
 TEST_CASE("missing cells are masked where that is said") {
     const TempFolder folder;
     const std::string path = folder.write("t.csv", "a,b\n1,x\nNA,y\n3,\n");
