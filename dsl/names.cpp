@@ -413,7 +413,11 @@ class NameChecker {
         Diagnostic& error =
             diagnostics_.error(DiagnosticKind::kBadExpression, e.span,
                                "`.{}(...)` is a method, and values have none", name);
-        if (meant && meant->word.empty())
+        static const std::set<std::string> kCalls = {"forward", "call", "apply", "predict",
+                                                     "__call__"};
+        if (kCalls.count(name))
+            error.help("a network is applied by its name: `net(x)`");
+        else if (meant && meant->word.empty())
             error.help(meant->remark);
         else if (meant || ours)
             error.help(fmt::format("functions stand before their arguments: `{}(x)`",

@@ -265,6 +265,13 @@ ExpressionPtr read_expression(const Node& node, const std::string& what, Diagnos
 std::optional<OptimizerSpec> read_optimizer(const Node& node, Span where,
                                             Diagnostics& diagnostics) {
     if (node.failed) return std::nullopt;
+    if (node.is_list()) {
+        diagnostics
+            .error(DiagnosticKind::kWrongType, node.span,
+                   "`optimizer` is a name or a map, not a list")
+            .help("write `optimizer: adam`, or `optimizer: {adam: {learning_rate: 1e-3}}`");
+        return std::nullopt;
+    }
     Node map = node;
     if (node.is_scalar()) {  // `optimizer: adam`
         Node empty;

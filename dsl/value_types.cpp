@@ -254,6 +254,17 @@ std::optional<std::string> read_word(const Node& node, const KeyRow& row,
         return std::nullopt;
     }
     if (std::count(words.begin(), words.end(), node.text)) return node.text;
+    const size_t bracket = node.text.find('(');
+    if (std::string_view(row.key) == "activation" && node.text.ends_with(')') &&
+        bracket + 2 < node.text.size() &&
+        std::count(words.begin(), words.end(), node.text.substr(0, bracket))) {
+        diagnostics
+            .error(DiagnosticKind::kBadValue, node.span, "`activation` cannot be `{}`", node.text)
+            .help(fmt::format("one with numbers is a layer of its own behind this one: `- {}: {}`",
+                              node.text.substr(0, bracket),
+                              node.text.substr(bracket + 1, node.text.size() - bracket - 2)));
+        return std::nullopt;
+    }
     note_origin(report_unknown(DiagnosticKind::kBadValue, node.span,
                                fmt::format("`{}` cannot be `{}`", row.key, node.text), node.text,
                                words, diagnostics),

@@ -20,8 +20,11 @@ void report_null(const Entry& entry, const KeyRow& row, Diagnostics& diagnostics
     // `layers:` with its list indented too little is valid YAML. Then the list's place says
     // nothing, but the empty key gives it away.
     const bool more = row.type == KeyType::kStructure;
-    diagnostics.error(DiagnosticKind::kWrongType, entry.key_span, "`{}` has no value{}", entry.key,
-                      more ? "; are the lines below it indented one level too little?" : "");
+    Diagnostic& error = diagnostics.error(
+        DiagnosticKind::kWrongType, entry.key_span, "`{}` has no value{}", entry.key,
+        more ? "; are the lines below it indented one level too little?" : "");
+    if (row.has_default() && entry.value->span.known())
+        error.help(fmt::format("leave the key out for its default, `{}`", row.fallback));
 }
 
 /// `{rate: 0,5}` is the key `rate` and, behind the comma, the key `5`.
@@ -37,6 +40,26 @@ void decimal_comma(const Entry& before, const Entry& entry, Diagnostic& error) {
                           whole, entry.key, whole, entry.key));
 }
 
+std::string trimmed(const std::string& text) {
+    const size_t first = text.find_first_not_of(' ');
+    return first == text.npos ? "" : text.substr(first, text.find_last_not_of(' ') - first + 1);
+}
+
+/// `a=1, b=2` as `{a: 1, b: 2}`; other lists as `{key: value, ...}`.
+std::string keys_of_call(const std::string& arguments) {
+    std::string out;
+    for (size_t at = 0; at < arguments.size();) {
+        const size_t end = std::min(arguments.find(',', at), arguments.size());
+        const std::string one = arguments.substr(at, end - at);
+        const size_t equal = one.find('=');
+        if (equal == one.npos) return "{key: value, ...}";
+        out += fmt::format("{}{}: {}", out.empty() ? "{" : ", ", trimmed(one.substr(0, equal)),
+                           trimmed(one.substr(equal + 1)));
+        at = end + 1;
+    }
+    return out + "}";
+}
+
 /// `dense:784`, `-dense`, `units=64` are words for YAML, which wants a space behind `:` and `-`.
 std::string missing_space(const std::string& name) {
     const bool number = parse_number(name).has_value();
@@ -47,7 +70,7 @@ std::string missing_space(const std::string& name) {
                            name.substr(0, wide));
     if (const size_t equal = name.find('='); equal != std::string::npos && equal > 0)
         return fmt::format("a key stands before `:`, not before `=`: `{}: {}`",
-                           name.substr(0, equal), name.substr(equal + 1));
+                           trimmed(name.substr(0, equal)), trimmed(name.substr(equal + 1)));
     const size_t colon = name.find(':');
     if (colon == std::string::npos || colon == 0 || !is_name(name.substr(0, colon))) return "";
     const std::string value = name.substr(colon + 1);
@@ -70,17 +93,18 @@ std::optional<Translation> call_meaning(const std::string& name,
     if (ours && !ours->remark.empty()) return ours;
     const std::string word = ours ? ours->word : callee;
     const bool several = value.find_first_of(",=") != std::string::npos;
-    return Translation{ours ? word : "", value.empty() ? fmt::format("write `{}`", word)
-                                         : several
-                                             ? fmt::format("write `{}: {{key: value, ...}}`", word)
-                                             : fmt::format("write `{}: {}`", word, value)};
+    return Translation{ours ? word : "",
+                       value.empty() ? fmt::format("write `{}`", word)
+                       : several     ? fmt::format("write `{}: {}`", word, keys_of_call(value))
+                                     : fmt::format("write `{}: {}`", word, value)};
 }
 
 /// What an unknown name may stand for.
 Translation meaning_of(const std::string& name, const std::vector<std::string>& known) {
     if (const std::optional<Translation> call = call_meaning(name, known)) return *call;
     if (has_typographic_quote(name)) return {"", kQuoteHelp};
-    if (!missing_space(name).empty()) return {name.substr(0, name.find(':')), missing_space(name)};
+    if (!missing_space(name).empty())
+        return {trimmed(name.substr(0, name.find_first_of(":="))), missing_space(name)};
     if (const size_t gap = name.find(' '); gap != name.npos && is_name(name.substr(0, gap)))
         if (std::count(known.begin(), known.end(), name.substr(0, gap)))
             return {"", fmt::format("a `:` is missing, as in `{}: {}`", name.substr(0, gap),

@@ -32,6 +32,7 @@ class LayerChecks {
             for_each_layer(network, [&](const LayerSpec& layer) {
                 stride(layer);
                 dropout(layer);
+                momentum(layer);
             });
             channels_first(network);
             last_layer(network);
@@ -75,6 +76,20 @@ class LayerChecks {
             .warning(DiagnosticKind::kBadValue, layer.span_of("rate"),
                      "`dropout` sets {:.4g} % of the numbers to 0", 100 * layer.number("rate"))
             .help("`rate` is the share that is dropped; usual are 0.1 to 0.5");
+    }
+
+    /// Warns of batch norm whose running statistics are mostly those of the last batch. PyTorch's
+    /// `momentum` is the share of the new ones.
+    void momentum(const LayerSpec& layer) {
+        constexpr double kUsualLeast = 0.5;
+        if (layer.kind != "batch_norm" || layer.number("momentum") >= kUsualLeast) return;
+        diagnostics_
+            .warning(DiagnosticKind::kBadValue, layer.span_of("momentum"),
+                     "`momentum: {0}` keeps {0} of the old running statistics, so that they are "
+                     "those of the last few batches",
+                     layer.number("momentum"))
+            .help(fmt::format("PyTorch's momentum {} is {} here", layer.number("momentum"),
+                              1 - layer.number("momentum")));
     }
 
     /// Warns about a generator or decoder that ends in dropout, which sets pixels themselves to 0,
@@ -146,11 +161,12 @@ class LayerChecks {
         if (!first || !places_.insert({span.line, span.column}).second) return;
         diagnostics_
             .warning(DiagnosticKind::kShapeMismatch, span,
-                     "{} is [{}], which layers of pictures take for {} rows of {} pixels with {} "
+                     "{} is [{}], which layers of pictures take for {} row{} of {} pixels with {} "
                      "channels",
-                     what, fmt::join(shape, ", "), shape[0], shape[1], shape[2])
+                     what, fmt::join(shape, ", "), shape[0], shape[0] == 1 ? "" : "s", shape[1],
+                     shape[2])
             .help(fmt::format("channels come last: [{}, {}, {}]{}", shape[1], shape[2], shape[0],
-                              remedy.empty() ? "" : "; " + remedy));
+                              remedy.empty() || shape[0] == 1 ? "" : "; " + remedy));
     }
 
     /// Warns about softmax over one number, which is always 1.

@@ -57,6 +57,14 @@ class LogitChecks {
         if (is_probability(gives) || (gives && gives->low >= 0 && e.text != "softplus"))
             return squashed_twice(e, value, is_probability(gives));
         const std::optional<Ending> ending = view_.ending_of(*argument);
+        const bool makes_data =
+            ending && (ending->network->role == "generator" || ending->network->role == "decoder");
+        if (ending && !makes_data && ending->layer->kind == "dropout")
+            return report(*ending, e,
+                          fmt::format("{} ends in `dropout`, which in training sets logits of `{}` "
+                                      "to 0",
+                                      name_of(*ending), e.text),
+                          "dropout stands before a layer with weights");
         if (!ending ||
             !(is_probability(ending->range) || (ending->range && must_be_free(e, *ending))))
             return;

@@ -24,6 +24,8 @@ void read_range(const Entry& range, DataField& field, Diagnostics& diagnostics) 
         Diagnostic& error = diagnostics.error(DiagnosticKind::kWrongType,
                                               node.is_null() ? range.key_span : node.span,
                                               "`range` is a list of two numbers such as [-1, 1]");
+        if (node.is_scalar() && !node.is_null())
+            error.help("the lowest and the highest number stand in brackets: `range: [0, 1]`");
         const auto other_minus = [](const NodePtr& item) {
             return item->is_scalar() && item->text.starts_with("\u2212");
         };

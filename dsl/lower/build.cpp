@@ -235,7 +235,17 @@ class ModuleBuilder {
                                "input, so its shape is unknown",
                                spec.parameters[i], spec.name);
         const std::string near = nearest_name(spec.parameters[i], known);
-        if (!near.empty()) error.help(fmt::format("did you mean `{}`?", near));
+        if (!near.empty()) {
+            error.help(fmt::format("did you mean `{}`?", near));
+            return false;
+        }
+        for (const dsl::NetworkSpec& network : m_.spec.networks)
+            for (const dsl::NetworkInput& input : network.inputs)
+                if (input.like.empty()) {
+                    error.help(fmt::format("noise for `{}` has the name of its input: `{}({})`",
+                                           network.name, spec.name, input.name));
+                    return false;
+                }
         return false;
     }
 

@@ -161,12 +161,44 @@ bool repeats_within(const ModuleScope& m, const Expression& e) {
     bool found = false;
     m.view.walk(e, [&](const Expression& part) {
         for (const Diagnostic& warning : m.diagnostics.warnings())
-            found |= warning.kind == DiagnosticKind::kShapeMismatch && warning.span == part.span;
+            found |= warning.kind == DiagnosticKind::kShapeMismatch && warning.span == part.span &&
+                     warning.helps.front().find("one_hot") == std::string::npos;
     });
     return found;
 }
 
+/// The terms of a sum, through names of `let`.
+void collect_terms(const ModuleScope& m, const Expression& e, std::vector<const Expression*>& out) {
+    const Expression& value = m.view.resolved(e);
+    const bool sum =
+        value.kind == Expression::Kind::kUnary ||
+        (value.kind == Expression::Kind::kBinary && (value.text == "+" || value.text == "-"));
+    if (!sum) return out.push_back(&e);
+    for (const auto& term : value.arguments) collect_terms(m, *term, out);
+}
+
 }  // namespace
+
+/// Of a sum in which some terms are one number and others are not: the first of the others.
+std::optional<Note> Evaluator::odd_term(const Expression& sum) {
+    std::vector<const Expression*> terms;
+    collect_terms(f_.m, sum, terms);
+    std::optional<Note> out;
+    bool any_scalar = false;
+    for (const Expression* term : terms) {
+        const Evaluated value = tensor(*term);
+        if (value.failed) return std::nullopt;
+        if (value.number) continue;
+        const bool scalar = !value.batched && f_.b.shape(value.value).empty();
+        any_scalar |= scalar;
+        if (scalar || out) continue;
+        const dsl::NamedExpression* entry =
+            term->kind == Expression::Kind::kName ? f_.m.view.let(term->text) : nullptr;
+        out = Note{entry ? entry->span : term->span,
+                   fmt::format("`{}` is {}", dsl::to_string(*term), describe(*this, value))};
+    }
+    return any_scalar ? out : std::nullopt;
+}
 
 /// The help tells the two ways to one number: over the batch only, or over each example first.
 ValueId Evaluator::scalar(const Expression& expression, const std::string& what) {
@@ -178,6 +210,7 @@ ValueId Evaluator::scalar(const Expression& expression, const std::string& what)
     error.kind = DiagnosticKind::kLossNotScalar;
     error.where = expression.span;
     error.text = fmt::format("{} must be one number, but this is {}", what, describe(*this, e));
+    if (expression.span.file != f_.m.spec.objective.recipe.file) error.note = odd_term(expression);
     if (expression.span.file != f_.m.spec.objective.recipe.file)
         error.help = example_elements(f_.b.shape(e.value)) == 1
                          ? "`mean(...)` over it averages over the batch"

@@ -125,6 +125,8 @@ class Evaluator {
     bool is_unlike_data(const Evaluated& made, const Evaluated& field, bool strict);
     bool outnumbers_data(const dsl::Expression& of, const Evaluated& made, const Evaluated& field);
     bool lacks_axes(const dsl::Expression& where, const Evaluated& a, const Evaluated& b);
+    std::optional<Note> odd_term(const dsl::Expression& sum);
+    bool is_class_code(const dsl::Expression& e) const;
     void warn_of_repeats(const dsl::Expression& where, const Evaluated& a, const Evaluated& b);
     /// In the body of a loop: the value of an expression outside of it.
     Evaluated from_outside(const dsl::Expression& expression);

@@ -104,6 +104,14 @@ bool Evaluator::outnumbers_data(const Expression& of, const Evaluated& made,
            elements_of(example_shape(made)) > 1;
 }
 
+/// Whether `e` is the class of an example as 1 among 0, which goes with one row of probabilities.
+bool Evaluator::is_class_code(const Expression& e) const {
+    const Expression& value = f_.m.view.resolved(e);
+    if (value.kind != Expression::Kind::kCall || value.text != "one_hot") return false;
+    const dsl::DataField* field = f_.m.view.field_of(*value.arguments[0]);
+    return field != nullptr && field->shape.empty();
+}
+
 /// A network may give one number for several of the data on purpose, so this is no error.
 void Evaluator::warn_of_repeats(const Expression& where, const Evaluated& a, const Evaluated& b) {
     const std::string text =
@@ -113,6 +121,16 @@ void Evaluator::warn_of_repeats(const Expression& where, const Evaluated& a, con
     if (!f_.m.reported_once(where.span, text)) return;
     Diagnostic& warning =
         f_.m.diagnostics.warning(DiagnosticKind::kShapeMismatch, where.span, "{}", text);
+    for (const bool second : {false, true}) {
+        const auto field = f_.fields.find((second ? b : a).value);
+        const Shape others = example_shape(second ? a : b);
+        if (field == f_.fields.end() || field->second->classes <= 2 ||
+            !field->second->shape.empty() || others != Shape{field->second->classes})
+            continue;
+        warning.help(fmt::format("`one_hot({})` has a number for each class",
+                                 dsl::to_string(*where.arguments[second ? 1 : 0])));
+        return;
+    }
     const Shape left = example_shape(a), right = example_shape(b);
     if (left.size() == right.size() || std::max(left.size(), right.size()) == 1) {
         warning.help("a network that makes the data ends in their shape");
@@ -140,6 +158,9 @@ bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b, size_
     const Expression &left = *where.arguments[first], &right = *where.arguments[second];
     const bool unlike = compares && (unlike_data || lacks_axes(where, a, b) ||
                                      outnumbers_data(left, a, b) || outnumbers_data(right, b, a));
+    const bool unlike_class = where.text == "*" && (is_class_code(left) || is_class_code(right)) &&
+                              !(a.networks.empty() && b.networks.empty()) &&
+                              lacks_axes(where, a, b);
     a.networks.insert(b.networks.begin(), b.networks.end());
     b.networks = a.networks;
     for (auto [number, other] : {std::pair{&a, &b}, std::pair{&b, &a}}) {
@@ -156,7 +177,7 @@ bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b, size_
                                              counterparts ? Repeat::kOne : Repeat::kBoth)
                       : common_shape(example_shape(a), example_shape(b));
     if (common && unlike_data && compares && counterparts) common.reset();
-    if (common && unlike) warn_of_repeats(where, a, b);
+    if (common && (unlike || unlike_class)) warn_of_repeats(where, a, b);
     if (common) {
         const Shape to = any ? batched(f_.m.batch, *common) : *common;
         for (Evaluated* x : {&a, &b}) {

@@ -64,8 +64,11 @@ std::string LayerNames::unique(const std::string& wish) const {
 
 namespace {
 
-/// `[dropout: 0,2]` is the layer `dropout: 0` and, behind the comma, the layer `2`.
+/// `[dense, 64]` are two layers. `[dropout: 0,2]` is the layer `dropout: 0` and, behind the comma,
+/// the layer `2`.
 void decimal_comma(const Node* before, const std::string& layer, Diagnostic& error) {
+    if (before && before->is_scalar() && parse_number(layer) && find_layer(before->text))
+        error.help(fmt::format("a value stands behind a colon: `{}: {}`", before->text, layer));
     if (!before || !before->is_map() || before->entries.size() != 1 || !parse_integer(layer))
         return;
     const Entry& cut = before->entries.front();
@@ -289,15 +292,21 @@ void LayerReader::check_inputs(const LayerRow& row, const LayerSpec& layer) {
     std::string wanted = fmt::format("{} inputs", row.fewest_inputs);
     if (row.most_inputs == 1) wanted = "one input";
     if (row.most_inputs == kManyInputs) wanted = fmt::format("at least {}", wanted);
-    if (given)
-        diagnostics_.error(DiagnosticKind::kBadValue, layer.from_span, "`{}` takes {}, not {}",
-                           row.kind, wanted, count);
-    else
+    if (given) {
+        Diagnostic& error = diagnostics_.error(DiagnosticKind::kBadValue, layer.from_span,
+                                               "`{}` takes {}, not {}", row.kind, wanted, count);
+        if (count == 1 && row.most_inputs > 1)
+            error.help(
+                fmt::format("the layer before is no input of itself: give it a `name`, too, "
+                            "and write `{}: [{}, NAME]`",
+                            row.kind, layer.from.front()));
+    } else {
         diagnostics_
             .error(DiagnosticKind::kMissingKey, layer.span,
                    "`{}` takes {}, so it needs the key `from`", row.kind, wanted)
             .help(fmt::format("write `{}: {{from: [a, b]}}` with names of layers or inputs",
                               row.kind));
+    }
 }
 
 std::vector<std::string> LayerReader::read_from(const Node& node, const std::string& kind) {

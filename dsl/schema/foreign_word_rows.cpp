@@ -203,8 +203,8 @@ Rows keys() {
         {"kernelregularizer|biasregularizer|activityregularizer|regularizer|l2|kernelconstraint",
          "",
          "weights are kept small by the optimizer: `adamw: {weight_decay: 0.01}`, or by a term of "
-         "the loss",
-         kLayers},
+         "the loss, as in `1e-4 * sum(square(net.weights))`",
+         "initializer"},
         {"negativeslope|alpha|leak|leakage", "slope|alpha"},
         {"p|prob|dropoutrate|droprate|probability", "rate"},
         {"std|sigma|noise|scale", "stddev|initializer_stddev"},
@@ -407,7 +407,9 @@ Rows training() {
         {"savebest|savebestonly|modelcheckpoint|best", "keep", "as in `keep: {best: loss}`",
          kTrain},
         {"callbacks|checkpoint|savedir|logdir|output|outputdir", "",
-         "gmrun writes checkpoints and metrics by itself; `gmrun train --help` names its options",
+         "gmrun writes checkpoints and metrics by itself; `keep` and `early_stopping` are keys "
+         "here, "
+         "and `gmrun train --help` names further options",
          kTrain},
         {"gradientaccumulation|accumulategradbatches|accumulationsteps|gradaccum", "accumulate"},
     };
@@ -440,7 +442,12 @@ Rows fields() {
         {"normalize|normalise|scale|minmax|rescale|mean|valuerange|limits", "range"},
         {"targetsize|imgsize|imagesize|resize|resolution|imgshape|height|width", "size"},
         {"colormode|colors|colours|rgb|grayscale|nchannels|numchannels", "channels"},
-        {"augment|augmentation|horizontalflip|randomflip|mirror|transform|transforms", "flip"},
+        {"augment|augmentation|horizontalflip|randomflip|mirror", "flip"},
+        {"transform|transforms|preprocess|preprocessing", "",
+         "pictures of a folder are made `size`, in `range`, and with `flip: true` mirrored at "
+         "random; "
+         "`import: augment` has layers that change them otherwise",
+         "flip"},
         {"labels|target|targets|classes|numclasses|nclasses", "labels_of|classes"},
         {"n|limit|numexamples|numsamples|length|nsamples", "count"},
         {"kind|type|name|dataset", "set"},

@@ -62,6 +62,59 @@ them: after a change, run the unit tests with `GMC_BLESS=1`.
 
 )";
 
+constexpr const char* kKindsHead = R"(## Kinds of models
+
+What makes each kind is its objective. A recipe writes it; for the others it is a few lines over the functions below and
+those of models/layers (`gmc layers`), as in the file to read.
+
+| kind | what is minimized | after | to read |
+|---|---|---|---|
+)";
+
+struct KindRow {
+    const char *kind, *minimized, *after, *model;
+};
+constexpr KindRow kKinds[] = {
+    {"autoencoder", "the error of `decoder(encoder(x))`: recipe `ae`",
+     "Hinton and Salakhutdinov 2006", "ae"},
+    {"variational autoencoder", "the negative evidence lower bound: recipes `vae`, `cvae`",
+     "Kingma and Welling 2014", "vae_mlp"},
+    {"importance-weighted autoencoder",
+     "a tighter bound, the `logsumexp` of several samples' weights", "Burda et al. 2016", "iwae"},
+    {"total-correlation autoencoder",
+     "the bound, with the dependence between codes, over `examples(...)`, weighted "
+     "more",
+     "Chen et al. 2018", "tc_vae"},
+    {"Wasserstein autoencoder",
+     "the error, and how far codes are from normal by kernels of all pairs",
+     "Tolstikhin et al. 2018", "wae_mmd"},
+    {"vector quantization",
+     "the error through the nearest code, and both ways to it: recipe `vq_vae`",
+     "van den Oord et al. 2017", "vq_vae"},
+    {"adversarial network",
+     "the discriminator's loss and the generator's, by turns: recipes `gan`, `lsgan`, "
+     "`hinge`, `wgan_gp`, `r1`, `cgan`",
+     "Goodfellow et al. 2014", "seed_gan"},
+    {"adversarial network with attention", "the same; attention is in the networks",
+     "Zhang et al. 2019", "sagan"},
+    {"diffusion",
+     "the squared error of the noise that a network finds: `denoising_loss`; a loop "
+     "samples",
+     "Ho et al. 2020", "ddpm"},
+    {"flow matching", "the squared error of the way from noise to picture; a loop samples",
+     "Lipman et al. 2023", "flow_matching"},
+    {"energy-based model",
+     "energies of data against those of chains, a `state` that goes on from step to "
+     "step",
+     "Du and Mordatch 2019", "ebm"},
+    {"contrastive representation",
+     "how badly two views find each other in the batch: `contrastive`", "Chen et al. 2020",
+     "simclr"},
+    {"autoregressive sequence",
+     "the cross entropy of each element given those before it; a loop writes", "Cho et al. 2014",
+     "gru_text"},
+};
+
 constexpr const char* kLayersHead = R"(## Layers
 
 A layer is `- kind`, `- kind: {keys}`, or `- kind: value` for its main key, in bold. The name of a
@@ -126,7 +179,11 @@ std::vector<std::string> split_alternatives(std::string_view holds) {
 /// Mappings, layers and functions, in the order of their tables; the main key of a layer is printed
 /// bold by exchanging its cell.
 std::string language_reference() {
-    std::string out = kHead;
+    std::string out = std::string(kHead) + kKindsHead;
+    for (const KindRow& row : kKinds)
+        out += fmt::format("| {} | {} | {} | `models/{}.yaml` |\n", row.kind, row.minimized,
+                           row.after, row.model);
+    out += "\n";
     for (const MappingRow& mapping : mapping_table()) {
         out += fmt::format("## {}\n\n{}\n\n", mapping.name, mapping.doc);
         add_rows(out, mapping.keys);

@@ -361,8 +361,8 @@ MappingRow minimize_row() {
                        "decay of a moving average of the networks' weights, as in 0.999, moved "
                        "after each update; `averaged(x)` reads it. A number d is min(d, (1 + "
                        "step) / (10 + step)), as TensorFlow's ExponentialMovingAverage has it with "
-                       "`num_updates`, so that short runs do not average the first weights; "
-                       "expressions of `step` and schedules are taken as they are"),
+                       "`num_updates`, so that short runs do not average the first weights; what "
+                       "changes with `step` or `epoch` is taken as it is"),
             flag("average_statistics", "false",
                  "`average` is that of the running statistics of batch norm, too"),
             name("name", kOptional, "for metrics; the networks joined by _ when left out"),

@@ -311,6 +311,7 @@ class Parser {
         } else {
             Diagnostic& error =
                 fail(peek(), "`)` or an operator is expected, but `{}` follows", peek().text);
+            if (peek().is("=")) error.help("a comparison is `==`, which is 1 where both are equal");
             help_with_next(error.note(text_.span(open.begin, open.end), "the `(` is here"));
         }
         return false;
@@ -318,11 +319,17 @@ class Parser {
 
     /// Adds help for `z[0]`, `2 x` and `0,5`, whose second half was not expected.
     void help_with_next(Diagnostic& error) {
-        if (peek().is("["))
+        if (peek().is("[") && at_ > 0 && tokens_[at_ - 1].text == "shape")
+            error.help(
+                "`normal(x)` has the shape of `x`, and `size_of(x, 0)` is a size of it; the batch "
+                "is "
+                "never written");
+        else if (peek().is("["))
             error.help(
                 "parts of a network's result have names, as in `q.mean`; `slice` takes a part of a "
                 "tensor");
         if (peek().is(")")) error.help("it closes nothing");
+        if (peek().text == "x") return void(error.help("a product is written `*`"));
         if (peek().text == "if") return void(error.help("write `where(x > 0, a, b)`"));
         if (peek().text == "for")
             return void(error.help("functions act on whole tensors: `sum(x)`"));

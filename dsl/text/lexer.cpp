@@ -57,9 +57,15 @@ void report_character(const PlacedText& text, size_t at, Diagnostics& diagnostic
             "`${name}` is replaced in model files; in a recipe a parameter's name stands for its "
             "value");
     if (has_typographic_quote(text.text().substr(at, end - at))) error.help(kQuoteHelp);
-    if (text.text().substr(at, end - at) == "\u2212") error.help("the minus is the character `-`");
+    for (const char* dash : {"\u2212", "\u2013", "\u2014", "\u2010", "\u2011"})
+        if (text.text().substr(at, end - at) == dash) error.help("the minus is the character `-`");
     if (c == '!' || c == '&' || c == '|') error.help("the words are `and`, `or` and `not`");
     if (c == '|') error.help("the absolute value is `abs(x)`");
+    const std::string_view before = std::string_view(text.text()).substr(0, at);
+    if (c == ':' && before.find("lambda") != before.npos)
+        error.help("a function of your own is an entry of `define:`, as in `twice(x): 2 * x`");
+    else if (c == ':' && before.rfind('[') != before.npos)
+        error.help("`slice(x, axis=0, start=0, stop=1)` is a part of a tensor");
     if (c == ';') error.help("each value is an entry of `let` of its own");
     if (c == '@') error.help("the product of matrices is `matmul(a, b)`");
     if (c == '"' || c == '\'')

@@ -117,6 +117,8 @@ std::optional<Slip> missing_mark(const std::string& text, size_t begin, size_t e
     if (at(first) == '-' && is_name_start(at(first + 1)))
         return Slip{begin + first, "a space is missing behind this dash",
                     fmt::format("write `- {}`", line.substr(first + 1))};
+    if (at(first) == '/' && at(first + 1) == '/')
+        return Slip{begin + first, "this is no comment", "a comment begins with `#`"};
     while (at(first) == '-' && at(first + 1) == ' ') first += 2;
     size_t name = first;
     while (is_name_part(at(name))) ++name;

@@ -11,6 +11,7 @@
 #include "compiler/support/edit_distance.h"
 #include "runtime/data/field_source.h"
 #include "runtime/library/host_settings.h"
+#include "runtime/threads/signals_wait.h"
 #include "runtime/threads/thread_count.h"
 #include "runtime/train/fill_inputs.h"
 
@@ -199,7 +200,10 @@ bool LibraryModel::run(const RowFunction& function, const Call& call, Diagnostic
             else if (tensor.kind == GMC_VALID)
                 for (int64_t row = 0; row < batch; ++row) to[row] = piece.has(row) ? 1.0F : 0.0F;
         }
-        executable->run(model.context(call.seed, static_cast<uint32_t>(first / batch_size())));
+        {
+            const SignalsWait wait;  // handlers of the host run between pieces
+            executable->run(model.context(call.seed, static_cast<uint32_t>(first / batch_size())));
+        }
         for (size_t i = 0; i < function.outputs.size(); ++i)
             if (call.outputs[i] != nullptr) {
                 const int64_t width = function.outputs[i].tensor.elements;

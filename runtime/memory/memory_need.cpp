@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "compiler/ir/views.h"
+#include "runtime/memory/address_sanitizer.h"
 #include "runtime/threads/control_groups.h"
 #include "runtime/threads/thread_count.h"
 
@@ -173,9 +174,10 @@ std::string why_too_large(const MemoryNeed& need, const MemoryLimit& limit) {
 
 /// Stacks are asked for whole, but hardly touched.
 int64_t untouched_memory() {
-#ifdef __SANITIZE_THREAD__  // ThreadSanitizer asks for terabytes
+#ifdef __SANITIZE_THREAD__  // it asks for terabytes, as AddressSanitizer does
     return 0;
 #endif
+    if (kAddressSanitizer) return 0;
     constexpr const char* kStatus = "/proc/self/status";
     const int64_t asked = kibibytes_of(kStatus, "VmData:");
     const int64_t touched = kibibytes_of(kStatus, "RssAnon:");

@@ -34,7 +34,8 @@ std::string path_of(const std::string& plugin) {
 
 }  // namespace
 
-std::unique_ptr<ProcessGroup> join_group(std::string& why, std::string& help) {
+std::unique_ptr<ProcessGroup> join_group(WatchQuestions questions, std::string& why,
+                                         std::string& help) {
     const std::optional<Launch> launch = find_launch();
     if (!launch) return nullptr;
     const auto* mpi = std::find_if(std::begin(kMpis), std::end(kMpis),
@@ -60,12 +61,13 @@ std::unique_ptr<ProcessGroup> join_group(std::string& why, std::string& help) {
         return nullptr;
     }
     const auto start = reinterpret_cast<StartTransport>(dlsym(library, "gmc_start_transport"));
+    auto watch = std::make_unique<Watch>(launch->rank, launch->processes, std::move(questions));
     Transport* transport = start == nullptr ? nullptr : start(kTransportVersion);
     if (transport == nullptr) {
         why = fmt::format("`{}` is of another version of gmc", path);
         return nullptr;
     }
-    return std::make_unique<ProcessGroup>(std::unique_ptr<Transport>(transport));
+    return std::make_unique<ProcessGroup>(std::unique_ptr<Transport>(transport), std::move(watch));
 }
 
 }  // namespace gmc::runtime

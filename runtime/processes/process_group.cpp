@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "compiler/support/check.h"
+#include "compiler/support/say.h"
 #include "runtime/kernels/bf16.h"
 
 namespace gmc::runtime {
@@ -13,15 +14,40 @@ namespace {
 
 /// Sums of up to so many numbers are exchanged whole: for few, time is latency.
 constexpr int64_t kWhole = 4096;
+/// How long the watch has to find why a message does not come.
+constexpr std::chrono::seconds kForWatch{1};
 
 }  // namespace
 
-ProcessGroup::ProcessGroup(std::unique_ptr<Transport> transport)
+ProcessGroup::ProcessGroup(std::unique_ptr<Transport> transport, std::unique_ptr<Watch> watch)
     : transport_(std::move(transport)),
+      watch_(std::move(watch)),
       rank_(transport_->rank()),
       size_(transport_->size()),
       background_([this](const SumJob& job) { compute(job); }) {
     transport_->sleep_while([this] { return background_.is_hidden(); });
+    if (watch_) watch_->connect(*this);
+}
+
+void ProcessGroup::finish() {
+    if (watch_) watch_->finish();
+    transport_->finish();
+}
+
+void ProcessGroup::end_all(int code) {
+    if (watch_) watch_->end_all(code);
+    transport_->end_all(code);
+    std::_Exit(code);  // not reached, which GCC does not see
+}
+
+/// Where another process has died, the watch is about to say so, and ends this one.
+void ProcessGroup::exchange(int to, const void* out, size_t out_bytes, int from, void* in,
+                            size_t in_bytes) {
+    const std::string why = transport_->exchange(to, out, out_bytes, from, in, in_bytes);
+    if (why.empty()) return;
+    if (watch_) std::this_thread::sleep_for(kForWatch);
+    say("gmrun: process {} of {} lost the others: {}\n", rank_, size_, why);
+    end_all(3);
 }
 
 void ProcessGroup::make_room(int64_t count, bool rounded) {
@@ -46,12 +72,11 @@ void ProcessGroup::add_received(float* numbers, int64_t count, bool rounded) {
 void ProcessGroup::swap(int partner, const float* out, int64_t out_count, float* in,
                         int64_t in_count, bool rounded) {
     if (!rounded)
-        return transport_->exchange(partner, out, static_cast<size_t>(out_count) * sizeof(float),
-                                    partner, in, static_cast<size_t>(in_count) * sizeof(float));
+        return exchange(partner, out, static_cast<size_t>(out_count) * sizeof(float), partner, in,
+                        static_cast<size_t>(in_count) * sizeof(float));
     for (int64_t i = 0; i < out_count; ++i) bf16_out_[i] = bf16_from_float(out[i]);
-    transport_->exchange(partner, bf16_out_.data(),
-                         static_cast<size_t>(out_count) * sizeof(uint16_t), partner,
-                         bf16_in_.data(), static_cast<size_t>(in_count) * sizeof(uint16_t));
+    exchange(partner, bf16_out_.data(), static_cast<size_t>(out_count) * sizeof(uint16_t), partner,
+             bf16_in_.data(), static_cast<size_t>(in_count) * sizeof(uint16_t));
     for (int64_t i = 0; i < in_count; ++i) in[i] = float_from_bf16(bf16_in_[i]);
 }
 
@@ -124,9 +149,9 @@ SumTime ProcessGroup::take_sum_time() {
 void ProcessGroup::broadcast(void* bytes, size_t count) {
     for (int bit = 1; bit < size_; bit *= 2) {
         if (rank_ < bit && rank_ + bit < size_)
-            transport_->exchange(rank_ + bit, bytes, count, 0, nullptr, 0);
+            exchange(rank_ + bit, bytes, count, 0, nullptr, 0);
         else if (rank_ >= bit && rank_ < 2 * bit)
-            transport_->exchange(0, nullptr, 0, rank_ - bit, bytes, count);
+            exchange(0, nullptr, 0, rank_ - bit, bytes, count);
     }
 }
 
@@ -142,15 +167,15 @@ std::string ProcessGroup::broadcast(const std::string& text) {
 std::vector<std::string> ProcessGroup::gather(const std::string& text) {
     uint64_t length = text.size();
     if (!leads()) {
-        transport_->exchange(0, &length, sizeof(length), 0, nullptr, 0);
-        transport_->exchange(0, text.data(), length, 0, nullptr, 0);
+        exchange(0, &length, sizeof(length), 0, nullptr, 0);
+        exchange(0, text.data(), length, 0, nullptr, 0);
         return {};
     }
     std::vector<std::string> all{text};
     for (int from = 1; from < size_; ++from) {
-        transport_->exchange(0, nullptr, 0, from, &length, sizeof(length));
+        exchange(0, nullptr, 0, from, &length, sizeof(length));
         std::string& got = all.emplace_back(length, '\0');
-        transport_->exchange(0, nullptr, 0, from, got.data(), length);
+        exchange(0, nullptr, 0, from, got.data(), length);
     }
     return all;
 }

@@ -10,6 +10,7 @@
 
 #include "runtime/processes/background_sums.h"
 #include "runtime/processes/transport.h"
+#include "runtime/processes/watch.h"
 
 namespace gmc::runtime {
 
@@ -17,7 +18,9 @@ namespace gmc::runtime {
 class ProcessGroup {
   public:
     /// The number of processes must be a power of two for sum().
-    explicit ProcessGroup(std::unique_ptr<Transport> transport);
+    /// Where there is a watch, it is connected.
+    explicit ProcessGroup(std::unique_ptr<Transport> transport,
+                          std::unique_ptr<Watch> watch = nullptr);
     ProcessGroup(const ProcessGroup&) = delete;
     ProcessGroup& operator=(const ProcessGroup&) = delete;
 
@@ -50,9 +53,15 @@ class ProcessGroup {
     /// How many processes give this text, this one included.
     int count_same(const std::string& text);
 
-    Transport& transport() { return *transport_; }
+    /// Says that this process needs no more messages. All have to call it before they end.
+    void finish();
+    /// Ends all processes with this exit code, within seconds. This one has said why. A message
+    /// that cannot be sent does so with exit code 3: without a process the others cannot go on.
+    [[noreturn]] void end_all(int code);
 
   private:
+    /// Transport::exchange(), or the end of all.
+    void exchange(int to, const void* out, size_t out_bytes, int from, void* in, size_t in_bytes);
     void compute(const SumJob& job);
     void sum_whole(const SumJob& job);
     void add_received(float* numbers, int64_t count, bool rounded);
@@ -66,6 +75,7 @@ class ProcessGroup {
     };
 
     std::unique_ptr<Transport> transport_;
+    std::unique_ptr<Watch> watch_;
     int rank_, size_;
     std::vector<float> received_;
     std::vector<uint16_t> bf16_out_, bf16_in_;  ///< messages of sums that are rounded
@@ -77,6 +87,7 @@ class ProcessGroup {
 
 /// The group that mpirun has started this process in; null where it runs alone. `why` says what is
 /// wrong where it cannot be joined; its help is in `help`.
-std::unique_ptr<ProcessGroup> join_group(std::string& why, std::string& help);
+std::unique_ptr<ProcessGroup> join_group(WatchQuestions questions, std::string& why,
+                                         std::string& help);
 
 }  // namespace gmc::runtime

@@ -32,7 +32,7 @@ static void end_all(ProcessGroup& group, const Diagnostics& diagnostics) {
     say("{}gmrun: process {} of {} cannot go on, so all end; --resume goes on from the last "
         "checkpoint\n",
         diagnostics.render("gmrun"), group.rank(), group.size());
-    group.transport().end_all(3);
+    group.end_all(3);
 }
 
 StepRunner::StepRunner(LoadedModel& model, Diagnostics& diagnostics) : model_(model) {

@@ -20,11 +20,12 @@ import tempfile
 import time
 
 from kills import Bench
-from processes import Processes, check_same, launchers_here
+from processes import Processes, check_same, launchers_here, ranks_of
 
 MACHINES = 4
 STEPS, STEPS_WITH_CUT = 6, 400
 SECONDS_OF_CUT = 3
+MOST_SECONDS_TO_NOTICE = 90
 # A name, what netem is asked for, and the same for tbf where that can do it. The last is for machine 2 alone.
 LINKS = [
     ("1 Gb/s", "rate 1gbit", "rate 1gbit burst 64kb latency 50ms", False),
@@ -121,7 +122,7 @@ class Network:
 
 def words_of(network, processes, name, count, run, steps=STEPS):
     training = processes.words(None, 1, name + ".gmc", "--run", run, "--quiet", "--samples", "0", "--log-every", "1",
-                               "--epochs", "100", "--steps", str(steps), "--no-tune", "--threads", "1")
+                               "--epochs", "1000000", "--steps", str(steps), "--no-tune", "--threads", "1")
     return network.words(count, processes.bench.folder, training)
 
 
@@ -155,6 +156,27 @@ def cut_for_a_while(network, processes, name):
     check_same(processes.bench, "one_long", "cut")
 
 
+def cut_for_good(network, processes, name):
+    """Both machines end their processes."""
+    mpi = subprocess.Popen(words_of(network, processes, name, 2, "gone", 1000000), cwd=processes.bench.folder,
+                           env=processes.bench.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    metrics = processes.bench.folder / "gone/metrics.jsonl"
+    while mpi.poll() is None and not (metrics.exists() and metrics.read_text()):
+        time.sleep(0.01)
+    network.cut(network.names[1], "down")
+    begin = time.monotonic()
+    while ranks_of("gone") and time.monotonic() - begin < MOST_SECONDS_TO_NOTICE:
+        time.sleep(0.1)
+    seconds = time.monotonic() - begin
+    left = ranks_of("gone")
+    network.cut(network.names[1], "up")
+    mpi.kill()
+    output, _ = mpi.communicate()
+    if left or "has died, or its machine cannot be reached" not in output:
+        sys.exit(f"a cut for good: {len(left)} processes still run\n{output}")
+    return seconds
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin-dir", required=True, type=pathlib.Path)
@@ -179,6 +201,7 @@ def main():
                 left_out += [] if possible else [link]
             cut_for_a_while(network, processes, model)
             print(f"a link that is cut for {SECONDS_OF_CUT} s: the same bits")
+            print(f"a link that is cut for good: all end after {cut_for_good(network, processes, model):.0f} s")
             if left_out:
                 print(f"left out, since this kernel has no netem: {'; '.join(left_out)}")
 

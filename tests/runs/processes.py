@@ -4,8 +4,9 @@
 Usage: tests/runs/processes.py --bin-dir build [--all-models | --kills N]
 
 Also: a run of 4 processes is resumed by 1 and 2 and is like one that never stopped; processes that do not fit together
-are told apart before the first step. With --kills, random processes are killed at random moments: all end within
-seconds, and the checkpoint is good. Exit code 77, for "skipped", where gmc was built without MPI.
+are told apart before the first step. Where a process dies, or mpirun, the others end within seconds, even where mpirun
+hangs. With --kills, random processes are killed at random moments: all end within seconds, and the checkpoint is good.
+Exit code 77, for "skipped", where gmc was built without MPI.
 """
 import argparse
 import json
@@ -237,6 +238,8 @@ def seconds_to_end(run, kill):
     begin = time.monotonic()
     while ranks_of(run):
         if time.monotonic() - begin > MOST_SECONDS_TO_END:
+            for pid in ranks_of(run):
+                os.kill(pid, signal.SIGKILL)
             sys.exit(f"{run}: kill {kill}: the others still run after {MOST_SECONDS_TO_END} seconds")
         time.sleep(0.01)
     return time.monotonic() - begin
@@ -256,6 +259,57 @@ def is_stuck(mpi, what):
     return False
 
 
+def rank_of(pid):
+    """As mpirun has told the process."""
+    for word in pathlib.Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+        if word.startswith((b"OMPI_COMM_WORLD_RANK=", b"PMI_RANK=")):
+            return int(word.split(b"=")[1])
+    sys.exit(f"process {pid} has no rank")
+
+
+def starters_of(mpi, ranks):
+    """mpirun, and its helper that has started the ranks."""
+    parents = {int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1]) for pid in ranks}
+    return {mpi.pid, *parents}
+
+
+def start(processes, launcher, count, name, run, *words):
+    training = [name + ".gmc", "--run", run, "--quiet", "--samples", "0", "--log-every", "1", "--epochs", "1000000",
+                "--checkpoint-every", "2 steps", "--no-tune", *words]
+    return subprocess.Popen(processes.words(launcher, count, *training), cwd=processes.bench.folder, text=True,
+                            env=processes.bench.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def lone_deaths(processes, launcher):
+    """mpirun hangs (it is stopped here) when a process dies: the others end by themselves, and one says why. They do,
+    too, when mpirun dies."""
+    name = processes.compile("vae_mlp", "f32")
+    run = str(processes.bench.folder / f"lone_{launcher}")
+    for victim in (0, 1, 3, "mpirun"):
+        mpi = start(processes, launcher, 4, name, run, "--overwrite")
+        before = steps_at(run)
+        while mpi.poll() is None and (len(ranks_of(run)) < 4 or steps_at(run) in (0, before)):
+            time.sleep(0.01)
+        ranks = ranks_of(run)
+        if mpi.poll() is not None:
+            sys.exit(f"{run}: training ended by itself\n{mpi.stderr.read()}")
+        starters = starters_of(mpi, ranks)
+        for pid in starters:
+            os.kill(pid, signal.SIGSTOP)
+        for pid in starters if victim == "mpirun" else [pid for pid in ranks if rank_of(pid) == victim]:
+            os.kill(pid, signal.SIGKILL)
+        seconds_to_end(run, victim)
+        if victim == "mpirun":
+            mpi.wait()
+            continue
+        for pid in starters:
+            os.kill(pid, signal.SIGCONT)
+        stuck = is_stuck(mpi, f"{run}: process {victim} died")
+        output = mpi.stderr.read()
+        if not stuck and output.count(f"gmrun: process {victim} of 4 on {os.uname().nodename} has died") != 1:
+            sys.exit(f"{run}: not one word about the death of process {victim}:\n{output}")
+
+
 def kills(processes, launcher, count, numbers):
     name = processes.compile("vae_mlp", "f32")
     folder = processes.bench.folder
@@ -264,10 +318,7 @@ def kills(processes, launcher, count, numbers):
     slowest = last = stuck = 0
     for kill in range(count):
         resume = ["--resume"] if pathlib.Path(run, CHECKPOINT).exists() else ["--overwrite"]
-        training = [name + ".gmc", "--run", run, "--quiet", "--samples", "0", "--log-every", "1", "--epochs", "1000000",
-                    *words, *resume]
-        mpi = subprocess.Popen(processes.words(launcher, numbers.choice((2, 4)), *training), cwd=folder, text=True,
-                               env=processes.bench.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        mpi = start(processes, launcher, numbers.choice((2, 4)), name, run, *resume)
         early = numbers.random() < 0.2
         while mpi.poll() is None and (len(ranks_of(run)) < 2 or not early and steps_at(run) <= last):
             time.sleep(0.01)
@@ -323,6 +374,7 @@ def main():
                 resumed(processes, launcher)
                 profiled(processes, launcher)
                 misfits(processes, launcher)
+                lone_deaths(processes, launcher)
                 for left in ("through", "parts"):
                     shutil.rmtree(pathlib.Path(folder) / left)
         print(f"{len(models)} models in 1 to 8 processes of {' and '.join(launchers)}: the same bits")

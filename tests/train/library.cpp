@@ -3,7 +3,11 @@
 #include "runtime/library/gmc.h"
 
 #include <omp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,6 +67,19 @@ networks:
       - reshape: [8, 8, 4]
       - conv2d_transpose: {filters: 16, kernel: 4, stride: 2, activation: relu}
       - conv2d: {filters: 1, kernel: 3}
+objective:
+  minimize: {networks: net, loss: mean(sum((net(normal(net)) - image)^2))}
+  functions:
+    sample(z): net(z)
+train: {batch_size: 16, epochs: 1}
+)";
+
+/// It has a product with sums of 20,000 terms, of which a gradient may have as many, too.
+constexpr const char* kLongSums = R"(
+model: sums
+data: {image: {synthetic: {set: shapes, size: 8}, count: 32}}
+networks:
+  net: {inputs: {z: [16]}, layers: [dense: 20000, relu, dense: 64, reshape: [8, 8, 1]]}
 objective:
   minimize: {networks: net, loss: mean(sum((net(normal(net)) - image)^2))}
   functions:
@@ -332,6 +349,43 @@ TEST_CASE("a host that lowers its limits gets an error, or results, and lives") 
     }
     CHECK(refused > 0);
     CHECK(done > 0);
+}
+
+/// Where the stack of the main thread lies, and what handlers have seen.
+char *stack_begin, *stack_end;
+volatile int signals_taken, signals_elsewhere;
+void look_at_stack(int) {
+    char here = 0;
+    if (syscall(SYS_gettid) != getpid()) return;  // a thread of this program's own copy of gmc
+    signals_taken = signals_taken + 1;
+    if (&here < stack_begin || &here >= stack_end) signals_elsewhere = signals_elsewhere + 1;
+}
+
+TEST_CASE("handlers of a host run on its own stack, whatever the library computes") {
+    const Run run(kLongSums);
+    pthread_attr_t attributes;
+    void* begin = nullptr;
+    size_t bytes = 0;
+    REQUIRE(pthread_getattr_np(pthread_self(), &attributes) == 0);
+    pthread_attr_getstack(&attributes, &begin, &bytes);
+    pthread_attr_destroy(&attributes);
+    stack_begin = static_cast<char*>(begin), stack_end = stack_begin + bytes;
+    gmc::Model model(run.path(), "", "", 1);
+    const Floats expected = model.run("sample", 16).at("sample");
+    struct sigaction action {
+    }, before{};
+    action.sa_handler = look_at_stack;
+    action.sa_flags = SA_RESTART;
+    REQUIRE(sigaction(SIGALRM, &action, &before) == 0);
+    const itimerval often{{0, 50}, {0, 50}}, never{};
+    setitimer(ITIMER_REAL, &often, nullptr);
+    bool same = true;
+    for (int call = 0; call < 40; ++call) same &= model.run("sample", 16).at("sample") == expected;
+    setitimer(ITIMER_REAL, &never, nullptr);
+    sigaction(SIGALRM, &before, nullptr);
+    CHECK(same);
+    CHECK(signals_taken > 0);
+    CHECK(signals_elsewhere == 0);
 }
 
 TEST_CASE("models of the library may be used from several threads") {

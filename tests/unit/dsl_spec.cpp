@@ -251,6 +251,15 @@ TEST_CASE("dsl/REFERENCE.md is the tables' own text", "[dsl]") {
     if (std::getenv("GMC_BLESS")) std::ofstream(path) << language_reference();
     INFO("GMC_BLESS=1 build/tests/unit_tests \"[dsl]\" rewrites the page");
     CHECK((runtime::read_text(path) == language_reference()));
+    size_t models = 0;
+    const std::string page = language_reference();
+    for (size_t at = page.find("`models/"); at != std::string::npos;
+         at = page.find("`models/", at + 1), ++models) {
+        const std::string file = page.substr(at + 1, page.find('`', at + 1) - at - 1);
+        INFO(file);
+        CHECK(std::filesystem::exists(std::filesystem::path(GMC_SOURCE_DIR) / file));
+    }
+    CHECK(models > 10);
 }
 
 TEST_CASE("The JSON Schema names every layer and mapping", "[dsl]") {

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstdint>
 
 namespace gmc::tools {
@@ -34,17 +35,29 @@ void on_signal(int signal) {
     if (stop.saves == 0) _exit(exit_code_of(stop.signal));
 }
 
-/// SA_RESTART: reading data goes on after the signal, instead of failing with EINTR.
+/// SA_RESTART: reading data goes on after the signal, instead of failing with EINTR. SA_ONSTACK: on
+/// the stack of give_own_stack().
 void listen_to(int signal) {
     struct sigaction action {};
     action.sa_handler = on_signal;
-    action.sa_flags = SA_RESTART;
+    action.sa_flags = SA_RESTART | SA_ONSTACK;
     sigaction(signal, &action, nullptr);
+}
+
+/// Handlers in this thread get a stack of their own, because oneDNN's code may let the stack
+/// pointer point into other memory (runtime/threads/signals_wait.h).
+void give_own_stack() {
+    alignas(64) static std::byte memory[64 << 10];
+    stack_t stack{};
+    stack.ss_sp = memory;
+    stack.ss_size = sizeof memory;
+    sigaltstack(&stack, nullptr);
 }
 
 }  // namespace
 
 runtime::StopRequest& listen_for_stop() {
+    give_own_stack();
     listen_to(SIGINT);
     listen_to(SIGTERM);
     for (const int signal : {SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU}) {

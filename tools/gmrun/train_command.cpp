@@ -47,8 +47,11 @@ Pace read_pace(const std::string& text) {
 
 void add_train_options(CommandLine& line) {
     add_run(line, "a new one in runs/, with --resume the newest of this model");
-    line.add_flag("resume", "continue from the checkpoint of the run");
-    line.add_flag("overwrite", "give up the run that is in the folder");
+    line.add_flag("resume",
+                  "continue from the checkpoint of the run, as --checkpoint-every, --log-every, "
+                  "--samples and --tensorboard said when it began");
+    line.add_flag("overwrite",
+                  "give up the run that is in the folder, once the new one has a checkpoint");
     line.add_option<std::string>(
         "init", "RUN",
         "begin with the weights of another run, or of a safetensors file, as far as names and "

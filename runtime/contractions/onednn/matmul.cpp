@@ -11,6 +11,7 @@
 #include "runtime/contractions/onednn/compat.h"
 #include "runtime/contractions/onednn/session.h"
 #include "runtime/contractions/tuning_cache.h"
+#include "runtime/threads/signals_wait.h"
 #include "runtime/threads/team.h"
 
 namespace gmc::runtime {
@@ -129,6 +130,7 @@ class SgemmKernel final : public Kernel {
 /// which takes 20 ms; so this happens while the model is still being bound, not in the first
 /// training step. Kernels wait for it before they run.
 std::shared_future<void> compile_sgemm() {
+    const SignalsWait not_there;  // the thread inherits it: handlers are run by the program's own
     static const std::shared_future<void> compiled = std::async(std::launch::async, [] {
         const OneThread one_thread;
         const float ones[4] = {1, 1, 1, 1};  // 2 x 2, since vectors take another path

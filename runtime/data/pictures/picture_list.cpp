@@ -76,8 +76,15 @@ class Lister {
             else
                 take(entry->path(), list_.files);
         }
-        if (error)
-            return report(path, "cannot be read as a folder: " + error.message(), diagnostics_);
+        if (error) {
+            Diagnostic& failed =
+                diagnostics_.error(DiagnosticKind::kBadFile, {},
+                                   "`{}` cannot be read as a folder: {}", path, error.message());
+            std::error_code ignored;
+            if (fs::is_regular_file(path, ignored))
+                failed.help("it is a file: `idx`, `npy`, `npz`, `csv` and `wav` read files");
+            return false;
+        }
         std::sort(folders.begin(), folders.end(), [](const fs::path& a, const fs::path& b) {
             return natural_less(a.filename().string(), b.filename().string());
         });

@@ -42,25 +42,28 @@ class MpiTransport final : public Transport {
     int rank() const override { return rank_; }
     int size() const override { return size_; }
 
-    void exchange(int to, const void* out, size_t out_bytes, int from, void* in,
-                  size_t in_bytes) override {
+    std::string exchange(int to, const void* out, size_t out_bytes, int from, void* in,
+                         size_t in_bytes) override {
         const auto* next_out = static_cast<const char*>(out);
         auto* next_in = static_cast<char*>(in);
         while (out_bytes > 0 || in_bytes > 0) {
             const size_t sent = std::min(out_bytes, kPiece), received = std::min(in_bytes, kPiece);
             MPI_Request requests[2] = {MPI_REQUEST_NULL, MPI_REQUEST_NULL};
+            int result = MPI_SUCCESS;
             if (received > 0)
-                check(MPI_Irecv(next_in, static_cast<int>(received), MPI_BYTE, from, kTag, all_,
-                                &requests[0]));
-            if (sent > 0)
-                check(MPI_Isend(next_out, static_cast<int>(sent), MPI_BYTE, to, kTag, all_,
-                                &requests[1]));
-            wait(requests);
+                result = MPI_Irecv(next_in, static_cast<int>(received), MPI_BYTE, from, kTag, all_,
+                                   &requests[0]);
+            if (sent > 0 && result == MPI_SUCCESS)
+                result = MPI_Isend(next_out, static_cast<int>(sent), MPI_BYTE, to, kTag, all_,
+                                   &requests[1]);
+            if (result == MPI_SUCCESS) result = wait(requests);
+            if (result != MPI_SUCCESS) return text_of(result);
             next_out += sent;
             next_in += received;
             out_bytes -= sent;
             in_bytes -= received;
         }
+        return "";
     }
 
     [[noreturn]] void end_all(int code) override {
@@ -76,11 +79,11 @@ class MpiTransport final : public Transport {
 
   private:
     /// MPI's own waiting would keep the processor busy, which others on this machine may need.
-    void wait(MPI_Request (&requests)[2]) {
+    int wait(MPI_Request (&requests)[2]) {
         for (int tests = 0;; ++tests) {
             int done = 0;
-            check(MPI_Testall(2, requests, &done, MPI_STATUSES_IGNORE));
-            if (done != 0) return;
+            const int result = MPI_Testall(2, requests, &done, MPI_STATUSES_IGNORE);
+            if (done != 0 || result != MPI_SUCCESS) return result;
             if (processor_is_wanted_ && processor_is_wanted_()) {
                 usleep(kShortNap);
                 continue;
@@ -91,18 +94,14 @@ class MpiTransport final : public Transport {
                 continue;
             }
             usleep(kNap);
-            if (waiting_) waiting_();
         }
     }
 
-    void check(int result) {
-        if (result == MPI_SUCCESS) return;
+    static std::string text_of(int error) {
         char text[MPI_MAX_ERROR_STRING] = "";
         int length = 0;
-        MPI_Error_string(result, text, &length);
-        std::fprintf(stderr, "gmrun: process %d of %d lost the others: %.*s\n", rank_, size_,
-                     length, text);
-        end_all(3);
+        MPI_Error_string(error, text, &length);
+        return {text, static_cast<size_t>(length)};
     }
 
     MPI_Comm all_ = MPI_COMM_NULL;

@@ -28,18 +28,19 @@ class ThreadTransport final : public Transport {
     ThreadTransport(Mailbox& box, int rank, int size) : box_(box), rank_(rank), size_(size) {}
     int rank() const override { return rank_; }
     int size() const override { return size_; }
-    void exchange(int to, const void* out, size_t out_bytes, int from, void* in,
-                  size_t in_bytes) override {
+    std::string exchange(int to, const void* out, size_t out_bytes, int from, void* in,
+                         size_t in_bytes) override {
         std::unique_lock lock(box_.mutex);
         const char* bytes = static_cast<const char*>(out);
         if (out_bytes > 0) box_.messages[{rank_, to}].emplace_back(bytes, bytes + out_bytes);
         box_.changed.notify_all();
-        if (in_bytes == 0) return;
+        if (in_bytes == 0) return "";
         auto& mine = box_.messages[{from, rank_}];
         box_.changed.wait(lock, [&] { return !mine.empty(); });
         std::copy(mine.front().begin(), mine.front().end(), static_cast<char*>(in));
         if (mine.front().size() != in_bytes) std::abort();  // as MPI would
         mine.pop_front();
+        return "";
     }
     [[noreturn]] void end_all(int code) override { std::_Exit(code); }
     void finish() override {}

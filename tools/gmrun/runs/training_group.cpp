@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
-
 #include "compiler/support/say.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/files/atomic_file.h"
@@ -14,25 +12,10 @@
 #include "runtime/run/follower.h"
 #include "runtime/threads/thread_count.h"
 #include "tools/command_line/version.h"
+#include "tools/gmrun/stop_signals.h"
 
 namespace gmc::tools {
 namespace {
-
-/// How long after a signal to stop a process waits for the others before it takes them for dead.
-constexpr std::chrono::seconds kPatience{20};
-
-/// mpirun asks all processes to end when one of them died. The message that a process then waits
-/// for does not come.
-runtime::Transport::Waiting give_up_after(const runtime::StopRequest& stop) {
-    using Clock = std::chrono::steady_clock;
-    return [&stop, since = Clock::time_point()]() mutable {
-        if (!stop.asked()) return;
-        if (since == Clock::time_point()) since = Clock::now();
-        if (Clock::now() - since < kPatience) return;
-        say("gmrun: the other processes of the run do not answer any more\n");
-        std::_Exit(kRunFailed);
-    };
-}
 
 /// The checksum that ends a .gmc file; "" where it cannot be read.
 std::string checksum_of(const std::string& path) {
@@ -61,9 +44,11 @@ std::unique_ptr<runtime::ProcessGroup> join_training(const CommandLine& line,
                                                      const runtime::StopRequest& stop,
                                                      Diagnostics& diagnostics) {
     std::string why, help;
-    auto group = runtime::join_group(why, help);
+    auto group = runtime::join_group(
+        {.stop_code = [&stop] { return stop.asked() ? exit_code_of(stop.signal) : 0; },
+         .saves = [&stop] { return stop.saves > 0; }},
+        why, help);
     if (group) {
-        group->transport().on_wait(give_up_after(stop));
         const int beside =
             group->count_same(runtime::host_name() + ": " + runtime::processors_text());
         if (!line.has("threads"))
@@ -80,7 +65,7 @@ int share_training(runtime::ProcessGroup& group, const CommandLine& line,
                    const std::function<int()>& lead) {
     if (!can_train_together(group, line, diagnostics)) {
         const int code = group.leads() ? report(diagnostics) : kInputWrong;
-        group.transport().finish();
+        group.finish();
         return code;
     }
     if (!group.leads()) return runtime::follow(*model, diagnostics);
