@@ -180,6 +180,14 @@ bool is_unknown_import(const PlacedName& name, const std::string& file,
     return true;
 }
 
+/// `node` with the place of another, of which it is a fuller form: what is missing in it is said
+/// there.
+NodePtr placed_as(const NodePtr& node, const NodePtr& other) {
+    Node copy = *node;
+    copy.span = other->span;
+    return std::make_shared<const Node>(std::move(copy));
+}
+
 /// Puts the definitions and blocks of the files that `model` imports below its own.
 Result<NodePtr> with_imports(const NodePtr& model, const std::string& path,
                              const std::vector<std::string>& layer_directories,
@@ -207,7 +215,7 @@ Result<NodePtr> with_imports(const NodePtr& model, const std::string& path,
         std::erase_if(named.entries, [](const Entry& entry) { return entry.key == "description"; });
         result = merge(std::make_shared<const Node>(std::move(named)), result);
     }
-    return result;
+    return placed_as(result, model);
 }
 
 /// Reads the file at `path` and all that it extends. `used_at` is the place that names it, unknown
@@ -261,7 +269,7 @@ Result<NodePtr> read_chain(const std::string& path, Span used_at,
     std::erase_if(own.entries, [](const Entry& entry) {
         return entry.key == "extends" || entry.key == "replace";
     });
-    return merge(extended, std::make_shared<const Node>(std::move(own)));
+    return placed_as(merge(extended, std::make_shared<const Node>(std::move(own))), *model);
 }
 
 /// Puts the entries of `over` into `map`; `combine` makes one value of an old and a new one. Where

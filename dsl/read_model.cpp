@@ -84,6 +84,14 @@ ModelSpec read_sections(const Node& root, Span begin, const Bindings& variables,
         read_values(root, mapping("model").keys, "the model", root.span, diagnostics);
     model.name = model_name(values, options.path, begin, diagnostics);
     model.description = values.text("description");
+    const bool all_known =  // else `network:` is one, and was reported
+        std::all_of(root.entries.begin(), root.entries.end(), [](const Entry& entry) {
+            return find_key(mapping("model").keys, entry.key) != nullptr;
+        });
+    if (all_known && !root.find("networks") && !root.find("parameters"))
+        diagnostics.error(DiagnosticKind::kMissingKey, root.span,
+                          "the model needs the key `networks` (the networks by name), or "
+                          "`parameters`");
     const auto section = [&](const char* key) {
         const Entry* entry = root.find(key);
         return entry && !entry->value->is_null() ? entry : nullptr;

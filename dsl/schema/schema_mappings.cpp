@@ -261,7 +261,8 @@ std::vector<MappingRow> model_rows() {
                        "tensors, results of networks, or names of networks"),
              structure("blocks", "{block}", kOptional,
                        "named lists of layers with parameters, used as layers"),
-             structure("networks", "{network}", kRequired, "the networks by name"),
+             structure("networks", "{network}", kOptional,
+                       "the networks by name; a model of `parameters` alone has none"),
              structure("parameters", "{parameter}", kOptional,
                        "trained tensors by name; entries of `minimize` list them as networks"),
              structure("objective", "objective", kRequired, "what is minimized"),
@@ -296,9 +297,11 @@ MappingRow loop_row() {
     return {
         "loop",
         {
-            structure("start", "expression|{expression}", kRequired,
-                      "the value before the first pass, which has the loop's name; or several: "
-                      "`{h: ..., c: ...}`. A number takes the shape that `next` has"),
+            structure(
+                "start", "expression|{expression}", kRequired,
+                "the value before the first pass, which has the loop's name; or several: "
+                "`{h: ..., c: ...}`. A number takes the shape that `next` has, and what is no "
+                "example's, such as a parameter, begins each"),
             structure("times", "expression", kOptional, "how many passes, from 1 to 1,000,000"),
             structure("over", "{expression}", kOptional,
                       "name: sequence; a pass for each element of the sequence, which it sees as "

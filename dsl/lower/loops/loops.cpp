@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "dsl/lower/broadcasting.h"
 #include "dsl/lower/evaluate.h"
 #include "dsl/lower/loops/scan_builder.h"
 
@@ -131,13 +132,18 @@ class LoopBuilder {
         return true;
     }
 
-    /// A start that is a constant takes the shape that `next` makes of it. That is found by
-    /// evaluating a pass into a body that is thrown away.
+    /// A start that is a constant takes the shape that `next` makes of it, and one without a batch
+    /// is the same for all examples where `next` has one. That is found by evaluating a pass into
+    /// a body that is thrown away; what one value becomes may be told by another.
     bool find_shapes() {
-        const auto is_number = [](const Carried& one) { return one.start.number.has_value(); };
-        for (size_t round = 0;
-             round <= carried_.size() && std::any_of(carried_.begin(), carried_.end(), is_number);
+        const auto is_open = [](const Carried& one) {
+            return one.start.number.has_value() || !one.start.batched;
+        };
+        bool found = true;
+        for (size_t round = 0; found && round <= carried_.size() &&
+                               std::any_of(carried_.begin(), carried_.end(), is_open);
              ++round) {
+            found = false;
             const int64_t stream = f().m.next_stream;
             const size_t bodies = f().bodies().size();
             Pass trial(e_, loop_.text);
@@ -145,11 +151,15 @@ class LoopBuilder {
             f().m.next_stream = stream;
             f().bodies().resize(bodies);
             for (Carried& one : carried_) {
-                if (!one.start.number || one.next.number) continue;
-                one.start.value =
-                    b().constant(*one.start.number, trial.e.b().shape(one.next.value));
+                if (!is_open(one) || one.next.number) continue;
+                const Shape shape = trial.e.b().shape(one.next.value);
+                if (!one.start.number && !becomes_batched(one, shape)) continue;
+                one.start.value = one.start.number
+                                      ? b().constant(*one.start.number, shape)
+                                      : spread(b(), one.start.value, false, shape, true);
                 one.start.batched = one.next.batched;
                 one.start.number.reset();
+                found = true;
             }
         }
         for (Carried& one : carried_) {
@@ -157,6 +167,12 @@ class LoopBuilder {
             one.start.number.reset();
         }
         return true;
+    }
+
+    /// Whether `next`, of this shape, is per example what the start is without a batch.
+    bool becomes_batched(const Carried& one, const Shape& next) {
+        return one.next.batched &&
+               Shape(next.begin() + 1, next.end()) == b().shape(one.start.value);
     }
 
     /// One pass, in the body. Carried values whose shape is not known yet are constants there.
