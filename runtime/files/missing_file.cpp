@@ -15,6 +15,10 @@ namespace fs = std::filesystem;
 std::vector<std::string> where_looked(const std::string& path) {
     std::error_code error;
     if (fs::exists(path, error)) return {};
+    for (const char* scheme : {"http:/", "https:/", "s3:/", "gs:/", "ftp:/", "file:/"})
+        if (path.starts_with(scheme))
+            return {
+                "it is an address: data are read from files and folders, so download them first"};
     std::vector<std::string> out;
     const fs::path whole = fs::absolute(path, error), folder = whole.parent_path();
     if (!fs::is_directory(folder, error)) {

@@ -10,6 +10,7 @@ namespace gmc::runtime {
 ValueCheck::ValueCheck(const ArrayHeader& header, const ValueRules& rules, size_t rank)
     : header_(header),
       rules_(rules),
+      rank_(rank),
       low_(std::numeric_limits<float>::lowest()),
       high_(std::numeric_limits<float>::max()) {
     if (rules.classes > 0) {
@@ -52,7 +53,9 @@ Diagnostic ValueCheck::error(float value, uint64_t index) const {
             fmt::format("write the `range` of the values at `data.{}`; only unsigned bytes "
                         "are scaled into it, other numbers stay as they are",
                         rules_.name));
-        if (low_ == 0 && high_ == 1)
+        if (low_ == 0 && high_ == 1 && value > 1 && value <= 255 && rank_ == 3)
+            error.help("numbers from 0 to 255: save `x / 255`, or as bytes, `x.astype(np.uint8)`");
+        else if (low_ == 0 && high_ == 1)
             error.help(
                 "`bce_with_logits` needs targets from 0 to 1: for others there are other losses, "
                 "in recipes with `likelihood` it is `likelihood: gaussian`");

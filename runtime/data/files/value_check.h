@@ -29,6 +29,7 @@ class ValueCheck {
   private:
     const ArrayHeader& header_;
     const ValueRules& rules_;
+    const size_t rank_;
     bool any_ = true;
     bool whole_ = false;
     float low_, high_;  ///< finite, so that infinity and NaN are never between them
