@@ -9,7 +9,7 @@
 // What needs such a sum for each example (batch norm needs the mean) waits for it in a second scan,
 // and so on. What is the same for all examples, such as the optimizer, is computed once, outside.
 // So a shard is computed in the same way, with kernels for the same sizes, whichever process does
-// it: K processes run V/K passes of each scan (process_share.h).
+// it: K processes run about V/K passes of each scan (process_share.h).
 // Random numbers depend on the number of the pass, which is that of the shard.
 // Runs when the module says `compile {shards=V}`, on the functions of the schedule.
 // Why here: after the algebra, which sees through the sums of a batch; before the passes that

@@ -7,6 +7,9 @@
 //            shards=4, sums=1}                             shards=4, first=2, sums=1}
 //            : f32[4,2,5], f32[3,5]                        : f32[2,2,5], f32[3,5]
 //       %s = all_reduce %g {shards=4} : f32[3,5]      %s = all_reduce %g {shards=4} : f32[3,5]
+//
+// Where the shards of a process are no node of the tree (shards.h), such as 3 of 4, the scan gives
+// several sums, f32[2,3,5], which all_reduce adds up, too.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +21,8 @@ namespace gmc {
 
 /// Makes `module`, which is planned, the module of process `rank` of `processes`. Functions outside
 /// of the schedule stay as they are. Where it returns a text, that says why it cannot be done, as a
-/// sentence without a full stop, and the module is unusable: it was compiled without shards, or the
-/// number of processes is not a power of two of at most as many.
+/// sentence without a full stop, and the module is unusable: it was compiled without shards, or
+/// with fewer of them than there are processes.
 std::string take_share(ir::Module& module, int64_t processes, int64_t rank);
 
 }  // namespace gmc

@@ -215,10 +215,15 @@ Type infer(const Concat& op, InferContext& c) {
     return result;
 }
 
+/// The shards of a process may be several nodes of the tree (shards.h), along a first axis; the sum
+/// of all has no such axis.
 Type infer(const AllReduce& op, InferContext& c) {
     if (!is_share(op.shards, op.shards))
         return c.fail(fmt::format("`all_reduce` over {} shards: it is a power of two", op.shards));
-    return c.operands[0];
+    Type all = c.operands[0];
+    if (c.declared != nullptr && c.declared->rank() < all.rank())
+        all.shape.erase(all.shape.begin());
+    return all;
 }
 
 Type infer(const Pack&, InferContext& c) {

@@ -12,6 +12,7 @@
 
 #include "compiler/ir/scan.h"
 #include "compiler/support/numbers.h"
+#include "compiler/support/shards.h"
 
 namespace gmc::ir {
 
@@ -128,7 +129,10 @@ Type scan_operand_type(const Function& body, const Scan& scan, size_t i) {
 
 Type scan_result_type(const Function& body, const Scan& scan, size_t i) {
     const Type& each = body.type(body.results[i].value);
-    return is_stacked(body, scan, i) ? stacked_type(each, scan.count) : each;
+    if (is_stacked(body, scan, i)) return stacked_type(each, scan.count);
+    const size_t nodes =
+        is_summed(body, scan, i) ? shard_nodes(scan.first, scan.count).size() : size_t{1};
+    return nodes > 1 ? stacked_type(each, static_cast<int64_t>(nodes)) : each;
 }
 
 bool is_stacked(const Function& body, const Scan& scan, size_t i) {
@@ -139,11 +143,13 @@ bool is_summed(const Function& body, const Scan& scan, size_t i) {
     return static_cast<int64_t>(i) + scan.sums >= static_cast<int64_t>(body.results.size());
 }
 
-/// A sum of 1, 2, 4, ... passes; the one of half of all lies in the result.
+/// A sum of 1, 2, 4, ... passes; the one of half of a node lies in the result.
 int64_t sums_kept(const Scan& scan) {
     if (scan.sums == 0) return 0;
-    const auto width = static_cast<int64_t>(std::bit_width(static_cast<uint64_t>(scan.count)));
-    return std::max<int64_t>(width - 2, 0);
+    int64_t kept = 0;
+    for (const ShardNode& node : shard_nodes(scan.first, scan.count))
+        kept = std::max<int64_t>(kept, std::bit_width(static_cast<uint64_t>(node.count)) - 2);
+    return kept;
 }
 
 int64_t workspace_bytes(const Function& body, const Scan& scan) {
@@ -161,12 +167,11 @@ std::string scan_misfit(const Function& function, const Operation& op, const Fun
         return fmt::format("a scan of {} passes; it has 1 to {}", scan.count, kMostPasses);
     const ScanParts parts = scan_parts(body);
     if (scan.shards != 0 &&
-        (!is_share(scan.shards, scan.shards) || !is_share(scan.count, scan.shards) ||
-         scan.first < 0 || scan.first % scan.count != 0 || scan.first >= scan.shards ||
-         scan.reverse || parts.carried > 0))
+        (!is_share(scan.shards, scan.shards) || scan.first < 0 ||
+         scan.first > scan.shards - scan.count || scan.reverse || parts.carried > 0))
         return fmt::format(
-            "a scan of the shards {} to {} of {}; each process has a power of two of them, in "
-            "order, and carries nothing",
+            "a scan of the shards {} to {} of {}; they are some of a power of two, in order, and "
+            "nothing is carried",
             scan.first, scan.first + scan.count - 1, scan.shards);
     if (scan.sums < 0 || (scan.sums > 0 && scan.shards == 0) || scan.rounded_sums < 0 ||
         scan.rounded_sums > scan.sums || scan.sums > static_cast<int64_t>(body.results.size()))

@@ -290,6 +290,8 @@ class ContractCheck {
         const int64_t shards = scan != nullptr ? scan->shards : sum != nullptr ? sum->shards : 0;
         if (shards == 0) return;
         const int64_t here = scan != nullptr ? scan->count : shards;
+        if (sum != nullptr && function.type(op.operands[0]) != function.type(op.result()))
+            report_.error(function, op, "several nodes of shards, in a module that has all shards");
         if (here != shards || shards != module_.compilation.shards)
             report_.error(function, op,
                           fmt::format("{} of {} shards, in a module compiled with {}", here, shards,

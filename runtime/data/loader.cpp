@@ -98,7 +98,7 @@ class BatchMaker {
   private:
     /// Where in its epoch the first row of a batch is.
     int64_t first_place(Cursor cursor) const {
-        return cursor.batch * options_.batch_size + options_.rank * options_.rows();
+        return cursor.batch * options_.batch_size + options_.first_row;
     }
 
     /// Fills in which examples the rows are, then reads them: one after the other where they have

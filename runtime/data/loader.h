@@ -35,11 +35,11 @@ struct LoaderOptions {
     /// Batches prepared ahead by a thread; 0, or data that lie in memory: no thread, batches are
     /// made inside next().
     int prefetch = 2;
-    /// Of several processes that share each batch, the rows [rank, rank + 1) * batch_size / ranks
-    /// are read. Only for kTrain, and only where that is a whole number.
-    int64_t rank = 0, ranks = 1;
+    /// One of several processes that share each batch reads so many rows, from this one on; 0: all.
+    /// Only for kTrain.
+    int64_t first_row = 0, own_rows = 0;
     /// How many rows of a batch are read.
-    int64_t rows() const { return batch_size / ranks; }
+    int64_t rows() const { return own_rows == 0 ? batch_size : own_rows; }
     /// Called with the beginning and end of each batch that was made, by the thread if there is
     /// one. For profiles.
     using Moment = std::chrono::steady_clock::time_point;

@@ -17,6 +17,15 @@ constexpr int64_t kWhole = 4096;
 /// How long the watch has to find why a message does not come.
 constexpr std::chrono::seconds kForWatch{1};
 
+/// Both partners of an exchange compute a + b and b + a, which are the same bits.
+void add_numbers(float* sum, const float* added, int64_t count, bool rounded) {
+    if (rounded)
+        for (int64_t i = 0; i < count; ++i) sum[i] = rounded_to_bf16(sum[i] + added[i]);
+    else
+#pragma omp simd
+        for (int64_t i = 0; i < count; ++i) sum[i] += added[i];
+}
+
 }  // namespace
 
 ProcessGroup::ProcessGroup(std::unique_ptr<Transport> transport, std::unique_ptr<Watch> watch)
@@ -50,32 +59,32 @@ void ProcessGroup::exchange(int to, const void* out, size_t out_bytes, int from,
     end_all(3);
 }
 
-void ProcessGroup::make_room(int64_t count, bool rounded) {
-    const auto needed = static_cast<size_t>(count <= kWhole ? count : (count + 1) / 2);
-    if (received_.size() < needed) received_.resize(needed);
-    if (!rounded || bf16_in_.size() >= needed) return;
-    bf16_in_.resize(needed);
-    bf16_out_.resize(needed);
+void ProcessGroup::make_room(const SumJob& job) {
+    const auto make = [](auto& numbers, int64_t count) {
+        if (numbers.size() < static_cast<size_t>(count)) numbers.resize(static_cast<size_t>(count));
+    };
+    int64_t received = job.count <= kWhole ? job.count : (job.count + 1) / 2, sent = received;
+    if (!is_power_of_two()) {
+        find_nodes(job.shards);
+        const int64_t part = job.count <= kWhole ? job.count : job.count / size_ + 1;
+        received = part * static_cast<int64_t>(nodes_.size());
+        sent = part * nodes_of(rank_);
+        make(sent_, sent);
+    }
+    make(received_, received);
+    if (!job.rounded) return;
+    make(bf16_in_, received);
+    make(bf16_out_, sent);
 }
 
-/// Both partners compute a + b and b + a, which are the same bits.
-void ProcessGroup::add_received(float* numbers, int64_t count, bool rounded) {
-    const float* received = received_.data();
-    if (rounded)
-        for (int64_t i = 0; i < count; ++i) numbers[i] = rounded_to_bf16(numbers[i] + received[i]);
-    else
-#pragma omp simd
-        for (int64_t i = 0; i < count; ++i) numbers[i] += received[i];
-}
-
-/// Sends some numbers to the partner, and gets others from it.
-void ProcessGroup::swap(int partner, const float* out, int64_t out_count, float* in,
-                        int64_t in_count, bool rounded) {
+/// Sends some numbers to a process, and gets others from one.
+void ProcessGroup::send_numbers(int to, const float* out, int64_t out_count, int from, float* in,
+                                int64_t in_count, bool rounded) {
     if (!rounded)
-        return exchange(partner, out, static_cast<size_t>(out_count) * sizeof(float), partner, in,
+        return exchange(to, out, static_cast<size_t>(out_count) * sizeof(float), from, in,
                         static_cast<size_t>(in_count) * sizeof(float));
     for (int64_t i = 0; i < out_count; ++i) bf16_out_[i] = bf16_from_float(out[i]);
-    exchange(partner, bf16_out_.data(), static_cast<size_t>(out_count) * sizeof(uint16_t), partner,
+    exchange(to, bf16_out_.data(), static_cast<size_t>(out_count) * sizeof(uint16_t), from,
              bf16_in_.data(), static_cast<size_t>(in_count) * sizeof(uint16_t));
     for (int64_t i = 0; i < in_count; ++i) in[i] = float_from_bf16(bf16_in_[i]);
 }
@@ -83,8 +92,10 @@ void ProcessGroup::swap(int partner, const float* out, int64_t out_count, float*
 /// In round r each process exchanges all with the one whose rank differs in bit r.
 void ProcessGroup::sum_whole(const SumJob& job) {
     for (int bit = 1; bit < size_; bit *= 2) {
-        swap(rank_ ^ bit, job.numbers, job.count, received_.data(), job.count, job.rounded);
-        add_received(job.numbers, job.count, job.rounded);
+        const int partner = rank_ ^ bit;
+        send_numbers(partner, job.numbers, job.count, partner, received_.data(), job.count,
+                     job.rounded);
+        add_numbers(job.numbers, received_.data(), job.count, job.rounded);
     }
 }
 
@@ -92,8 +103,8 @@ void ProcessGroup::sum_whole(const SumJob& job) {
 /// up one half of it. At the end each has the sums of 1/size of the numbers, and the rounds are
 /// gone back to exchange these.
 void ProcessGroup::compute(const SumJob& job) {
-    GMC_CHECK(std::has_single_bit(static_cast<unsigned>(size_)), "sums of {} processes", size_);
-    make_room(job.count, job.rounded);
+    make_room(job);
+    if (!is_power_of_two()) return sum_unevenly(job);
     if (job.count <= kWhole) return sum_whole(job);
     float* numbers = job.numbers;
     parts_.assign(1, {0, job.count});
@@ -102,9 +113,10 @@ void ProcessGroup::compute(const SumJob& job) {
         const bool upper = (rank_ & bit) != 0;
         const Part mine = upper ? Part{part.middle(), part.end} : Part{part.begin, part.middle()};
         const Part other = upper ? Part{part.begin, part.middle()} : Part{part.middle(), part.end};
-        swap(rank_ ^ bit, numbers + other.begin, other.end - other.begin, received_.data(),
-             mine.end - mine.begin, job.rounded);
-        add_received(numbers + mine.begin, mine.end - mine.begin, job.rounded);
+        const int partner = rank_ ^ bit;
+        send_numbers(partner, numbers + other.begin, other.count(), partner, received_.data(),
+                     mine.count(), job.rounded);
+        add_numbers(numbers + mine.begin, received_.data(), mine.count(), job.rounded);
         parts_.push_back(mine);
     }
     for (int bit = size_ / 2; bit > 0; bit /= 2) {
@@ -113,24 +125,95 @@ void ProcessGroup::compute(const SumJob& job) {
         const Part all = parts_.back();
         const Part other =
             mine.begin == all.begin ? Part{mine.end, all.end} : Part{all.begin, mine.begin};
-        swap(rank_ ^ bit, numbers + mine.begin, mine.end - mine.begin, numbers + other.begin,
-             other.end - other.begin, job.rounded);
+        const int partner = rank_ ^ bit;
+        send_numbers(partner, numbers + mine.begin, mine.count(), partner, numbers + other.begin,
+                     other.count(), job.rounded);
     }
 }
 
-void ProcessGroup::sum(float* numbers, int64_t count, bool rounded) {
+void ProcessGroup::find_nodes(int64_t shards) {
+    if (shards_ == shards) return;
+    GMC_CHECK(shards >= size_, "sums of {} shards in {} processes", shards, size_);
+    shards_ = shards;
+    nodes_.clear();
+    first_node_.assign(1, 0);
+    for (int rank = 0; rank < size_; ++rank) {
+        const int64_t first = first_shard(shards, size_, rank);
+        const int64_t end = first_shard(shards, size_, rank + 1);
+        for (const ShardNode& node : shard_nodes(first, end - first)) nodes_.push_back(node);
+        first_node_.push_back(static_cast<int64_t>(nodes_.size()));
+    }
+}
+
+/// Of few numbers each process adds up all.
+ProcessGroup::Part ProcessGroup::part_of(int rank, int64_t count) const {
+    if (count <= kWhole) return {0, count};
+    return {count * rank / size_, count * (rank + 1) / size_};
+}
+
+/// Each process gets a part of the numbers of all nodes, adds these up, and gives the sums to all.
+void ProcessGroup::sum_unevenly(const SumJob& job) {
+    gather_nodes(job);
+    add_nodes(job);
+    if (job.count <= kWhole) return;
+    const Part mine = part_of(rank_, job.count);
+    for (int round = 1; round < size_; ++round) {
+        const int from = (rank_ + size_ - round) % size_;
+        const Part other = part_of(from, job.count);
+        send_numbers((rank_ + round) % size_, job.numbers + mine.begin, mine.count(), from,
+                     job.numbers + other.begin, other.count(), job.rounded);
+    }
+}
+
+/// Into received_: this process's part of the nodes, one behind the other.
+void ProcessGroup::gather_nodes(const SumJob& job) {
+    const Part mine = part_of(rank_, job.count);
+    const auto copy = [&](Part part, float* to) {
+        for (int64_t node = 0; node < nodes_of(rank_); ++node)
+            to = std::copy_n(job.numbers + node * job.stride + part.begin, part.count(), to);
+    };
+    copy(mine, received_.data() + first_node_[rank_] * mine.count());
+    for (int round = 1; round < size_; ++round) {
+        const int to = (rank_ + round) % size_, from = (rank_ + size_ - round) % size_;
+        const Part theirs = part_of(to, job.count);
+        copy(theirs, sent_.data());
+        send_numbers(to, sent_.data(), theirs.count() * nodes_of(rank_), from,
+                     received_.data() + first_node_[from] * mine.count(),
+                     mine.count() * nodes_of(from), job.rounded);
+    }
+}
+
+/// Nodes are put on a stack. The last two are added as long as they are the halves of one.
+void ProcessGroup::add_nodes(const SumJob& job) {
+    const Part mine = part_of(rank_, job.count);
+    stack_.clear();
+    for (size_t i = 0; i < nodes_.size(); ++i) {
+        stack_.emplace_back(nodes_[i], received_.data() + static_cast<int64_t>(i) * mine.count());
+        while (stack_.size() > 1) {
+            const auto [right, added] = stack_.back();
+            auto& [left, sum] = stack_[stack_.size() - 2];
+            if (!are_halves(left, right)) break;
+            add_numbers(sum, added, mine.count(), job.rounded);
+            left.count *= 2;
+            stack_.pop_back();
+        }
+    }
+    std::copy_n(received_.data(), mine.count(), job.numbers + mine.begin);
+}
+
+void ProcessGroup::sum(const SumJob& job) {
     background_.finish_all();
     const auto begin = std::chrono::steady_clock::now();
-    compute({numbers, count, rounded});
+    compute(job);
     const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begin;
-    time_.bytes += count * static_cast<int64_t>(sizeof(float));
+    time_.bytes += job.count * static_cast<int64_t>(sizeof(float));
     time_.busy_ns += took.count();
     time_.waited_ns += took.count();
 }
 
-void ProcessGroup::start_sum(float* numbers, int64_t count, bool rounded) {
-    started_.push_back(numbers);
-    background_.start({numbers, count, rounded});
+void ProcessGroup::start_sum(const SumJob& job) {
+    started_.push_back(job.numbers);
+    background_.start(job);
 }
 
 bool ProcessGroup::finish_sums(const float* numbers, int64_t count) {

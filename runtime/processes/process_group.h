@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "compiler/support/shards.h"
 #include "runtime/processes/background_sums.h"
 #include "runtime/processes/transport.h"
 #include "runtime/processes/watch.h"
@@ -17,7 +19,6 @@ namespace gmc::runtime {
 /// Every process makes the same calls in the same order.
 class ProcessGroup {
   public:
-    /// The number of processes must be a power of two for sum().
     /// Where there is a watch, it is connected.
     explicit ProcessGroup(std::unique_ptr<Transport> transport,
                           std::unique_ptr<Watch> watch = nullptr);
@@ -28,16 +29,17 @@ class ProcessGroup {
     int size() const { return size_; }
     bool leads() const { return rank_ == 0; }
 
-    /// Makes room for sums of so many numbers, so that sums allocate nothing.
-    void make_room(int64_t count, bool rounded = false);
-    /// Adds up the numbers of all processes, which all get the sums. The processes are the leaves
-    /// of a binary tree, (p0 + p1) + (p2 + p3): the bits are those of one process that adds so.
-    /// `rounded`: the numbers are those of bf16, and each sum of two is rounded to one; messages
-    /// have half the bytes. Sums that were begun are finished first.
-    void sum(float* numbers, int64_t count, bool rounded = false);
+    /// Makes room for such sums, so that they allocate nothing.
+    void make_room(const SumJob& job);
+    /// Adds up the numbers of all processes, which all get the sums. What the processes have are
+    /// parts of a binary tree, (p0 + p1) + (p2 + p3), in order of rank: the bits are those of one
+    /// process that adds so. `rounded`: the numbers are those of bf16, and each sum of two is
+    /// rounded to one; messages have half the bytes. Sums that were begun are finished first.
+    /// Where the number of processes is no power of two, the job says how many shards there are.
+    void sum(const SumJob& job);
     /// Begins a sum, and computes it on another thread. Nothing may touch the numbers until
     /// finish_sums(), and no message may be exchanged but by sums.
-    void start_sum(float* numbers, int64_t count, bool rounded);
+    void start_sum(const SumJob& job);
     /// Waits for the sums of these numbers, which may be in several parts. False where none was
     /// begun.
     bool finish_sums(const float* numbers, int64_t count);
@@ -64,15 +66,23 @@ class ProcessGroup {
     void exchange(int to, const void* out, size_t out_bytes, int from, void* in, size_t in_bytes);
     void compute(const SumJob& job);
     void sum_whole(const SumJob& job);
-    void add_received(float* numbers, int64_t count, bool rounded);
-    void swap(int partner, const float* out, int64_t out_count, float* in, int64_t in_count,
-              bool rounded);
-
     /// A range of the numbers of a sum.
     struct Part {
         int64_t begin, end;
         int64_t middle() const { return begin + (end - begin) / 2; }
+        int64_t count() const { return end - begin; }
     };
+
+    bool is_power_of_two() const { return (size_ & (size_ - 1)) == 0; }
+    void find_nodes(int64_t shards);
+    void sum_unevenly(const SumJob& job);
+    void gather_nodes(const SumJob& job);
+    void add_nodes(const SumJob& job);
+    /// What a process adds up, where the number of processes is no power of two.
+    Part part_of(int rank, int64_t count) const;
+    int64_t nodes_of(int rank) const { return first_node_[rank + 1] - first_node_[rank]; }
+    void send_numbers(int to, const float* out, int64_t out_count, int from, float* in,
+                      int64_t in_count, bool rounded);
 
     std::unique_ptr<Transport> transport_;
     std::unique_ptr<Watch> watch_;
@@ -80,8 +90,14 @@ class ProcessGroup {
     std::vector<float> received_;
     std::vector<uint16_t> bf16_out_, bf16_in_;  ///< messages of sums that are rounded
     std::vector<Part> parts_;  ///< of a sum: what this process was left with after each round
-    std::vector<const float*> started_;  ///< by start_sum(), and not finished
-    SumTime time_;                       ///< of sums that were not begun
+    // Where the number of processes is no power of two:
+    int64_t shards_ = 0;               ///< for which the next two are
+    std::vector<ShardNode> nodes_;     ///< of all processes, by rank
+    std::vector<int64_t> first_node_;  ///< of each process, and the number of all
+    std::vector<float> sent_;
+    std::vector<std::pair<ShardNode, float*>> stack_;  ///< of a sum: nodes to be added
+    std::vector<const float*> started_;                ///< by start_sum(), and not finished
+    SumTime time_;                                     ///< of sums that were not begun
     BackgroundSums background_;
 };
 

@@ -12,21 +12,19 @@ namespace {
 
 class AllReduceKernel final : public Kernel {
   public:
-    AllReduceKernel(float* own, int64_t elements, bool rounded, float* sum, ProcessGroup* group)
-        : own_(own), elements_(elements), rounded_(rounded), sum_(sum), group_(group) {
-        if (group_ != nullptr) group_->make_room(elements, rounded);
+    AllReduceKernel(const SumJob& own, float* sum, ProcessGroup* group)
+        : own_(own), sum_(sum), group_(group) {
+        if (group_ != nullptr) group_->make_room(own);
     }
 
     void run(const CallContext&) override {
-        const bool begun = group_ != nullptr && group_->finish_sums(own_, elements_);
-        if (own_ != sum_) std::memcpy(sum_, own_, static_cast<size_t>(elements_) * sizeof(float));
-        if (group_ != nullptr && !begun) group_->sum(sum_, elements_, rounded_);
+        if (group_ != nullptr && !group_->finish_sums(own_.numbers, own_.count)) group_->sum(own_);
+        if (own_.numbers != sum_)
+            std::memcpy(sum_, own_.numbers, static_cast<size_t>(own_.count) * sizeof(float));
     }
 
   private:
-    float* own_;
-    int64_t elements_;
-    bool rounded_;
+    SumJob own_;
     float* sum_;
     ProcessGroup* group_;
 };
@@ -39,9 +37,9 @@ std::unique_ptr<Kernel> make_all_reduce_kernel(const ir::Operation& operation,
     float* const own = context.buffers.data(operation.operands[0]);
     float* const sum = context.buffers.data(operation.result());
     if (context.how.group == nullptr && own == sum) return nullptr;
-    return std::make_unique<AllReduceKernel>(own,
-                                             context.function.type(operation.result()).elements(),
-                                             op.rounded, sum, context.how.group);
+    const int64_t elements = context.function.type(operation.result()).elements();
+    return std::make_unique<AllReduceKernel>(SumJob{own, elements, op.rounded, op.shards, elements},
+                                             sum, context.how.group);
 }
 
 }  // namespace gmc::runtime

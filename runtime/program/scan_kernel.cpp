@@ -152,7 +152,8 @@ class BodyKernel final : public ScanKernel {
             }
             PassSum sum(placement_.buffers.data(result), std::move(kept),
                         outer.buffers.data(operation.results[i]), body_.type(result).elements(),
-                        static_cast<int64_t>(i - first) < scan_.rounded_sums);
+                        static_cast<int64_t>(i - first) < scan_.rounded_sums,
+                        shard_nodes(scan_.first, scan_.count));
             const bool large = sum.elements() >= kLargeSum;
             add_buckets(sum, result, large ? outer.how.group : nullptr);
         }
@@ -200,9 +201,12 @@ class BodyKernel final : public ScanKernel {
     void add(Sum& sum, int64_t pass) const {
         sum.sum.add(pass);
         if (pass + 1 < scan_.count) return;
-        for (const auto& [begin, count] : sum.gaps) std::fill_n(sum.sum.sum() + begin, count, 0.0f);
+        for (size_t node = 0; node < sum.sum.nodes(); ++node)
+            for (const auto& [begin, count] : sum.gaps)
+                std::fill_n(sum.sum.sum(node) + begin, count, 0.0f);
         if (sum.group != nullptr)
-            sum.group->start_sum(sum.sum.sum(), sum.sum.elements(), sum.sum.rounded());
+            sum.group->start_sum({sum.sum.sum(), sum.sum.elements(), sum.sum.rounded(),
+                                  scan_.shards, sum.sum.stride()});
     }
 
     /// After a pass, each carried value is copied to its input. Where the next value of `a` lies in

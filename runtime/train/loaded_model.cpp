@@ -8,6 +8,7 @@
 #include "compiler/batch/process_share.h"
 #include "compiler/batch/rebatch.h"
 #include "compiler/ir/artefact.h"
+#include "compiler/support/shards.h"
 #include "runtime/contractions/tuning_cache.h"
 #include "runtime/files/tables/table.h"
 #include "runtime/memory/memory_need.h"
@@ -59,12 +60,8 @@ LoadedModel::~LoadedModel() {
 
 /// How a model of so many shards is shared by processes; 0 shards: it is not cut.
 static std::string help_for_processes(int64_t shards) {
-    if (shards == 0)
-        return "`gmc compile --shards=16` cuts the batch for 1, 2, 4, 8 or 16 processes";
-    std::string counts = "1";
-    for (int64_t count = 2; count <= shards; count *= 2)
-        counts += (count == shards ? " or " : ", ") + std::to_string(count);
-    return fmt::format("start {} processes: `mpirun -n {} ...`", counts, shards);
+    if (shards == 0) return "`gmc compile --shards=16` cuts the batch for 1 to 16 processes";
+    return fmt::format("start 1 to {0} processes: `mpirun -n {0} ...`", shards);
 }
 
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
@@ -106,7 +103,11 @@ bool LoadedModel::has_room_to_train(Diagnostics& diagnostics) const {
 
 LoaderOptions LoadedModel::training_options(uint64_t seed) const {
     LoaderOptions options{batch_size(), LoaderMode::kTrain, seed, 2};
-    if (group_ != nullptr) options.rank = group_->rank(), options.ranks = group_->size();
+    if (group_ == nullptr) return options;
+    const int64_t shards = module_.compilation.shards, rows = batch_size() / shards;
+    const int64_t first = first_shard(shards, group_->size(), group_->rank());
+    const int64_t end = first_shard(shards, group_->size(), group_->rank() + 1);
+    options.first_row = first * rows, options.own_rows = (end - first) * rows;
     return options;
 }
 

@@ -135,8 +135,8 @@ class Planner {
     }
 
     /// Whether `op` reads element i of `operand` only to compute element i of its results, or sums.
-    static bool index_by_index(const Operation& op, ValueId operand) {
-        if (op.as<AllReduce>() != nullptr) return true;
+    bool index_by_index(const Operation& op, ValueId operand) const {
+        if (op.as<AllReduce>() != nullptr) return f_.type(operand) == f_.type(op.result());
         if (op.as<Fused>() == nullptr) return op.info().has(kElementwise);
         return std::all_of(op.body.begin(), op.body.end(), [&](const Operation& inner) {
             return inner.info().has(kElementwise) || inner.info().has(kReduction) ||

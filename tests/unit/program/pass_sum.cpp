@@ -43,9 +43,12 @@ std::vector<float> sum_of_passes(const std::vector<std::vector<float>>& parts, s
     std::vector<float> each(count), sum(count);
     std::vector<std::vector<float>> kept;
     for (size_t half = 2; half < passes; half *= 2) kept.emplace_back(count);
+    std::vector<ShardNode> nodes =
+        shard_nodes(static_cast<int64_t>(first), static_cast<int64_t>(passes));
+    sum.resize(count * nodes.size());
     std::vector<float*> places;
     for (std::vector<float>& one : kept) places.push_back(one.data());
-    PassSum adder(each.data(), places, sum.data(), static_cast<int64_t>(count), rounded);
+    PassSum adder(each.data(), places, sum.data(), static_cast<int64_t>(count), rounded, nodes);
     for (size_t pass = 0; pass < passes; ++pass) {
         each = parts[first + pass];
         adder.add(static_cast<int64_t>(pass));
@@ -63,22 +66,29 @@ TEST_CASE("passes are added up as a binary tree, by any number of processes", "[
                 std::vector<std::vector<float>> parts;
                 for (size_t i = 0; i < passes; ++i) parts.push_back(random_numbers(random, count));
                 const std::vector<float> expected = tree_of(parts, rounded);
-                for (size_t size = 1; size <= passes; size *= 2) {
+                for (size_t size = 1; size <= passes; ++size) {
                     std::vector<std::vector<float>> sums(size);
                     in_group(static_cast<int>(size), [&](ProcessGroup& group) {
                         const auto rank = static_cast<size_t>(group.rank());
-                        const size_t own = passes / size;
-                        sums[rank] = sum_of_passes(parts, rank * own, own, rounded);
+                        const size_t first = passes * rank / size;
+                        const size_t own = passes * (rank + 1) / size - first;
+                        sums[rank] = sum_of_passes(parts, first, own, rounded);
+                        const auto job = [&](std::vector<float>& numbers) {
+                            return SumJob{numbers.data(), count, rounded,
+                                          static_cast<int64_t>(passes), count};
+                        };
                         // Another sum is begun before the first is waited for, and one after it.
                         std::vector<float> other = sums[rank], last = other;
-                        group.start_sum(sums[rank].data(), count, rounded);
-                        group.start_sum(other.data(), count, rounded);
+                        group.start_sum(job(sums[rank]));
+                        group.start_sum(job(other));
                         const bool begun = group.finish_sums(sums[rank].data(), count);
-                        group.sum(last.data(), count, rounded);
+                        group.sum(job(last));
                         const bool finished = group.finish_sums(other.data(), count);
                         if (!begun || !finished || group.finish_sums(last.data(), count) ||
                             other != sums[rank] || last != other)
                             sums[rank].clear();
+                        else
+                            sums[rank].resize(static_cast<size_t>(count));
                     });
                     for (const std::vector<float>& sum : sums) {
                         REQUIRE(sum.size() == expected.size());

@@ -37,7 +37,7 @@ TEST_CASE("a group adds its numbers as a binary tree, to the same bits in all pr
                     of_process.push_back(normal(random) * std::exp(4 * normal(random)));
             std::vector<std::vector<float>> sums = numbers;
             in_group(size, [&](ProcessGroup& group) {
-                group.sum(sums[static_cast<size_t>(group.rank())].data(), count);
+                group.sum({sums[static_cast<size_t>(group.rank())].data(), count});
             });
             const std::vector<float> expected = tree_of(numbers);
             for (const auto& sum : sums)

@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include "compiler/batch/process_share.h"
+#include "compiler/ir/verifier.h"
+#include "compiler/support/shards.h"
 #include "runtime/program/executable.h"
 #include "tests/catch.h"
 #include "tests/compile_model.h"
@@ -48,13 +50,14 @@ Outcome train(const ir::Module& module, ProcessGroup* group) {
             auto made = Executable::make(module, *module.find_function(entry.function), states,
                                          arena, {.group = group}, diagnostics);
             if (!made.ok()) return out;
-            const int64_t rank = group == nullptr ? 0 : group->rank();
+            const int64_t first =
+                group == nullptr ? 0 : first_shard(kShards, group->size(), group->rank());
             for (size_t i = 0; i < made->input_count(); ++i) {
                 const ir::Type& type = made->input_type(i);
                 const int64_t rows = type.shape[0], width = type.elements() / rows;
                 for (int64_t k = 0; k < type.elements(); ++k)
-                    made->input(i)[k] =
-                        example_value(step * kBatch + rank * rows + k / width, k % width);
+                    made->input(i)[k] = example_value(
+                        step * kBatch + first * kBatch / kShards + k / width, k % width);
             }
             made->run({1, call++, static_cast<double>(step), 0.1 * step});
             for (size_t r = 0; r < made->result_count(); ++r)
@@ -88,7 +91,8 @@ TEST_CASE("processes that share the shards of a batch have the bits of one", "[s
         REQUIRE(!alone.states.empty());
         for (const float result : alone.results) REQUIRE(std::isfinite(result));
         // The last model is a large one: batch norm in convolutions.
-        for (const int size : name == "seed_gan" ? std::vector<int>{4} : std::vector<int>{2, 8})
+        for (const int size :
+             name == "seed_gan" ? std::vector<int>{4} : std::vector<int>{2, 3, 5, 8})
             for (const Outcome& one : train_in_group(module, size)) {
                 CHECK(one.results == alone.results);
                 CHECK(one.states == alone.states);
@@ -113,11 +117,24 @@ TEST_CASE("a step in shards is the step as a whole, but for rounding", "[shards]
     }
 }
 
-TEST_CASE("a share needs shards, and a power of two of processes", "[shards]") {
+TEST_CASE("a share needs shards, and at least one for each process", "[shards]") {
     ir::Module whole = compile_file(model("vae_mlp"), kPictures);
     CHECK(take_share(whole, 2, 0) == "`vae_mlp` was compiled for one process, not for 2");
     ir::Module shards = compile_file(model("vae_mlp"), kPictures, "f32", kShards);
-    CHECK(take_share(shards, 3, 0) == "the 8 shards of `vae_mlp` cannot be shared by 3 processes");
-    CHECK(take_share(shards, 16, 0) ==
-          "the 8 shards of `vae_mlp` cannot be shared by 16 processes");
+    CHECK(take_share(shards, 9, 0) == "the 8 shards of `vae_mlp` cannot be shared by 9 processes");
+}
+
+TEST_CASE("a module that is run as a whole has all shards", "[shards]") {
+    ir::Module share = compile_file(model("vae_mlp"), kPictures, "f32", kShards);
+    REQUIRE(take_share(share, 3, 1).empty());  // shards 2 to 4
+    Diagnostics problems;
+    CHECK(
+        !ir::verify(share, problems, {.allow_gradient = false, .planned = true, .runnable = true}));
+    const auto says = [&](const std::string& text) {
+        return std::any_of(
+            problems.list().begin(), problems.list().end(),
+            [&](const Diagnostic& each) { return each.text.find(text) != std::string::npos; });
+    };
+    CHECK(says("3 of 8 shards, in a module compiled with 8"));
+    CHECK(says("several nodes of shards, in a module that has all shards"));
 }
