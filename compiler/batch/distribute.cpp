@@ -265,7 +265,7 @@ class ShardWriter {
     }
 
     void give(ValueId value) {
-        body_.results.push_back({fmt::format("out{}", body_.results.size()), value});
+        body_.add_result(fmt::format("out{}", body_.results.size()), value);
     }
 
     ValueId pack_inside(const std::vector<ValueId>& values) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cctype>
 #include <set>
 
 #include "compiler/ir/scan.h"
@@ -35,6 +36,16 @@ ValueId Function::add_value(std::string name, Type type) {
     }
     values.push_back({std::move(unique), std::move(type)});
     return static_cast<ValueId>(values.size()) - 1;
+}
+
+void Function::add_result(const std::string& result_name, ValueId value) {
+    const bool is_number = std::isdigit(static_cast<unsigned char>(result_name[0])) != 0;
+    const std::string word = is_number ? "v" + result_name : result_name;
+    std::string unique = word;
+    const auto is_taken = [&](const NamedValue& result) { return result.name == unique; };
+    for (int number = 1; std::any_of(results.begin(), results.end(), is_taken); ++number)
+        unique = fmt::format("{}.{}", word, number);
+    results.push_back({unique, value});
 }
 
 /// Passes may append values themselves, so the table is brought up to date first: `looked_at_` is

@@ -96,6 +96,9 @@ struct Function {
 
     const Type& type(ValueId value) const { return values[value].type; }
     ValueId add_value(std::string name, Type type);
+    /// Appends a result of a body. A name that another result has gets a number behind it; one that
+    /// begins with a digit, as those of unnamed values do, gets a `v` before it.
+    void add_result(const std::string& name, ValueId value);
     /// The value that stands for `state` at entry; made on first use.
     ValueId state_value(StateId state, const struct Module& module);
     /// Says that the states have other numbers now: state i became `numbers[i]`.

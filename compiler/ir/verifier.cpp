@@ -4,7 +4,8 @@
 //   ids        every value, state and file that is referred to exists; every op has a result
 //   order      an operand is an input, a state, or the result of an earlier op; each value is
 //              defined once
-//   names      of values are unique within a function, and so are names of results
+//   names      of values are unique within a function, and so are names of results; the parser
+//              can read all names
 //   types      results have the type that the shape rule gives; sizes are positive
 //   gradient   a scalar, then sources; one result per source, of its type; only where it is allowed
 //   fused      the body has only element-wise ops, broadcasts, generators, runtime scalars and
@@ -35,12 +36,15 @@
 
 #include "compiler/ir/infer.h"
 #include "compiler/ir/scan.h"
+#include "compiler/ir/text/lexer.h"
 #include "compiler/ir/verify_contract.h"
 #include "compiler/ir/verify_plan.h"
 #include "compiler/ir/verify_report.h"
 
 namespace gmc::ir {
 namespace {
+
+constexpr const char* kReadable = "names have letters, digits, `_` and `.`, at least one";
 
 /// The name of a value as it is printed, for messages.
 std::string shown(const Function& function, ValueId value) {
@@ -193,7 +197,9 @@ class FunctionCheck {
         if (known_[value] != Known::kNo)
             return fmt::format("{} is defined twice", shown(function_, value));
         known_[value] = Known::kYes;
-        if (v.name.empty()) return "a value has no name";
+        if (!is_readable_name(v.name))
+            return fmt::format("{} has a name that cannot be read: {}", shown(function_, value),
+                               kReadable);
         if (!names_.insert(v.name).second) return fmt::format("two values are named `%{}`", v.name);
         if (std::any_of(v.type.shape.begin(), v.type.shape.end(),
                         [](int64_t size) { return size < 1; }))
@@ -376,6 +382,12 @@ class FunctionCheck {
     void results() {
         std::set<std::string> seen;
         for (const NamedValue& result : function_.results) {
+            if (!is_readable_word(result.name))
+                report_.error(
+                    function_,
+                    fmt::format("the result `{}` has a name that cannot be read: {}, no digit "
+                                "first",
+                                result.name, kReadable));
             if (!seen.insert(result.name).second)
                 report_.error(function_, fmt::format("two results are named `{}`", result.name));
             if (function_.type(result.value).dtype == DType::kBf16 && !function_.is_body)
@@ -404,9 +416,11 @@ template <typename Items>
 void verify_names(const Items& items, const char* what, VerifyReport& report) {
     std::set<std::string> seen;
     for (const auto& item : items)
-        if (item.name.empty() || !seen.insert(item.name).second)
-            report.error(
-                fmt::format("two {} are named `@{}`, or one has no name", what, item.name));
+        if (!is_readable_name(item.name))
+            report.error(fmt::format("the name `@{}` among the {} cannot be read: {}", item.name,
+                                     what, kReadable));
+        else if (!seen.insert(item.name).second)
+            report.error(fmt::format("two {} are named `@{}`", what, item.name));
 }
 
 /// States are f32 parameters, statistics and slots; behind them stand bf16 copies of parameters.

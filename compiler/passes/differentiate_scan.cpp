@@ -110,7 +110,7 @@ class ScanDifferentiator {
         while (at < forward.results.size() && forward.results[at].value != v) ++at;
         if (at == forward.results.size()) {
             const std::string name = forward.values[v].name;
-            forward.results.push_back({prefix + "." + name, v});
+            forward.add_result(prefix + "." + name, v);
             const Type type = stacked_type(forward.type(v), scan_.count);
             const ValueId all = b_.function().add_value(prefix + "s." + name, type);
             b_.function().operations[given_.index].results.push_back(all);
@@ -198,17 +198,17 @@ class ScanDifferentiator {
 
     void give_results(Builder& b, const std::vector<ValueId>& gradients,
                       const std::vector<ValueId>& sums) {
-        std::vector<NamedValue> stacked;
+        std::vector<NamedValue> stacked;  // behind the others
         for (size_t s = 0; s < sources_.size(); ++s) {
             const std::string name = "d." + body_.values[input(sources_[s])].name;
             if (sums[s] == kNone)
                 stacked.push_back({name, gradients[s]});
             else if (is_carried(sources_[s]))
-                back_.results.push_back({name, gradients[s]});
+                back_.add_result(name, gradients[s]);
             else
-                back_.results.push_back({name, b.add(sums[s], gradients[s])});
+                back_.add_result(name, b.add(sums[s], gradients[s]));
         }
-        back_.results.insert(back_.results.end(), stacked.begin(), stacked.end());
+        for (const NamedValue& one : stacked) back_.add_result(one.name, one.value);
     }
 
     void append_scan(std::vector<ValueId>& found) {

@@ -77,6 +77,39 @@ TEST_CASE("order, names and types", "[ir]") {
     CHECK(says(errors(bad), "defined twice"));
 }
 
+TEST_CASE("names that the parser could not read are refused", "[ir]") {
+    const Module module = parsed(
+        "state @w : f32[4] parameter = zeros\n"
+        "func @f(%x: f32[4] = argument) {\n  %18 = neg %x : f32[4]\n  result y = %18\n}\n");
+    CHECK(errors(module).empty());
+    for (const char* name : {"18", "", "d y", "4x"}) {
+        Module bad = module;
+        bad.functions[0].results[0].name = name;
+        CHECK(says(errors(bad), std::string("the result `") + name + "` has a name that cannot"));
+    }
+    for (const char* name : {"", "a/b", "a b", "a\"b"}) {
+        Module bad = module;
+        bad.functions[0].values[1].name = name;
+        CHECK(says(errors(bad), std::string("`%") + name + "` has a name that cannot be read"));
+        bad = module;
+        bad.functions[0].name = name;
+        CHECK(says(errors(bad), std::string("`@") + name + "` among the functions cannot be"));
+        bad = module;
+        bad.states[0].name = name;
+        CHECK(says(errors(bad), std::string("`@") + name + "` among the states cannot be read"));
+    }
+}
+
+TEST_CASE("results of bodies get names that the parser can read, each its own", "[ir]") {
+    Module module = parsed("func @f(%x: f32[4] = argument) {\n  result each.3 = %x\n}\n");
+    Function& f = module.functions[0];
+    for (const char* name : {"each.3", "each.3", "18", "v18"}) f.add_result(name, 0);
+    CHECK(errors(module).empty());
+    std::vector<std::string> names;
+    for (const NamedValue& result : f.results) names.push_back(result.name);
+    CHECK(names == std::vector<std::string>{"each.3", "each.3.1", "each.3.2", "v18", "v18.1"});
+}
+
 TEST_CASE("gradients may be forbidden", "[ir]") {
     const Module module =
         parsed("func @f(%x: f32[] = argument) {\n  %d = gradient %x, %x : f32[]\n}\n");

@@ -9,11 +9,19 @@
 namespace gmc::ir {
 namespace {
 
+bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
 bool is_word_char(char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.';
 }
 
 }  // namespace
+
+bool is_readable_name(std::string_view name) {
+    return !name.empty() && std::all_of(name.begin(), name.end(), is_word_char);
+}
+bool is_readable_word(std::string_view name) {
+    return is_readable_name(name) && !is_digit(name[0]);
+}
 
 size_t Lexer::word_end(size_t begin) const {
     size_t end = begin;
@@ -54,7 +62,7 @@ void Lexer::advance() {
             token_.kind = Token::Kind::kString;
             ++end;
         }
-    } else if (std::isdigit(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '+') {
+    } else if (is_digit(c) || c == '-' || c == '+') {
         // Exponents carry signs: 1e-07, 1e+20. The constant -inf is read here, too; `inf` and `nan`
         // without a sign are words, which TokenReader::number() knows.
         while (end < text_.size() &&

@@ -19,6 +19,11 @@ struct Token {
     size_t length = 0;
 };
 
+/// Whether `name` can stand behind % or @: letters, digits, `_` and `.`, at least one.
+bool is_readable_name(std::string_view name);
+/// ... and as a word, such as the name of a result: it begins with no digit.
+bool is_readable_word(std::string_view name);
+
 /// Splits IR text into tokens. Line breaks mean nothing, but for comments, which end there.
 class Lexer {
   public:

@@ -81,10 +81,15 @@ class ScanSummer {
         return sums_rows || op->as<ReduceSum>() != nullptr ? op : nullptr;
     }
 
-    bool is_element(ValueId v) const {
-        return std::any_of(body_.inputs.begin(), body_.inputs.end(), [&](const Input& input) {
-            return input.value == v && input.source.kind == InputSource::Kind::kElement;
-        });
+    /// The sequence that `v` is an element of, or the stack of it that there is; else kNone.
+    ValueId stack_of(ValueId v) const {
+        for (size_t i = 0; i < body_.inputs.size(); ++i)
+            if (body_.inputs[i].value == v &&
+                body_.inputs[i].source.kind == InputSource::Kind::kElement)
+                return scan_.operands[i];
+        for (size_t i = scan_parts(body_).carried; i < body_.results.size(); ++i)
+            if (body_.results[i].value == v) return scan_.results[i];
+        return kNone;
     }
 
     bool take_out(size_t i) {
@@ -92,7 +97,7 @@ class ScanSummer {
         if (op == nullptr) return false;
         int64_t bytes = 0;
         for (ValueId v : op->operands)
-            if (stacks_.count(v) == 0 && !is_element(v))
+            if (stack_of(v) == kNone)
                 bytes += stacked_type(body_.type(v), scan_.as<Scan>()->count).bytes();
         // A scan that nothing is left of would have no result.
         if (bytes > room_ || (bytes == 0 && scan_.results.size() == 1)) return false;
@@ -108,17 +113,13 @@ class ScanSummer {
         return true;
     }
 
-    /// Sets stacks_[v]: the sequence that it is an element of, a stack that there is, or a new one.
+    /// Sets stacks_[v]: what there is, or a new stack.
     void stack(ValueId v) {
-        if (stacks_.count(v) != 0) return;
-        for (size_t i = 0; i < body_.inputs.size(); ++i)
-            if (body_.inputs[i].value == v &&
-                body_.inputs[i].source.kind == InputSource::Kind::kElement)
-                stacks_[v] = scan_.operands[i];
-        if (stacks_.count(v) != 0) return;
+        stacks_[v] = stack_of(v);
+        if (stacks_[v] != kNone) return;
         const Type type = stacked_type(body_.type(v), scan_.as<Scan>()->count);
         stacks_[v] = b_.function().add_value("each." + body_.values[v].name, type);
-        body_.results.push_back({"each." + body_.values[v].name, v});
+        body_.add_result("each." + body_.values[v].name, v);
         scan_.results.push_back(stacks_[v]);
     }
 

@@ -67,9 +67,8 @@ ScanBuilder::Results ScanBuilder::finish(int64_t count, const std::vector<ValueI
     std::vector<ValueId> all_next = next;
     carry_states(moved, all_next);
     for (size_t i = 0; i < all_next.size(); ++i)
-        function.results.push_back({function.values[carried_[i].inside].name, all_next[i]});
-    for (ValueId value : stacked)
-        function.results.push_back({"each." + function.values[value].name, value});
+        function.add_result(function.values[carried_[i].inside].name, all_next[i]);
+    for (ValueId value : stacked) function.add_result("each." + function.values[value].name, value);
     ir::Operation op{ir::Scan{function.name, count}, set_inputs(), {}, outer_.b.location(), {}};
     for (size_t i = 0; i < function.results.size(); ++i)
         op.results.push_back(outer_.function.add_value(

@@ -11,14 +11,6 @@ bool has(const std::vector<int>& cells, int cell) {
     return std::find(cells.begin(), cells.end(), cell) != cells.end();
 }
 
-/// Whether the cell is a register that holds a value within one tile only. Not so the results of
-/// thread_actions: a thread keeps them for the whole run, in registers that are assigned already.
-bool is_tile_register(const LoopPlan& plan, int cell) {
-    if (plan.cells[cell].kind != Cell::Kind::kRegister) return false;
-    return std::none_of(plan.thread_actions.begin(), plan.thread_actions.end(),
-                        [&](const Action& action) { return has(action.out, cell); });
-}
-
 }  // namespace
 
 int last_use(const LoopPlan& plan, int cell) {
@@ -49,7 +41,14 @@ bool keeps_operands(const LoopPlan& plan, const Action& action) {
 /// Assigns the registers of one plan.
 class Assignment {
   public:
-    explicit Assignment(LoopPlan& plan) : plan_(plan) {}
+    explicit Assignment(LoopPlan& plan) : plan_(plan), last_use_(plan.cells.size(), -1) {
+        for (const Cell& cell : plan.cells)
+            is_tile_register_.push_back(cell.kind == Cell::Kind::kRegister);
+        for (const Action& action : plan.thread_actions)
+            for (int cell : action.out) is_tile_register_[cell] = false;
+        for (size_t s = 0; s < plan.tile_actions.size(); ++s)
+            for (int cell : plan.tile_actions[s].in) last_use_[cell] = static_cast<int>(s);
+    }
 
     void run() {
         for (size_t s = 0; s < plan_.tile_actions.size(); ++s) {
@@ -59,7 +58,7 @@ class Assignment {
             release(action, static_cast<int>(s));
             if (!take_first) take(action);
             for (int cell : action.out)
-                if (is_tile_register(plan_, cell) && last_use(plan_, cell) < 0)
+                if (is_tile_register_[cell] && last_use_[cell] < 0)
                     free_.push_back(plan_.cells[cell].index);
         }
     }
@@ -69,7 +68,7 @@ class Assignment {
     void release(const Action& action, int index) {
         for (auto cell = action.in.begin(); cell != action.in.end(); ++cell) {
             const bool again = std::find(action.in.begin(), cell, *cell) != cell;
-            if (!again && is_tile_register(plan_, *cell) && last_use(plan_, *cell) == index)
+            if (!again && is_tile_register_[*cell] && last_use_[*cell] == index)
                 free_.push_back(plan_.cells[*cell].index);
         }
     }
@@ -77,7 +76,7 @@ class Assignment {
     /// Gives the results of an action registers: free ones first.
     void take(const Action& action) {
         for (int cell : action.out) {
-            if (!is_tile_register(plan_, cell)) continue;
+            if (!is_tile_register_[cell]) continue;
             Cell& out = plan_.cells[cell];
             if (free_.empty()) {
                 out.index = plan_.registers++;
@@ -89,6 +88,11 @@ class Assignment {
     }
 
     LoopPlan& plan_;
+    std::vector<int> last_use_;  ///< by cell: the last action that reads it, or -1
+    /// By cell: whether it is a register that holds a value within one tile only. Not so the
+    /// results of thread_actions: a thread keeps them for the whole run, in registers that are
+    /// assigned already.
+    std::vector<bool> is_tile_register_;
     std::vector<int> free_;
 };
 

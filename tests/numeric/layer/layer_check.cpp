@@ -49,6 +49,11 @@ Numbers random_numbers(TestRandom& random, int64_t count) {
     return numbers;
 }
 
+/// The result that is the gradient by `name`, an input or a parameter such as "@net.dense.bias".
+std::string slope_name(const std::string& name) {
+    return "d." + name.substr(name[0] == '@' ? 1 : 0);
+}
+
 /// sum(x * the input `name`), which is created here.
 ir::ValueId weighted(lower::FunctionScope& f, ir::ValueId x, const std::string& name) {
     const ir::ValueId weights = f.input(name, {}, f.b.shape(x));
@@ -131,7 +136,7 @@ ir::Module LayerCheck::build(int order, std::vector<std::string>& by) const {
         }
         f.function.results.push_back({"f", scalar});
         for (size_t i = 0; i < slopes.size(); ++i)
-            f.function.results.push_back({"d " + by[i], slopes[i]});
+            f.function.results.push_back({slope_name(by[i]), slopes[i]});
     }
     module.functions.push_back(f.finish());
     GMC_CHECK(passes::differentiate(module, diagnostics).ok(), "{}", diagnostics.render());
@@ -175,7 +180,7 @@ std::map<std::string, Numbers> LayerCheck::slopes() const {
     const auto results =
         runtime::run_reference(module, module.functions[0], inputs_, states, call_).results;
     std::map<std::string, Numbers> out;
-    for (const std::string& name : by) out[name] = results.at("d " + name).data;
+    for (const std::string& name : by) out[name] = results.at(slope_name(name)).data;
     return out;
 }
 
@@ -223,7 +228,7 @@ std::string LayerCheck::gradients(int order) {
             };
             expected.push_back((4 * slope(kStep / 2) - slope(kStep)) / 3);  // Richardson
         }
-        text += difference("d " + name, slopes.at("d " + name).data, expected, kGradient);
+        text += difference(slope_name(name), slopes.at(slope_name(name)).data, expected, kGradient);
     }
     return text;
 }

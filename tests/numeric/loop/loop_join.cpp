@@ -111,6 +111,26 @@ void check_bits(const Body& body) {
 
 int64_t elements(const ir::Shape& shape) { return ir::Type{ir::DType::kF32, shape}.elements(); }
 
+Body random_body(uint64_t seed, int ops) {
+    TestRandom random(seed);
+    Body body{{2, 777}};
+    for (int i = 0; i < 14; ++i) body.operands.push_back(operand(random, 1554, i % 5 == 4));
+    for (int i = 0; i < ops; ++i) {
+        // exp cannot be joined, so it separates the others.
+        Body::Op op{random.chance(0.1) ? ir::OpVariant(ir::Exp{}) : random.pick(kOps)};
+        const auto values = static_cast<int64_t>(body.operands.size() + body.ops.size());
+        // One operand is among the last few values, so that everything is connected;
+        // operand 12 has a value per element.
+        op.in.push_back(static_cast<size_t>(
+            random.integer(i == 0 ? 12 : values - 2, i == 0 ? 12 : values - 1)));
+        while (op.in.size() < arity(op.op))
+            op.in.push_back(static_cast<size_t>(random.integer(0, values - 1)));
+        body.ops.push_back(op);
+        if (i == ops - 1 || random.chance(0.1)) body.results.push_back(static_cast<size_t>(values));
+    }
+    return body;
+}
+
 }  // namespace
 
 TEST_CASE("two joined ops give the bits of the two") {
@@ -145,26 +165,13 @@ TEST_CASE("bodies of more ops than registers give the bits of their ops") {
     for_each_simd_target([&] {
         for (uint64_t seed = 1; seed <= 12; ++seed) {
             INFO("seed " << seed);
-            TestRandom random(seed);
-            Body body{{2, 777}};
-            for (int i = 0; i < 14; ++i) body.operands.push_back(operand(random, 1554, i % 5 == 4));
-            for (int i = 0; i < 80; ++i) {
-                // exp cannot be joined, so it separates the others.
-                Body::Op op{random.chance(0.1) ? ir::OpVariant(ir::Exp{}) : random.pick(kOps)};
-                const auto values = static_cast<int64_t>(body.operands.size() + body.ops.size());
-                // One operand is among the last few values, so that everything is connected;
-                // operand 12 has a value per element.
-                op.in.push_back(static_cast<size_t>(
-                    random.integer(i == 0 ? 12 : values - 2, i == 0 ? 12 : values - 1)));
-                while (op.in.size() < arity(op.op))
-                    op.in.push_back(static_cast<size_t>(random.integer(0, values - 1)));
-                body.ops.push_back(op);
-                if (i == 79 || random.chance(0.1))
-                    body.results.push_back(static_cast<size_t>(values));
-            }
-            check_bits(body);
+            check_bits(random_body(seed, 80));
         }
     });
+}
+
+TEST_CASE("a body of thousands of ops gives the bits of its ops, and is planned in a moment") {
+    check_bits(random_body(1, 3000));
 }
 
 TEST_CASE("an op stays where it is when what it reads is written over before its reader comes") {

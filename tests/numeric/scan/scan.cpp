@@ -100,6 +100,46 @@ func @f(%x: f32[3,2] = argument, %w: f32[2,3] = argument) {
 }
 )";
 
+/// A recurrence that gives a loss in each pass: what the gradients of some weights stack, those of
+/// others read, too.
+const char* const kReadout = R"(
+body @f.h(%h: f32[3,4] = carried, %l: f32[3] = carried, %e: f32[3,2] = element,
+          %w: f32[6,4] = captured, %v: f32[4,4] = captured, %o: f32[4,2] = captured,
+          %c: f32[2] = captured) {
+  %0 = concat %e, %h {axis=1} : f32[3,6]
+  %1 = matmul %0, %w : f32[3,4]
+  %2 = matmul %h, %v : f32[3,4]
+  %3 = tanh %2 : f32[3,4]
+  %4 = matmul %3, %o : f32[3,2]
+  %5 = broadcast %c {dims=[1]} : f32[3,2]
+  %6 = add %4, %5 : f32[3,2]
+  %7 = sub %e, %6 : f32[3,2]
+  %8 = mul %7, %7 : f32[3,2]
+  %9 = reduce_sum %8 {axes=[1]} : f32[3]
+  %10 = add %l, %9 : f32[3]
+  result h = %1
+  result l = %10
+}
+func @f(%h: f32[3,4] = argument, %l: f32[3] = argument, %x: f32[8,3,2] = argument,
+        %w: f32[6,4] = argument, %v: f32[4,4] = argument, %o: f32[4,2] = argument,
+        %c: f32[2] = argument) {
+  %hn, %ln = scan %h, %l, %x, %w, %v, %o, %c {body="f.h", count=8} : f32[3,4], f32[3]
+  %f = reduce_sum %ln {axes=[0]} : f32[]
+  %gw, %gv, %go, %gc = gradient %f, %w, %v, %o, %c : f32[6,4], f32[4,4], f32[4,2], f32[2]
+  %q = mul %gv, %gv : f32[4,4]
+  %s = reduce_sum %q {axes=[0,1]} : f32[]
+  %hw, %hv, %ho, %hc = gradient %s, %w, %v, %o, %c : f32[6,4], f32[4,4], f32[4,2], f32[2]
+  result gw = %gw
+  result gv = %gv
+  result go = %go
+  result gc = %gc
+  result hw = %hw
+  result hv = %hv
+  result ho = %ho
+  result hc = %hc
+}
+)";
+
 /// A scan in a scan; both count.
 const std::string kNested = R"(
 body @f.in(%x: f32[4] = carried, %j: f32[] = captured, %w: f32[4] = captured) {
@@ -176,6 +216,7 @@ TEST_CASE("gradients through scans are those of the passes written out") {
 TEST_CASE("gradients of gradients through scans are those of the passes written out") {
     check(with_recurrence("", kSecond));
     check(with_recurrence(", reverse=true", kSecond));
+    check(kReadout);
     check(kNested);
 }
 
