@@ -188,10 +188,48 @@ NodePtr placed_as(const NodePtr& node, const NodePtr& other) {
     return std::make_shared<const Node>(std::move(copy));
 }
 
-/// Puts the definitions and blocks of the files that `model` imports below its own.
+/// Whether two places stand in one file, which may have been read twice: by a model and its base.
+bool in_one_file(const Span& a, const Span& b, const SourceFiles& sources) {
+    if (!a.known() || !b.known() || a.file == b.file) return true;
+    std::error_code error;
+    return std::filesystem::equivalent(sources.file(a.file).path(), sources.file(b.file).path(),
+                                       error);
+}
+
+/// Reports definitions and blocks of `over` that would take the place of those of `base` where one
+/// of both was imported: what else stands in the imported file means its own. `imported` are the
+/// numbers of those files.
+bool keeps_imports(const Node& base, const Node& over, const std::set<uint32_t>& imported,
+                   Diagnostics& diagnostics) {
+    const size_t errors = diagnostics.count();
+    for (const auto& [key, what] : {std::pair{"define", "definition"}, {"blocks", "block"}}) {
+        const Entry *below = base.find(key), *above = over.find(key);
+        if (below == nullptr || above == nullptr || !below->value->is_map()) continue;
+        std::map<std::string, Span> known;
+        for (const Entry& entry : below->value->entries) known[name_of(entry.key)] = entry.key_span;
+        for (const Entry& entry : above->value->entries) {
+            const auto other = known.find(name_of(entry.key));
+            if (other == known.end() || entry.value->is_null()) continue;
+            Span here = entry.key_span, there = other->second;
+            if (imported.count(here.file) != 0) std::swap(here, there);  // the one of the model
+            if (imported.count(there.file) == 0 || in_one_file(here, there, diagnostics.sources()))
+                continue;
+            diagnostics
+                .error(DiagnosticKind::kDuplicateKey, here,
+                       "a {} cannot be called `{}`, an imported file has a {} of that name", what,
+                       other->first, what)
+                .note(there, fmt::format("`{}` is here", other->first))
+                .help("the imported file uses its own: give this one another name");
+        }
+    }
+    return diagnostics.count() == errors;
+}
+
+/// Puts the definitions and blocks of the files that `model` imports beside its own, and notes the
+/// numbers of the files.
 Result<NodePtr> with_imports(const NodePtr& model, const std::string& path,
                              const std::vector<std::string>& layer_directories,
-                             Diagnostics& diagnostics) {
+                             std::set<uint32_t>& imported, Diagnostics& diagnostics) {
     const Entry* import = model->find("import");
     if (!import) return model;
     Node own = *model;
@@ -202,8 +240,10 @@ Result<NodePtr> with_imports(const NodePtr& model, const std::string& path,
         if (is_unknown_import(name, file, layer_directories, diagnostics)) return Failure{};
         const uint32_t files = diagnostics.sources().count();
         Result<NodePtr> part = read_document(file, diagnostics);
-        if (diagnostics.sources().count() > files)
+        if (diagnostics.sources().count() > files) {
             diagnostics.sources().set_origin(files + 1, name.span, "imported here");
+            imported.insert(files + 1);
+        }
         if (!part) return Failure{};
         std::vector<KeyRow> allowed;
         for (const KeyRow& row : mapping("model").keys)
@@ -213,6 +253,7 @@ Result<NodePtr> with_imports(const NodePtr& model, const std::string& path,
             return Failure{};
         Node named = **part;
         std::erase_if(named.entries, [](const Entry& entry) { return entry.key == "description"; });
+        if (!keeps_imports(named, *result, imported, diagnostics)) return Failure{};
         result = merge(std::make_shared<const Node>(std::move(named)), result);
     }
     return placed_as(result, model);
@@ -222,14 +263,15 @@ Result<NodePtr> with_imports(const NodePtr& model, const std::string& path,
 /// for the model itself.
 Result<NodePtr> read_chain(const std::string& path, Span used_at,
                            const std::vector<std::string>& layer_directories,
-                           std::vector<std::string>& open, Diagnostics& diagnostics) {
+                           std::vector<std::string>& open, std::set<uint32_t>& imported,
+                           Diagnostics& diagnostics) {
     const uint32_t files = diagnostics.sources().count();
     Result<NodePtr> model = read_document(path, diagnostics);
     // Exactly one file was added, also when it could not be read.
     if (used_at.known() && diagnostics.sources().count() > files)
         diagnostics.sources().set_origin(files + 1, used_at, "extended here");
     if (!model || !expect_map(**model, "a model", (*model)->span, diagnostics)) return Failure{};
-    model = with_imports(*model, path, layer_directories, diagnostics);
+    model = with_imports(*model, path, layer_directories, imported, diagnostics);
     if (!model) return Failure{};
     const Entry* extends = (*model)->find("extends");
     if (const Entry* replaced = (*model)->find("replace"); replaced && !extends) {
@@ -252,7 +294,7 @@ Result<NodePtr> read_chain(const std::string& path, Span used_at,
         return Failure{};
     }
     Result<NodePtr> below =
-        read_chain(base, extends->value->span, layer_directories, open, diagnostics);
+        read_chain(base, extends->value->span, layer_directories, open, imported, diagnostics);
     if (!below) return Failure{};
     NodePtr extended = below.take();
     if (const Entry* replaced = (*model)->find("replace"))
@@ -269,6 +311,7 @@ Result<NodePtr> read_chain(const std::string& path, Span used_at,
     std::erase_if(own.entries, [](const Entry& entry) {
         return entry.key == "extends" || entry.key == "replace";
     });
+    if (!keeps_imports(*extended, own, imported, diagnostics)) return Failure{};
     return placed_as(merge(extended, std::make_shared<const Node>(std::move(own))), *model);
 }
 
@@ -360,7 +403,8 @@ Result<NodePtr> read_with_bases(const std::string& path,
                                 const std::vector<std::string>& layer_directories,
                                 Diagnostics& diagnostics) {
     std::vector<std::string> open;
-    return read_chain(path, Span{}, layer_directories, open, diagnostics);
+    std::set<uint32_t> imported;
+    return read_chain(path, Span{}, layer_directories, open, imported, diagnostics);
 }
 
 /// The settings are applied one after another, so a later one may change what an earlier one made.

@@ -184,12 +184,22 @@ class NameChecker {
                        at->second.first)
                 .note(at->second.second, fmt::format("`{}` is here", name));
         };
+        // What is called like a layer would be called in its place, also by imported files.
+        const auto take_callable = [&](const std::string& name, Span span, const char* what) {
+            if (find_layer_function(name) != nullptr && find_function(name) == nullptr)
+                diagnostics_.error(DiagnosticKind::kDuplicateKey, span,
+                                   "{} cannot be called `{}`, there is a layer of that name", what,
+                                   name);
+            else
+                take(name, span, what);
+        };
         for (const NetworkSpec& network : model_.networks)
-            take(network.name, network.span, network.is_parameter ? "a parameter" : "a network");
+            network.is_parameter ? take(network.name, network.span, "a parameter")
+                                 : take_callable(network.name, network.span, "a network");
         for (const DataField& field : model_.data)
             take(field.name, field.span, "a field of the data");
         for (const Definition& definition : model_.definitions) {
-            take(definition.name, definition.span, "a definition");
+            take_callable(definition.name, definition.span, "a definition");
             definitions_[definition.name] = &definition;
         }
         for (const NamedExpression& let : model_.objective.let) {

@@ -65,11 +65,20 @@ Block read_block(const Entry& entry, Diagnostics& diagnostics) {
     return block;
 }
 
+/// The place of the definition of a name; unknown where there is none.
+Span definition_of(const Node& model, const std::string& name) {
+    const Entry* define = model.find("define");
+    if (define == nullptr || !define->value->is_map()) return {};
+    for (const Entry& entry : define->value->entries)
+        if (entry.key.substr(0, entry.key.find('(')) == name) return entry.key_span;
+    return {};
+}
+
 }  // namespace
 
-/// A block may not have the name of a layer: `- dense: 10` would have two meanings. A block whose
-/// layers cannot be read is kept and marked as broken, so that its uses are not reported as unknown
-/// names as well.
+/// A block may not have the name of a layer or a definition: `- dense: 10` would have two meanings,
+/// also in an imported file that does not know the block. A block whose layers cannot be read is
+/// kept and marked as broken, so that its uses are not reported as unknown names as well.
 Blocks read_blocks(const Node& model, Diagnostics& diagnostics) {
     Blocks out;
     const Entry* blocks = model.find("blocks");
@@ -83,6 +92,12 @@ Blocks read_blocks(const Node& model, Diagnostics& diagnostics) {
                               entry.key);
             continue;
         }
+        if (const Span other = definition_of(model, entry.key); other.known())
+            diagnostics
+                .error(DiagnosticKind::kDuplicateKey, entry.key_span,
+                       "a block cannot be called `{}`, there is a definition of that name",
+                       entry.key)
+                .note(other, fmt::format("`{}` is here", entry.key));
         Block block = read_block(entry, diagnostics);
         block.broken = block.layers == nullptr;
         out.emplace(entry.key, std::move(block));
