@@ -392,11 +392,13 @@ class BatchAxisFinder {
 
     // ---- at the end ----
 
-    /// No op may lose the batch, or draw numbers that are counted over all examples.
+    /// No op may lose the batch, or draw numbers that are counted over all examples. (What couples
+    /// examples has ended the search, before the bodies of all scans were looked at.)
     void check(const Operation& op) {
-        if (const Scan* scan = op.as<Scan>()) return check_body(op, axes_.bodies[scan->body]);
+        if (!axes_.why.empty()) return;
+        if (const Scan* scan = op.as<Scan>()) return check_body(op, axes_.bodies.at(scan->body));
         for (const Operation& inner : op.body) check(inner);
-        if (!op.body.empty() || !axes_.why.empty()) return;
+        if (!op.body.empty()) return;
         const bool in = std::any_of(op.operands.begin(), op.operands.end(),
                                     [&](ValueId v) { return axes_.of[v].has_value(); });
         const auto& out = axes_.of[op.result()];

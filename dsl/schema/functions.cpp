@@ -88,11 +88,10 @@ std::vector<FunctionRow> of_tensors() {
          "the k largest numbers along the last axis, descending"},
         {"examples", 1, 1, "", "examples(x)",
          "x of all examples of the batch as one tensor [N, ...] without a batch, which meets each "
-         "example: pairs are `x - examples(x)`. In the last batch of an evaluation, which may be "
-         "smaller, examples repeat"},
+         "example: pairs are `x - examples(x)`. A smaller last batch repeats its examples"},
         {"shuffled", 1, 1, "axis", "shuffled(x)",
-         "x with the examples of the batch in a random order; with `axis=k` each position of that "
-         "axis in an order of its own"},
+         "x with the examples of the batch in a random order, in a smaller last batch those that "
+         "it has; with `axis=k` each position of that axis in an order of its own"},
         {"normal", 1, kAnyCount, "", "normal(x), normal(network) or normal(128)",
          "fresh noise of N(0, 1): shaped like x, like the input of a network, or of that shape per "
          "example"},

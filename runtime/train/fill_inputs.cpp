@@ -1,6 +1,7 @@
 // Fills the inputs of a function: one loop over its inputs per kind of source.
 #include "runtime/train/fill_inputs.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "compiler/support/check.h"
@@ -31,6 +32,12 @@ void set_inputs(const Executable& executable, const Loader& loader, const Batch&
             if (from != to) std::memcpy(to, from, static_cast<size_t>(type.bytes()));
         }
     }
+}
+
+void set_all_valid(const Executable& executable) {
+    for (size_t i = 0; i < executable.input_count(); ++i)
+        if (executable.function().inputs[i].source.kind == ir::InputSource::Kind::kValid)
+            std::fill_n(executable.input(i), executable.input_type(i).elements(), 1.0F);
 }
 
 void noise_of_example(const ir::Input& source, size_t input, uint64_t seed, int64_t example,

@@ -19,6 +19,9 @@ void deliver_inputs(const Executable& executable, Loader& loader);
 /// source `valid` it writes 1 for valid rows and 0 for padding.
 void set_inputs(const Executable& executable, const Loader& loader, const Batch& batch);
 
+/// Writes 1 into inputs of the source `valid`: all rows count.
+void set_all_valid(const Executable& executable);
+
 /// Fills inputs of noise for the examples first_example, first_example + 1, ... Row r depends on
 /// the seed and first_example + r only, so the noise of an example does not depend on its batch.
 /// Where `wanted` is given, only inputs for whose number it is true.

@@ -115,15 +115,25 @@ Executable* batch_function(LoadedModel& model, const std::string& name, int64_t 
                            Diagnostics& diagnostics) {
     const ir::Function* function = model.module().find_function(name);
     if (function == nullptr) return model.function(name, diagnostics);
-    bool batches = !function->results.empty();
+    if (function->results.empty()) {
+        diagnostics.error(DiagnosticKind::kWrongType, {}, "function `{}` has no result", name);
+        return nullptr;
+    }
     for (const ir::NamedValue& result : function->results) {
         const ir::Type& type = function->type(result.value);
-        batches &= type.rank() > 0 && type.shape[0] == model.batch_size();
+        if (type.rank() > 0 && type.shape[0] == model.batch_size()) continue;
+        Diagnostic& error = diagnostics.error(
+            DiagnosticKind::kWrongType, {},
+            "function `{}` makes no batch of examples: its result `{}` is {}, without a row for "
+            "each of {} examples",
+            name, result.name, type.is_scalar() ? "one number" : ir::to_string(type.shape),
+            model.batch_size());
+        if (function->results.size() > 1)
+            error.help(fmt::format(
+                "leave `{}` out of the function, or add it to what each example has", result.name));
+        return nullptr;
     }
-    if (batches) return model.function_for(name, wanted, diagnostics);
-    diagnostics.error(DiagnosticKind::kWrongType, {}, "function `{}` makes no batch of examples",
-                      name);
-    return nullptr;
+    return model.function_for(name, wanted, diagnostics);
 }
 
 int64_t rows_of(const Executable& executable) { return executable.result_type(0).shape[0]; }

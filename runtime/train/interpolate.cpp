@@ -53,6 +53,7 @@ void fill_batch(LoadedModel& model, Executable& executable, const InterpolateOpt
         }
     }
     set_conditions(executable, options.settings, first, options.columns);
+    set_all_valid(executable);
 }
 
 }  // namespace

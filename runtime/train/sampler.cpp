@@ -212,6 +212,7 @@ Result<int64_t> Sampler::next(int64_t wanted, Diagnostics& diagnostics) {
     set_noise(*executable_, options_.seed, next_);
     set_labels(model_->module(), *executable_, next_, options_.label);
     set_conditions(*executable_, options_.settings, next_, 1);
+    set_all_valid(*executable_);
     const int64_t batch = next_ / model_->batch_size();
     executable_->run(model_->context(options_.seed, static_cast<uint32_t>(batch)));
     const int64_t rows = std::min(wanted, type().shape[0]);

@@ -201,6 +201,31 @@ TEST_CASE("shuffled examples are the same examples in another order", "[language
     }
 }
 
+TEST_CASE("shuffled examples of a padded batch are those that count", "[language]") {
+    const Numbers x = random_numbers(16 * 8), valid = {1, 1, 1, 1, 1, 0, 0, 0};
+    for (const std::string shuffled : {"shuffled(image)", "shuffled(flat(image), axis=0)"}) {
+        const ir::Module module = language_model(8, "m: \"mean(sum(" + shuffled + "^3))\"",
+                                                 "\"f(image)\": \"" + shuffled + "\"");
+        const Numbers moved = run(module, "f", {{"image", x}, {"valid", valid}}).at("f").data;
+        double cubes = 0;
+        int columns_moved = 0;
+        for (size_t i = 0; i < 16; ++i) {
+            Numbers before, after;
+            for (size_t n = 0; n < 5; ++n) {
+                before.push_back(x[16 * n + i]), after.push_back(moved[16 * n + i]);
+                cubes += std::pow(before.back(), 3) / 5;
+            }
+            columns_moved += before != after ? 1 : 0;
+            std::sort(before.begin(), before.end());
+            std::sort(after.begin(), after.end());
+            CHECK(before == after);
+        }
+        CHECK(columns_moved > 8);
+        const auto found = run(module, "evaluate", {{"image", x}, {"valid", valid}});
+        CHECK(found.at("m").data.at(0) == Approx(cubes));
+    }
+}
+
 TEST_CASE("round takes the even neighbour, lgamma and digamma are libm's", "[language]") {
     const Numbers edges = {0.5,  1.5,  2.5,     -0.5,      -1.5,      0.49999997, 3,    -7,
                            1e10, -1e9, 8388609, 4194304.5, 4194305.5, 0.2,        -3.7, 100.75};

@@ -63,8 +63,9 @@ std::map<std::string, runtime::ReferenceTensor> run(const ir::Module& module,
     for (size_t s = 0; s < module.states.size(); ++s)
         states[static_cast<ir::StateId>(s)] =
             Numbers(static_cast<size_t>(module.states[s].type.elements()), 0.5);
-    return runtime::run_reference(module, *module.find_function(function), inputs, states, {})
-        .results;
+    runtime::ReferenceInputs all = inputs;
+    all.try_emplace("valid", static_cast<size_t>(module.training->batch_size), 1.0);
+    return runtime::run_reference(module, *module.find_function(function), all, states, {}).results;
 }
 
 }  // namespace gmc::tests

@@ -24,7 +24,8 @@ Numbers random_numbers(size_t count);
 /// The value of an expression of `image`, a batch of pictures; `more` as above.
 Numbers call(const std::string& expression, const Numbers& image, const std::string& more = "");
 
-/// The results of a function; parameters of networks are 0.5.
+/// The results of a function; parameters of networks are 0.5, and all examples are valid where
+/// `inputs` does not say which.
 std::map<std::string, runtime::ReferenceTensor> run(const ir::Module& module,
                                                     const std::string& function,
                                                     const runtime::ReferenceInputs& inputs);

@@ -146,6 +146,22 @@ TEST_CASE("functions that couple examples are not made for another batch size") 
           "result `y` has no row per example");
     CHECK(why("func @f(%x: f32[4,8] = data.x) {\n  update @w = @w\n  result y = %x\n}\n") ==
           "it updates states");
+    // The body of a scan behind what couples the examples, and of a scan in that body.
+    const auto beside = [&](const std::string& couples) {
+        const ir::Module module = module_of_text(
+            "body @f.in(%x: f32[4,8] = carried) {\n  %n = tanh %x : f32[4,8]\n  result n = %n\n}\n"
+            "body @f.out(%x: f32[4,8] = carried) {\n"
+            "  %n = scan %x {body=\"f.in\", count=2} : f32[4,8]\n  result n = %n\n}\n" +
+            head + couples + "  %y = scan %x {body=\"f.out\", count=3} : f32[4,8]\n" +
+            "  result y = %y\n}\n");
+        std::string text;
+        CHECK_FALSE(rebatch(module, *module.find_function("f"), 1, text).has_value());
+        return text;
+    };
+    CHECK(beside("  %s = reduce_max %x {axes=[0]} : f32[8]\n") ==
+          "`reduce_max` works over examples");
+    CHECK(beside("  %s = slice %x {starts=[1,0], limits=[3,8]} : f32[2,8]\n") ==
+          "`slice` takes some of the examples");
 }
 
 TEST_CASE("the batch is followed through shapes, and back to constants") {

@@ -100,11 +100,12 @@ Evaluated concat(Evaluator& e, const Expression& call) {
     for (size_t i = 0; i < parts.size(); ++i) {
         Shape shape = b.shape(parts[i].value);
         if (shape.size() == first.size()) shape[axis] = first[axis];
-        if (shape != first)
+        if (shape != first) {
+            const auto [one, other] = describe(e, parts[0], e, parts[i]);
             return e.fail(DiagnosticKind::kShapeMismatch, call.arguments[i]->span,
                           fmt::format("`concat` along axis {} cannot join {} and {}",
-                                      axis - (result.batched ? 1 : 0), describe(e, parts[0]),
-                                      describe(e, parts[i])));
+                                      axis - (result.batched ? 1 : 0), one, other));
+        }
         values.push_back(parts[i].value);
     }
     result.value = b.emit(ir::Concat{axis}, std::move(values));

@@ -27,14 +27,22 @@ ValueId rows_at(ir::Builder& b, ValueId places, ValueId x) {
     return b.reshape(rows_of(b, places, rows), shape);
 }
 
-/// x with the examples that count only. In `evaluate` the last batch may be padded; then the valid
-/// examples are repeated in turn over all rows, so that a mean over rows is about a mean over them.
+/// [N]: 1 for each example that counts, 0 for padding, which the last batch outside of training may
+/// have. kNone in training.
+ValueId rows_that_count(FunctionScope& f) {
+    if (f.valid != kNone || f.training) return f.valid;
+    return f.input("valid", {ir::InputSource::Kind::kValid, ""}, {f.m.batch});
+}
+
+/// x with the examples that count only, repeated in turn over all rows, so that a mean over rows is
+/// about a mean over them.
 ValueId counted(Evaluator& e, ValueId x) {
     FunctionScope& f = e.scope();
-    if (f.valid == kNone) return x;
+    const ValueId valid = rows_that_count(f);
+    if (valid == kNone) return x;
     ir::Builder& b = f.b;
     const int64_t n = f.m.batch;
-    const ValueId count = b.splat(b.reduce_sum(f.valid, {0}), {n});
+    const ValueId count = b.splat(b.reduce_sum(valid, {0}), {n});
     const ValueId i = b.emit_typed(ir::Iota{1, n}, {}, ir::f32({n}));
     // A quotient may round to below the integer that it is; with half of one more it does not.
     const ValueId turns = b.emit(ir::Floor{}, {b.div(b.offset(i, 0.5), count)});
@@ -50,12 +58,15 @@ Evaluated examples(Evaluator& e, const Expression& call) {
     return x;
 }
 
-/// The place of each of N random numbers among them, along axis 0 of [N, D].
+/// The place of each of N random numbers among them, along axis 0 of [N, D]. Those of padding come
+/// last.
 ValueId random_order(Evaluator& e, int64_t columns) {
     FunctionScope& f = e.scope();
     ir::Builder& b = f.b;
     const int64_t n = f.m.batch;
-    const ValueId u = f.random_uniform({n, columns});
+    ValueId u = f.random_uniform({n, columns});
+    if (const ValueId valid = rows_that_count(f); valid != kNone)
+        u = b.sub(u, b.broadcast(valid, {0}, {n, columns}));
     const Shape space{n, n, columns};  // i, j
     const ValueId u_i = b.broadcast(u, {0, 2}, space), u_j = b.broadcast(u, {1, 2}, space);
     const ValueId line = b.emit_typed(ir::Iota{1, n}, {}, ir::f32({n}));
@@ -75,7 +86,6 @@ Evaluated shuffled(Evaluator& e, const Expression& call) {
     ir::Builder& b = e.b();
     const Shape shape = b.shape(x.value);
     const int64_t n = shape[0];
-    x.value = counted(e, x.value);
     if (axis == kNone) {
         x.value = rows_at(b, b.reshape(random_order(e, 1), {n}), x.value);
         return x;

@@ -216,12 +216,28 @@ class LoopBuilder {
             const bool same = one.next.number || (one.next.batched == one.start.batched &&
                                                   pass.e.b().shape(one.next.value) == shape);
             if (same) continue;
+            const auto [starts, gets] = describe(e_, one.start, pass.e, one.next);
             return fail(DiagnosticKind::kShapeMismatch, one.next_text->span,
                         fmt::format("`{}` starts as {}, but the next pass would get {}", one.name,
-                                    describe(e_, one.start), describe(pass.e, one.next)),
-                        "`next` computes a value of the shape that `start` has");
+                                    starts, gets),
+                        help_for(one, pass));
         }
         return true;
+    }
+
+    /// How `next` comes to have the shape of `start`, or `start` that of `next`.
+    std::string help_for(const Carried& one, Pass& pass) {
+        const Shape wanted = e_.example_shape(one.start), has = pass.e.example_shape(one.next);
+        if (one.start.batched != one.next.batched || elements_of(wanted) != elements_of(has))
+            return "`next` computes a value of the shape that `start` has";
+        const std::string next = dsl::to_string(*one.next_text);
+        return fmt::format(
+            "`next` gives the shape of `start` by `{}`; where `start` is a number, as in `{}: 0`, "
+            "it takes the "
+            "shape of `next`",
+            wanted.empty() ? fmt::format("sum({})", next)
+                           : fmt::format("reshape({}, {})", next, ir::to_string(wanted)),
+            loop_.loop->has_names ? one.name : "start");
     }
 
     Evaluated emit(Pass& pass) {
