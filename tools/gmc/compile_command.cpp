@@ -4,6 +4,7 @@
 #include <map>
 
 #include "compiler/ir/artefact.h"
+#include "compiler/ir/text/parser.h"
 #include "compiler/support/paths.h"
 #include "dsl/data/data_files.h"
 #include "dsl/fingerprint.h"
@@ -121,6 +122,7 @@ int compile_command(const Words& words) {
     }
     if (module && !may_be_replaced(output, diagnostics)) return report(diagnostics);
     if (!module || !passes::run_stages(*module, stages, options, diagnostics) ||
+        !ir::fits_in_text(*module, diagnostics) ||
         !ir::write_file(output, ir::artefact_text(*module), diagnostics))
         return report(diagnostics);
     warn_if_too_large(*module, diagnostics);

@@ -343,4 +343,21 @@ Result<Module> parse_module(const std::string& path, std::string text, Diagnosti
     }
 }
 
+bool fits_in_text(const Module& module, Diagnostics& diagnostics) {
+    const auto fits = [&](size_t count, size_t most, const char* what) {
+        if (count > most)
+            diagnostics.error(DiagnosticKind::kTooLarge, {},
+                              "the compiled model has {} {}; `gmrun` reads at most {}", count, what,
+                              most);
+        return count <= most;
+    };
+    bool all = fits(module.files.size(), kMostFiles, "files") &&
+               fits(module.states.size(), kMostStates, "states") &&
+               fits(module.functions.size(), kMostFunctions,
+                    "functions, a loop and its gradient being one each");
+    for (const Function& function : module.functions)
+        all = all && fits(function.values.size(), kMostValues, "values in a function");
+    return all;
+}
+
 }  // namespace gmc::ir

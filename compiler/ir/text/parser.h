@@ -16,4 +16,8 @@ inline constexpr int kFormatVersion = 2;
 /// undefined values, types that do not follow from the operands. The first error ends the parse.
 Result<Module> parse_module(const std::string& path, std::string text, Diagnostics& diagnostics);
 
+/// Whether the module has no more files, states, functions and values than parse_module reads.
+/// Error: kTooLarge.
+bool fits_in_text(const Module& module, Diagnostics& diagnostics);
+
 }  // namespace gmc::ir
