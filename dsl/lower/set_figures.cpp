@@ -22,7 +22,7 @@ enum class Nature : uint8_t {
     kTotal,    ///< a sum over the batch
     kMean,     ///< sums over counts, and what is affine in those
     kFormula,  ///< anything else that is computed from the above alone; the largest number
-    kExample,  ///< it depends on single examples, on random numbers, or on batches
+    kExample,  ///< it depends on single examples, random numbers, or batches
 };
 
 /// 1. Every value of `evaluate` gets a Nature, which follows from those of the operands, in one
