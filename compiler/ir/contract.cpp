@@ -16,11 +16,12 @@ struct SourceWord {
     std::string_view word;  ///< with a dot: a name follows
 };
 constexpr SourceWord kSourceWords[] = {
-    {InputSource::Kind::kData, "data."},        {InputSource::Kind::kNormal, "normal"},
-    {InputSource::Kind::kUniform, "uniform"},   {InputSource::Kind::kValid, "valid"},
-    {InputSource::Kind::kTotal, "total."},      {InputSource::Kind::kLargest, "largest."},
-    {InputSource::Kind::kArgument, "argument"}, {InputSource::Kind::kCarried, "carried"},
-    {InputSource::Kind::kElement, "element"},   {InputSource::Kind::kCaptured, "captured"}};
+    {InputSource::Kind::kData, "data."},       {InputSource::Kind::kNormal, "normal"},
+    {InputSource::Kind::kUniform, "uniform"},  {InputSource::Kind::kValid, "valid"},
+    {InputSource::Kind::kTotal, "total."},     {InputSource::Kind::kLargest, "largest."},
+    {InputSource::Kind::kLogSum, "logsum."},   {InputSource::Kind::kArgument, "argument"},
+    {InputSource::Kind::kCarried, "carried"},  {InputSource::Kind::kElement, "element"},
+    {InputSource::Kind::kCaptured, "captured"}};
 
 }  // namespace
 

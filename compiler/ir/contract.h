@@ -26,6 +26,7 @@ struct InputSource {
         kValid,     ///< 1 for rows that are examples, 0 for those that pad a last batch
         kTotal,     ///< `total.sum.0`: that result of @evaluate, summed over all batches
         kLargest,   ///< `largest.max.0`: the same, the largest
+        kLogSum,    ///< `logsum.logsum.0`: the same, the logarithm of the sum of their exp
         kArgument,  ///< the caller sets it
         // Of bodies of scans (scan.h), in this order:
         kCarried,   ///< a result of the pass before; in the first pass, an operand of the scan
@@ -33,17 +34,19 @@ struct InputSource {
         kCaptured,  ///< the same in every pass
     };
     Kind kind = Kind::kArgument;
-    std::string field;  ///< of kData; the result of kTotal and kLargest
+    std::string field;  ///< of kData; the result of kTotal, kLargest and kLogSum
 
     static InputSource data(std::string field) { return {Kind::kData, std::move(field)}; }
     bool is_data() const { return kind == Kind::kData; }
     /// Whether its value is known only after @evaluate has run over all of the data.
-    bool is_of_set() const { return kind == Kind::kTotal || kind == Kind::kLargest; }
+    bool is_of_set() const {
+        return kind == Kind::kTotal || kind == Kind::kLargest || kind == Kind::kLogSum;
+    }
     bool is_noise() const { return kind == Kind::kNormal || kind == Kind::kUniform; }
     friend bool operator==(const InputSource&, const InputSource&) = default;
 };
-/// "data.image", "normal", "uniform", "valid", "total.sum.0", "largest.max.0", "argument",
-/// "carried", "element" or "captured".
+/// "data.image", "normal", "uniform", "valid", "total.sum.0", "largest.max.0",
+/// "logsum.logsum.0", "argument", "carried", "element" or "captured".
 std::string to_string(const InputSource& source);
 /// The source that a text such as "data.image" names; none when it names none.
 std::optional<InputSource> input_source(std::string_view text);

@@ -328,7 +328,8 @@ class ContractCheck {
                     wrong(fmt::format("`valid` is {}", to_string(f32({batch}))));
                 return;
             case InputSource::Kind::kTotal:
-            case InputSource::Kind::kLargest: {
+            case InputSource::Kind::kLargest:
+            case InputSource::Kind::kLogSum: {
                 const Function* evaluate = module_.find_function("evaluate");
                 for (const NamedValue& result :
                      evaluate == nullptr ? std::vector<NamedValue>{} : evaluate->results)

@@ -76,6 +76,7 @@ Evaluated Evaluator::evaluate(const Expression& e) {
             if (known->text == text && known->averaged == f_.averaged) return known->value;
     }
     const ir::Location outside = f_.b.location();
+    const size_t known = f_.over_batch.size();
     f_.b.set_location(f_.m.locate(e.span));
     Evaluated result;
     using Kind = Expression::Kind;
@@ -96,6 +97,11 @@ Evaluated Evaluator::evaluate(const Expression& e) {
     else
         result = binary(e);
     f_.b.set_location(outside);
+    for (size_t i = known; i < f_.over_batch.size(); ++i)
+        if (FunctionScope::OverBatch& made = f_.over_batch[i]; !made.span.known()) {
+            made.text = dsl::to_string(e);
+            made.span = e.span;
+        }
     return result;
 }
 
@@ -570,7 +576,12 @@ Evaluated Evaluator::apply(const dsl::NetworkSpec& network, const Expression& ca
     const bool averaged_outside = std::exchange(f_.averaged, averaged);
     if (weights)
         for (const auto& [state, value] : *weights) f_.set_state(state, value);
+    const size_t sums = f_.over_batch.size();
     const bool fine = apply_network(f_, network, arguments, result.outputs, nullptr);
+    for (size_t i = sums; i < f_.over_batch.size(); ++i) {
+        f_.over_batch[i].text = "";
+        f_.over_batch[i].span = network.span;
+    }
     f_.averaged = averaged_outside;
     // Running statistics belong to the trained network, so applying it with averaged or other
     // weights must not move them.

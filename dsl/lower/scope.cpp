@@ -191,16 +191,30 @@ ValueId FunctionScope::batch_sum(ValueId x) {
     return over_batch.back().value;
 }
 
-ValueId FunctionScope::batch_largest(ValueId x) {
-    if (valid == ir::kNone) return b.emit(ir::ReduceMax{{0}}, {x});
-    // Padding takes the smallest float, so that it is never the largest: x * 1 + 0 for an example,
-    // x * 0 - max for padding.
+/// x * 1 + 0 for an example, x * 0 - max for padding.
+ValueId FunctionScope::without_padding(ValueId x) {
     const ValueId real = b.broadcast(valid, {0}, b.shape(x));
     const ValueId padding = b.sub(real, b.constant(1, b.shape(x)));
-    const ValueId counted =
-        b.add(b.mul(x, real), b.scale(padding, std::numeric_limits<float>::max()));
-    over_batch.push_back({b.emit(ir::ReduceMax{{0}}, {counted}), OverBatch::Kind::kLargest});
+    return b.add(b.mul(x, real), b.scale(padding, std::numeric_limits<float>::max()));
+}
+
+ValueId FunctionScope::batch_largest(ValueId x) {
+    if (valid == ir::kNone) return b.emit(ir::ReduceMax{{0}}, {x});
+    over_batch.push_back(
+        {b.emit(ir::ReduceMax{{0}}, {without_padding(x)}), OverBatch::Kind::kLargest});
     return over_batch.back().value;
+}
+
+/// m + log(sum(exp(x - m))) with m the largest x.
+ValueId FunctionScope::batch_log_sum(ValueId x) {
+    if (valid != ir::kNone) x = without_padding(x);
+    const ValueId largest = b.emit(ir::StopGradient{}, {b.emit(ir::ReduceMax{{0}}, {x})});
+    const ValueId everywhere =
+        b.broadcast(largest, ir::other_axes(b.type(x).rank(), {0}), b.shape(x));
+    const ValueId sum = b.reduce_sum(b.emit(ir::Exp{}, {b.sub(x, everywhere)}), {0});
+    const ValueId value = b.add(largest, b.emit(ir::Log{}, {sum}));
+    if (valid != ir::kNone) over_batch.push_back({value, OverBatch::Kind::kLogSum});
+    return value;
 }
 
 ValueId FunctionScope::batch_mean(ValueId x) {

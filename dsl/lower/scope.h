@@ -119,15 +119,20 @@ class FunctionScope {
     /// In `evaluate`: values over all examples of the batch. What is computed from them alone can
     /// be computed for all of the data at once (set_figures.h).
     struct OverBatch {
-        enum class Kind : uint8_t { kSum, kCount, kLargest };
+        enum class Kind : uint8_t { kSum, kCount, kLargest, kLogSum };
         ir::ValueId value = ir::kNone;
         Kind kind = Kind::kSum;
+        /// The call that made it, and where that is written; "": a layer of a network did.
+        std::string text = "";
+        Span span = {};
     };
     std::vector<OverBatch> over_batch;
     /// The sum, the largest or the mean of x, [N, ...], over the batch, of the shape [...]. Padded
     /// examples do not count.
     ir::ValueId batch_sum(ir::ValueId x);
     ir::ValueId batch_largest(ir::ValueId x);
+    /// log(sum(exp(x))) of the same, without overflow.
+    ir::ValueId batch_log_sum(ir::ValueId x);
     ir::ValueId batch_mean(ir::ValueId x);
     /// True inside `averaged(...)`: parameters are read as their moving averages.
     bool averaged = false;
@@ -155,6 +160,8 @@ class FunctionScope {
 
   private:
     ir::ValueId current(ir::StateId id);
+    /// x with the smallest float in place of padded examples.
+    ir::ValueId without_padding(ir::ValueId x);
 
     FunctionScope* outer_ = nullptr;
     std::map<ir::ValueId, ir::ValueId> captures_;

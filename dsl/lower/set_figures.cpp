@@ -22,14 +22,16 @@ enum class Nature : uint8_t {
     kTotal,    ///< a sum over the batch
     kMean,     ///< sums over counts, and what is affine in those
     kFormula,  ///< anything else that is computed from the above alone; the largest number
-    kExample,  ///< it depends on single examples, or on random numbers
+    kExample,  ///< it depends on single examples, random numbers, or batches
 };
 
 /// 1. Every value of `evaluate` gets a Nature, which follows from those of the operands, in one
 ///    walk over the operations.
 /// 2. A result that is a mean can stay: the runtime averages it over batches, weighted by their
 ///    sizes. One that depends on single examples cannot be computed from sums, and stays as well.
-/// 3. The other results are copied into `figures`, together with all that leads to them, down to
+/// 3. A sum over the batch whose terms depend on another one, as in mean((x - mean(x))^2), cannot be
+///    added up: each batch has another mean. What is computed from it stays, with a warning.
+/// 4. The other results are copied into `figures`, together with all that leads to them, down to
 ///    the sums over the batch, which become its inputs and additional results of `evaluate`.
 class FigureSplitter {
   public:
@@ -42,6 +44,7 @@ class FigureSplitter {
         find_natures();
         const std::vector<ir::NamedValue> results = evaluate_.results;
         for (const ir::NamedValue& result : results) {
+            if (relative_[result.value] != nullptr) warn(result);
             const Nature nature = nature_[result.value];
             if (nature == Nature::kTotal || nature == Nature::kCount || nature == Nature::kFormula)
                 figures_.results.push_back({result.name, copy(result.value), result.unit});
@@ -56,19 +59,52 @@ class FigureSplitter {
     void find_natures() {
         nature_.assign(evaluate_.values.size(), Nature::kExample);
         maker_.assign(evaluate_.values.size(), nullptr);
+        relative_.assign(evaluate_.values.size(), nullptr);
+        statistic_.assign(evaluate_.values.size(), nullptr);
         for (size_t v = 0; v < evaluate_.values.size(); ++v)
             if (evaluate_.values[v].state != ir::kNone) nature_[v] = Nature::kFixed;
-        std::map<ValueId, Nature> over_batch;
-        for (const OverBatch& value : scope_.over_batch)
-            over_batch[value.value] = value.kind == OverBatch::Kind::kSum     ? Nature::kTotal
-                                      : value.kind == OverBatch::Kind::kCount ? Nature::kCount
-                                                                              : Nature::kFormula;
+        std::map<ValueId, const OverBatch*> over_batch;
+        for (const OverBatch& value : scope_.over_batch) over_batch[value.value] = &value;
         for (const Operation& op : evaluate_.operations)
             for (ValueId v : op.results) {
+                for (ValueId operand : op.operands) {
+                    if (relative_[v] == nullptr) relative_[v] = relative_[operand];
+                    if (statistic_[v] == nullptr) statistic_[v] = statistic_[operand];
+                }
                 const auto known = over_batch.find(v);
-                nature_[v] = known != over_batch.end() ? known->second : nature_of(op);
+                nature_[v] = known == over_batch.end()  ? nature_of(op)
+                             : statistic_[v] != nullptr ? Nature::kExample
+                                                        : nature_of_sum(known->second->kind);
                 maker_[v] = &op;
+                if (known == over_batch.end() || known->second->text.empty()) continue;
+                if (statistic_[v] != nullptr) relative_[v] = known->second;
+                if (statistic_[v] == nullptr) statistic_[v] = known->second;
             }
+    }
+
+    static Nature nature_of_sum(OverBatch::Kind kind) {
+        if (kind == OverBatch::Kind::kSum) return Nature::kTotal;
+        return kind == OverBatch::Kind::kCount ? Nature::kCount : Nature::kFormula;
+    }
+
+    /// Says of a result that it is another one with batches of another size.
+    void warn(const ir::NamedValue& result) {
+        const OverBatch& sum = *relative_[result.value];
+        const dsl::ObjectiveSpec& objective = scope_.m.spec.objective;
+        if (objective.recipe.file != 0 && sum.span.file == objective.recipe.file) return;
+        // A loss that is imported compares the examples of a batch on purpose.
+        for (const dsl::MinimizeSpec& entry : objective.minimize)
+            if (objective.loss_name(entry) == result.name && entry.loss->span.file != sum.span.file)
+                return;
+        scope_.m.diagnostics
+            .warning(DiagnosticKind::kBadExpression, sum.span,
+                     "`{}` depends on `{}` of its own batch: over several batches, `eval` and "
+                     "`validate` give the mean of what each gives, not `{}` of all examples",
+                     sum.text, statistic_[sum.value]->text, result.name)
+            .help(
+                "sums of what depends on single examples are of all of them, as in the variance "
+                "`mean(x^2) - mean(x)^2`; `mean(examples(x), axis=0)` says that the mean of the "
+                "batch is meant");
     }
 
     /// The enumerators stand in an order in which the nature of an op is mostly the greatest of its
@@ -127,15 +163,18 @@ class FigureSplitter {
         return copies_.at(value);
     }
 
-    /// Names begin with "sum." or "max." and a number; the dot keeps them apart from names of
-    /// metrics, which have none.
+    /// Names begin with "sum.", "max." or "logsum." and a number; the dot keeps them apart from
+    /// names of metrics, which have none.
     ValueId add_input(const OverBatch& sum) {
         const bool largest = sum.kind == OverBatch::Kind::kLargest;
-        const std::string name =
-            fmt::format("{}.{}", largest ? "max" : "sum", figures_.inputs.size());
+        const bool logarithm = sum.kind == OverBatch::Kind::kLogSum;
+        const std::string name = fmt::format(
+            "{}.{}", largest ? "max" : (logarithm ? "logsum" : "sum"), figures_.inputs.size());
         evaluate_.results.push_back({name, sum.value});
         const ValueId value = figures_.add_value(name, evaluate_.type(sum.value));
-        const auto kind = largest ? ir::InputSource::Kind::kLargest : ir::InputSource::Kind::kTotal;
+        const auto kind = largest     ? ir::InputSource::Kind::kLargest
+                          : logarithm ? ir::InputSource::Kind::kLogSum
+                                      : ir::InputSource::Kind::kTotal;
         figures_.inputs.push_back({value, {kind, name}});
         return value;
     }
@@ -145,7 +184,10 @@ class FigureSplitter {
     ir::Function figures_;
     std::vector<Nature> nature_;           ///< by value of `evaluate`
     std::vector<const Operation*> maker_;  ///< by value of `evaluate`
-    std::map<ValueId, ValueId> copies_;    ///< value of `evaluate` -> value of `figures`
+    /// By value: a sum over the batch that it is computed from whose terms depend on another one,
+    /// and one that it depends on at all; null: none. Those of networks' layers are left out.
+    std::vector<const OverBatch*> relative_, statistic_;
+    std::map<ValueId, ValueId> copies_;  ///< value of `evaluate` -> value of `figures`
 };
 
 }  // namespace

@@ -8,8 +8,8 @@
 
 namespace gmc::lower {
 
-/// Moves what `evaluate` computes from sums, counts and maxima over the batch alone, and what is no
-/// mean over examples, into a function `figures`:
+/// Moves what `evaluate` computes from sums, counts, maxima and logsumexp over the batch alone, and
+/// what is no mean over examples, into a function `figures`:
 ///
 ///     func @evaluate(...) {                    func @evaluate(...) {
 ///       %s = reduce_sum ...                      %s = reduce_sum ...

@@ -145,6 +145,10 @@ runs over the batch: `mean(sum(x))` is the batch's mean of each example's sum. O
 `axis=k` names an axis of the example, counted from 0 or from the end by -1; `axis=[0, 1]` several,
 `axis=example` all of them whatever they are, `axis=batch` the batch. `keep=true` leaves reduced axes with size 1.
 
+Over all data, `eval` and `validate` join batches so: sums, means, maxima, minima and `logsumexp` over the batch are
+of all examples, and so is what is computed from them, as `mean(x^2) - mean(x)^2`. What relates an example to its
+batch, as `mean((x - mean(x))^2)`, gradients and loops do, is the mean of what each batch gives.
+
 `net.weights` are the weights of a network, `net.layer.weights` those of one of its layers: several tensors, with
 which operators and functions of one argument (`abs`, `exp`, `log`, `sqrt`, `square`, `tanh`, `stop_gradient`)
 compute one by one. `sum`, `mean` and `norm` of them are numbers, `grad(f, net.weights)` is a gradient for each, and

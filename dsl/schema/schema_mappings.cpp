@@ -251,7 +251,7 @@ std::vector<MappingRow> model_rows() {
              structure(
                  "import", "text|[text]", kOptional,
                  "files, relative to this one, or names of models/layers (`recurrent`), whose "
-                 "`define` and `blocks` are added"),
+                 "`define` and `blocks` are added; two files may not define one name"),
              structure("variables", "{any}", kOptional,
                        "values for `${name}`; `--set name=value` replaces one"),
              structure("data", "data", kRequired,

@@ -37,6 +37,9 @@ std::string Lowering::input_doc(const ir::Input& input) const {
         case InputSource::Kind::kLargest:
             return fmt::format("the largest `{}` that `evaluate` gave for any batch",
                                input.source.field);
+        case InputSource::Kind::kLogSum:
+            return fmt::format("the logarithm of the sum of exp of all `{}` that `evaluate` gave",
+                               input.source.field);
         case InputSource::Kind::kArgument:
         case InputSource::Kind::kCarried:
         case InputSource::Kind::kElement:

@@ -3,6 +3,7 @@
 #include "runtime/train/generate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "runtime/files/array_header.h"
@@ -38,10 +39,8 @@ class SetFigures {
     void add(const Executable& evaluate) {
         for (Sum& sum : sums_) {
             const float* from = evaluate.result(sum.source.field);
-            const bool largest = sum.source.kind == ir::InputSource::Kind::kLargest;
             for (size_t k = 0; k < sum.numbers.size(); ++k)
-                sum.numbers[k] = largest ? std::max<double>(sum.numbers[k], from[k])
-                                         : sum.numbers[k] + static_cast<double>(from[k]);
+                sum.numbers[k] = joined(sum.source.kind, sum.numbers[k], from[k]);
         }
     }
 
@@ -68,13 +67,20 @@ class SetFigures {
         ir::InputSource source;
         std::vector<double> numbers;
     };
+    /// What `a` of the batches before and `b` of this one are together.
+    static double joined(ir::InputSource::Kind kind, double a, double b) {
+        if (kind == ir::InputSource::Kind::kTotal || std::isnan(a) || std::isnan(b)) return a + b;
+        const double most = std::max(a, b);
+        if (kind == ir::InputSource::Kind::kLargest || !std::isfinite(most)) return most;
+        return most + std::log1p(std::exp(std::min(a, b) - most));
+    }
     size_t elements(const ir::Input& input) const {
         return static_cast<size_t>(function_->type(input.value).elements());
     }
     static double start(const ir::Input& input) {
-        return input.source.kind == ir::InputSource::Kind::kLargest
-                   ? -std::numeric_limits<double>::infinity()
-                   : 0.0;
+        return input.source.kind == ir::InputSource::Kind::kTotal
+                   ? 0.0
+                   : -std::numeric_limits<double>::infinity();
     }
 
     LoadedModel& model_;

@@ -174,15 +174,17 @@ Evaluated logsumexp(Evaluator& e, const Expression& call) {
     if (x.failed || x.number) return x;
     const Over over = reduced_axes(e, call, x, false);
     if (over.failed) return x.failed = true, x;
+    if (over.batch)
+        return reduce(
+            e, x, over, [](ValueId v, const auto&) { return v; },
+            [&](ValueId v) { return e.scope().batch_log_sum(v); });
     ir::Builder& b = e.b();
     const Shape shape = b.shape(x.value);
-    const Over each{over.batch, over.axes};
+    const Over each{false, over.axes};
     Evaluated largest = largest_of(e, x, each);
     largest.value = b.emit(ir::StopGradient{}, {largest.value});
     const ValueId everywhere =
-        over.batch
-            ? spread(b, largest.value, false, shape, true)
-            : b.broadcast(largest.value, ir::other_axes(b.type(x.value).rank(), over.axes), shape);
+        b.broadcast(largest.value, ir::other_axes(b.type(x.value).rank(), over.axes), shape);
     x.value = b.emit(ir::Exp{}, {b.sub(x.value, everywhere)});
     x = sum_of(e, x, each);
     x.value = b.add(largest.value, b.emit(ir::Log{}, {x.value}));
