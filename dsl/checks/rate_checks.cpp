@@ -1,8 +1,10 @@
 // Checks learning rates and decays of weights: numbers that train nothing or too much, and
 // schedules that leave what is usual or do not fit the length of training.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
+#include <set>
 
 #include "dsl/checks/checks.h"
 #include "dsl/model_view.h"
@@ -28,6 +30,7 @@ class RateChecks {
         for (const MinimizeSpec& entry : view_.spec().objective.minimize)
             if (entry.optimizer) optimizer(*entry.optimizer);
         optimizer(view_.spec().train.optimizer);
+        view_.walk_losses([&](const Expression& e) { rise(e, "it"); });
     }
 
   private:
@@ -109,6 +112,29 @@ class RateChecks {
         return true;
     }
 
+    /// Warns about a schedule from 0 that goes on after the end of training, so that most of what
+    /// it rises to is never reached. Says which part of it is.
+    void rise(const Expression& e, const char* what) {
+        const auto epochs = static_cast<double>(view_.spec().train.epochs);
+        if (e.kind != Kind::kCall || e.arguments.size() != 4 ||
+            (e.text != "linear" && e.text != "cosine") || e.arguments[3]->text != "epoch")
+            return;
+        const std::optional<double> from = constant_value(*e.arguments[0]),
+                                    to = constant_value(*e.arguments[1]),
+                                    over = constant_value(*e.arguments[2]);
+        if (!from || !to || !over || *from != 0 || *to <= 0 || *over <= epochs) return;
+        if (!risen_.insert({e.span.file, e.span.line, e.span.column}).second) return;
+        const double part = epochs / *over;
+        const double reached =
+            *to * (e.text == "linear" ? part : (1 - std::cos(std::acos(-1.0) * part)) / 2);
+        diagnostics_
+            .warning(DiagnosticKind::kBadValue, e.span,
+                     "`{}` rises over {} epochs, but training ends after {}: {} reaches {:.3g} of "
+                     "{:.3g}",
+                     e.text, *over, epochs, what, reached, *to)
+            .help(fmt::format("`over: {} epochs` ends with training", epochs));
+    }
+
     /// An epoch has at least one step.
     void duration(const Expression& e) {
         const auto epochs = static_cast<double>(view_.spec().train.epochs);
@@ -124,6 +150,7 @@ class RateChecks {
                     .help("usual is a part of the first epochs, in steps: `warm_up: 500 steps`");
         }
         const Expression& schedule = is_warmed_up(e) ? *e.arguments[0] : e;
+        rise(schedule, "the learning rate");
         if (schedule.kind != Kind::kCall || schedule.arguments.size() != 4 ||
             (schedule.text != "linear" && schedule.text != "cosine"))
             return;
@@ -154,6 +181,7 @@ class RateChecks {
 
     const ModelView& view_;
     Diagnostics& diagnostics_;
+    std::set<std::array<uint32_t, 3>> risen_;  ///< schedules that were reported, by their places
 };
 
 }  // namespace

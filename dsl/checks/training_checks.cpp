@@ -30,7 +30,10 @@ class TrainingChecks {
             weight(network);
         }
         for (const MinimizeSpec& entry : entries)
-            if (is_alone(entry)) rewarded(entry);
+            if (is_alone(entry)) {
+                rewarded(entry);
+                linear(entry);
+            }
         for (const MinimizeSpec& entry : entries) signed_difference(*entry.loss);
         view_.walk_losses([&](const Expression& e) { constant_input(e); });
         lowest(view_.spec().train.keep_best, "of: highest");
@@ -194,6 +197,68 @@ class TrainingChecks {
             warning.help(log ? "a minus is missing: the loss is the negative logarithm"
                              : "an error is added: is a minus too many, or a weight below 0?");
         }
+    }
+
+    /// The result of a network that nothing bounds, where `e` is that result times what no network
+    /// gives and training does not change, or a mean or sum of such products; null otherwise. A
+    /// result alone, as an energy or a critic, has no such `factor`.
+    const Expression* times_data(const Expression& e, const Expression*& factor) const {
+        const Expression& value = view_.resolved(e);
+        if (value.kind == Kind::kUnary) return times_data(*value.arguments[0], factor);
+        if (value.kind == Kind::kCall && !value.arguments.empty() &&
+            (value.text == "mean" || value.text == "sum"))
+            return times_data(*value.arguments[0], factor);
+        if (value.kind == Kind::kBinary && (value.text == "*" || value.text == "/"))
+            for (size_t i = 0; i < (value.text == "*" ? 2 : 1); ++i) {
+                const Expression& other = *value.arguments[1 - i];
+                if (!view_.networks_in(other).empty()) continue;
+                if (!constant_value(other)) factor = &other;
+                return times_data(*value.arguments[i], factor);
+            }
+        const std::optional<Ending> ending = view_.ending_of(value);
+        return ending && ending->activation == "none" && !ending->network->is_parameter ? &value
+                                                                                        : nullptr;
+    }
+
+    /// A loss whose only term with a network is linear in what that gives has no end below.
+    void linear(const MinimizeSpec& entry) {
+        if (entry.loss->span.file == view_.spec().objective.recipe.file) return;
+        std::vector<SignedTerm> terms;
+        add_terms(*entry.loss, false, terms);
+        const SignedTerm* only = nullptr;
+        for (const SignedTerm& one : terms) {
+            if (view_.learning_networks_in(*one.term).empty()) continue;
+            if (only != nullptr) return;
+            only = &one;
+        }
+        const Expression* factor = nullptr;
+        const Expression* result = only ? times_data(*only->term, factor) : nullptr;
+        if (result == nullptr || factor == nullptr) return;
+        diagnostics_
+            .warning(DiagnosticKind::kBadValue, only->term->span,
+                     "the loss is `{}` times what no network gives, and that falls without end",
+                     to_string(*result))
+            .help(linear_help(*only->term, *result, *factor));
+    }
+
+    std::string linear_help(const Expression& term, const Expression& result,
+                            const Expression& factor) const {
+        std::string help;
+        view_.walk(term, [&](const Expression& e) {
+            if (!help.empty() || e.kind != Kind::kCall || e.arguments.size() != 2 ||
+                !view_.definition(e.text) || !view_.networks_in(*e.arguments[0]).empty() ||
+                view_.networks_in(*e.arguments[1]).empty())
+                return;
+            const std::vector<std::string>& names = view_.definition(e.text)->parameters;
+            help = fmt::format("its arguments change places: `{}({}, {})`, for `{}` and `{}`",
+                               e.text, to_string(*e.arguments[1]), to_string(*e.arguments[0]),
+                               names.at(0), names.at(1));
+        });
+        if (!help.empty()) return help;
+        if (view_.resolved(factor).text == "log_softmax")
+            return "the logarithm is that of what the network gives: `log_softmax(" +
+                   to_string(result) + ")`";
+        return "is a `log_softmax(" + to_string(result) + ")` or a square missing?";
     }
 
     /// Warns about `mean(sum(y - image))`: there a difference from the data counts with its sign.

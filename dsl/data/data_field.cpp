@@ -134,6 +134,9 @@ void FieldReader::check_labels(runtime::ArrayFile& file) {
                            file.header().path, highest, field_.classes, field_.classes - 1);
     if (highest == field_.classes && labels->missing(1).size() == 1)
         error.help("labels count from 0: save `y - 1`");
+    else if (!field_.class_names.empty())
+        error.help(fmt::format("`class_names` has {} name{}; the file needs {}", field_.classes,
+                               field_.classes == 1 ? "" : "s", labels->classes()));
     else
         error.help(fmt::format("`classes: {}` has room for all of them", labels->classes()));
 }

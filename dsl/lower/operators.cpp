@@ -121,14 +121,23 @@ void Evaluator::warn_of_repeats(const Expression& where, const Evaluated& a, con
     if (!f_.m.reported_once(where.span, text)) return;
     Diagnostic& warning =
         f_.m.diagnostics.warning(DiagnosticKind::kShapeMismatch, where.span, "{}", text);
+    const bool equality = where.text == "==" || where.text == "!=";
     for (const bool second : {false, true}) {
+        const Expression &side = *where.arguments[second ? 1 : 0],
+                         &value = f_.m.view.resolved(side);
+        if (equality && is_class_code(side) && example_shape(second ? a : b).empty()) {
+            warning.help(fmt::format("compare with `{}`", dsl::to_string(*value.arguments[0])));
+            return;
+        }
         const auto field = f_.fields.find((second ? b : a).value);
         const Shape others = example_shape(second ? a : b);
         if (field == f_.fields.end() || field->second->classes <= 2 ||
             !field->second->shape.empty() || others != Shape{field->second->classes})
             continue;
-        warning.help(fmt::format("`one_hot({})` has a number for each class",
-                                 dsl::to_string(*where.arguments[second ? 1 : 0])));
+        const std::string other = dsl::to_string(*where.arguments[second ? 0 : 1]);
+        warning.help(equality ? fmt::format("the class is `argmax({})`", other)
+                              : fmt::format("`one_hot({})` has a number for each class",
+                                            dsl::to_string(side)));
         return;
     }
     const Shape left = example_shape(a), right = example_shape(b);
@@ -154,13 +163,16 @@ bool Evaluator::match(const Expression& where, Evaluated& a, Evaluated& b, size_
     // Recipes have no outer products: where both sides repeat there, a network has a wrong shape.
     const bool in_recipe = where.span.known() && where.span.file == f_.m.spec.objective.recipe.file;
     const bool unlike_data = is_unlike_data(a, b, in_recipe) || is_unlike_data(b, a, in_recipe);
-    const bool compares = where.text == "-" || where.text == "bce_with_logits";
+    const bool equality = where.text == "==" || where.text == "!=";
+    const bool compares = equality || where.text == "-" || where.text == "bce_with_logits";
     const Expression &left = *where.arguments[first], &right = *where.arguments[second];
     const bool unlike = compares && (unlike_data || lacks_axes(where, a, b) ||
                                      outnumbers_data(left, a, b) || outnumbers_data(right, b, a));
-    const bool unlike_class = where.text == "*" && (is_class_code(left) || is_class_code(right)) &&
+    const bool unlike_class = (where.text == "*" || equality) &&
+                              (is_class_code(left) || is_class_code(right)) &&
                               !(a.networks.empty() && b.networks.empty()) &&
-                              lacks_axes(where, a, b);
+                              (lacks_axes(where, a, b) ||
+                               (equality && example_shape(a).size() != example_shape(b).size()));
     a.networks.insert(b.networks.begin(), b.networks.end());
     b.networks = a.networks;
     for (auto [number, other] : {std::pair{&a, &b}, std::pair{&b, &a}}) {

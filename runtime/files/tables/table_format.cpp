@@ -121,6 +121,54 @@ void warn_of_counting(const std::string& path, Row first, Diagnostics& diagnosti
         .help("`header: present` says that they are, `header: none` that they are data");
 }
 
+/// Whether the first row is not divided by the separator that was said, and another one makes a
+/// table of all; this is reported. Decimal commas in a single column divide nothing.
+bool is_other_separator(const std::string& path, const Rows& rows, CsvFormat format,
+                        Diagnostics& diagnostics) {
+    const char said = format.separator;
+    if (rows.front().size() != 1) return false;
+    const bool decimal = std::all_of(rows.begin(), rows.end(), [](const Row& row) {
+        return parse_cell(row[0], ',').has_value();
+    });
+    for (const char separator : kSeparators) {
+        if (separator == said || separator == ' ' || (separator == ',' && decimal)) continue;
+        Diagnostics unused;
+        format.separator = separator;
+        const std::optional<Rows> divided = first_rows(path, format, unused);
+        if (!divided || !is_table(*divided, separator)) continue;
+        diagnostics
+            .error(DiagnosticKind::kBadFile, {},
+                   "{} does not divide the first row of `{}`, {} does", separator_name(said), path,
+                   separator_name(separator))
+            .help("without `separator:` it is found");
+        return true;
+    }
+    return false;
+}
+
+/// Whether numbers have the other decimal sign than `decimal`, and none has that one; this is
+/// reported.
+bool is_other_decimal(const std::string& path, const Rows& rows, char decimal,
+                      Diagnostics& diagnostics) {
+    const char other = decimal == ',' ? '.' : ',';
+    const std::string* found = nullptr;
+    for (const Row& row : rows)
+        for (const std::string& cell : row) {
+            const bool fits = parse_cell(cell, decimal).has_value();
+            if (fits && cell.find(decimal) != std::string::npos) return false;
+            if (found == nullptr && !fits && !has_thousands(cell) &&
+                cell.find(other) != std::string::npos && parse_cell(cell, other))
+                found = &cell;
+        }
+    if (found == nullptr) return false;
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {},
+               "`decimal: \"{}\"` is not what `{}` has: its numbers are such as `{}`", decimal,
+               path, *found)
+        .help("without `decimal:` it is found");
+    return true;
+}
+
 }  // namespace
 
 std::optional<FoundFormat> find_table_format(const std::string& path, const TableRules& rules,
@@ -155,6 +203,10 @@ std::optional<FoundFormat> find_table_format(const std::string& path, const Tabl
         diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` has no rows", path);
         return std::nullopt;
     }
+    if (rules.separator && is_other_separator(path, *rows, format, diagnostics))
+        return std::nullopt;
+    if (rules.decimal && is_other_decimal(path, *rows, *rules.decimal, diagnostics))
+        return std::nullopt;
     format.decimal =
         rules.decimal.value_or(format.separator != ',' && has_decimal_comma(*rows) ? ',' : '.');
     const bool counting = !rules.header && has_counting_header(*rows);
