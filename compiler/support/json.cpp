@@ -181,10 +181,7 @@ std::vector<std::string> Json::texts() const {
     return out;
 }
 
-int64_t Json::whole() const {
-    const bool fits = kind_ == Kind::kWhole || (kind_ == Kind::kUnsigned && whole_ >= 0);
-    return expect(fits, "whole number").whole_;
-}
+int64_t Json::whole() const { return expect(is_whole(), "whole number").whole_; }
 
 uint64_t Json::natural() const {
     const bool fits = kind_ == Kind::kUnsigned || (kind_ == Kind::kWhole && whole_ >= 0);

@@ -76,8 +76,13 @@ class Json {
     bool is_text() const { return kind_ == Kind::kText; }
     bool is_flag() const { return kind_ == Kind::kFlag; }
     bool is_null() const { return kind_ == Kind::kNull; }
-    bool is_whole() const { return kind_ == Kind::kWhole || kind_ == Kind::kUnsigned; }
-    bool is_number() const { return kind_ == Kind::kNumber || is_whole(); }
+    /// Whether whole() has it: a larger number than an int64_t holds is none.
+    bool is_whole() const {
+        return kind_ == Kind::kWhole || (kind_ == Kind::kUnsigned && whole_ >= 0);
+    }
+    bool is_number() const {
+        return kind_ == Kind::kNumber || kind_ == Kind::kWhole || kind_ == Kind::kUnsigned;
+    }
 
     // These throw JsonError where there is no such thing.
     const Json& at(std::string_view name) const;

@@ -6,9 +6,13 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <sstream>
 #include <utility>
+
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -65,6 +69,10 @@ namespace {
 constexpr size_t kKnownInMemory = 64, kKnownElsewhere = 16;
 /// Among so many of the first examples; more would cost time at each start.
 constexpr int64_t kNamesMost = 16384;
+/// Files of which bytes are read, and those that are kept by name.
+constexpr size_t kFilesMost = 16384, kKnownFiles = 2048;
+/// Values in memory that are looked at, 64 MiB of them.
+constexpr int64_t kValuesMost = 1 << 24;
 
 uint32_t checksum_of(const void* bytes, size_t size, uint32_t before = 0) {
     return static_cast<uint32_t>(crc32_z(before, static_cast<const Bytef*>(bytes), size));
@@ -105,20 +113,30 @@ bool add_known(const Dataset& dataset, uint32_t key, int64_t index, std::string&
 struct Parts {
     std::string whole;  ///< count and checksum
     int64_t count = 0;
+    std::string what, more;  ///< further_of(): what it covers, and the checksum
+    /// Of values and, by `~` instead of `=`, of files.
     std::multimap<std::string, std::string> known;
 
     explicit Parts(const std::string& fingerprint) {
         std::istringstream in(fingerprint);
         in >> whole;
         count = std::strtoll(whole.c_str(), nullptr, 10);
-        for (std::string pair; in >> pair;)
-            known.emplace(pair.substr(0, pair.find('=')), pair.substr(pair.find('=') + 1));
+        for (std::string pair; in >> pair;) {
+            const size_t at = pair.find_first_of("=~:");
+            if (at == std::string::npos) continue;
+            const std::string name = pair.substr(0, at), value = pair.substr(at + 1);
+            if (pair[at] == ':') {
+                what = name;
+                more = value;
+            } else {
+                known.emplace(pair[at] == '~' ? name + "~" : name, value);
+            }
+        }
+    }
+    bool has_same_further(const Parts& other) const {
+        return what != other.what || more == other.more;
     }
 };
-
-}  // namespace
-
-namespace {
 
 /// Count and checksum of the first `count` examples; "" where one cannot be read. Where they are
 /// looked at as if they lay `elsewhere` than they do, in memory or not, the checksum is another.
@@ -133,14 +151,124 @@ std::string whole_of(const Dataset& dataset, int64_t count, bool elsewhere = fal
     return all ? fmt::format("{}-{:08x}", count, checksum) : "";
 }
 
+/// A file of the data, by the checksum of its name.
+struct KnownFile {
+    uint32_t key = 0;
+    int64_t example = 0;  ///< the first in it
+    std::string path;
+    uint32_t checksum = 0;
+    bool is_read = false;
+};
+
+/// The size and bytes of a file; of one of more than 64 KiB the first, middle and last 4 KiB.
+void read_checksum(KnownFile& file) {
+    constexpr uint64_t kWhole = 64 << 10, kPart = 4 << 10;
+    std::ifstream in(file.path, std::ios::binary | std::ios::ate);
+    const std::streamoff end = in ? static_cast<std::streamoff>(in.tellg()) : -1;
+    if (end < 0) return;
+    const auto size = static_cast<uint64_t>(end);
+    file.checksum = checksum_of(&size, sizeof size);
+    std::string bytes(static_cast<size_t>(size > kWhole ? kPart : size), '\0');
+    const std::vector<uint64_t> places =
+        size > kWhole ? std::vector<uint64_t>{0, size / 2, size - kPart} : std::vector<uint64_t>{0};
+    for (const uint64_t place : places) {
+        in.seekg(static_cast<std::streamoff>(place));
+        if (!in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) return;
+        file.checksum = checksum_of(bytes.data(), bytes.size(), file.checksum);
+    }
+    file.is_read = true;
+}
+
+/// Up to kFilesMost of the files that the first `count` examples lie in, in the order of their
+/// keys, so that they are mostly the same ones when there are more.
+std::vector<KnownFile> files_of(const Field& field, int64_t count) {
+    std::vector<KnownFile> files;
+    for (int64_t i = 0; i < count; ++i) {
+        std::string path = field.lies_in(i);
+        if (path.empty()) return {};
+        if (!files.empty() && files.back().path == path) continue;
+        const std::string name =
+            field.file_of(i).empty() ? path.substr(path.rfind('/') + 1) : field.name_of(i);
+        files.push_back({checksum_of(name.data(), name.size()), i, std::move(path)});
+    }
+    std::sort(files.begin(), files.end(), [](const KnownFile& a, const KnownFile& b) {
+        return std::pair(a.key, a.example) < std::pair(b.key, b.example);
+    });
+    files.resize(std::min(files.size(), kFilesMost));
+    run_units(static_cast<int64_t>(files.size()), thread_count(),
+              [&](int64_t unit, int) { read_checksum(files[static_cast<size_t>(unit)]); });
+    return files;
+}
+
+/// The checksums of the files in the order of their examples; false where one cannot be read.
+bool add_files(std::vector<KnownFile> files, uint32_t& checksum) {
+    std::sort(files.begin(), files.end(),
+              [](const KnownFile& a, const KnownFile& b) { return a.example < b.example; });
+    for (const KnownFile& file : files)
+        checksum = checksum_of(&file.checksum, sizeof file.checksum, checksum);
+    return std::all_of(files.begin(), files.end(),
+                       [](const KnownFile& file) { return file.is_read; });
+}
+
+/// All values of what lies in memory, up to kValuesMost of them, evenly spread over the examples.
+bool add_values(const Field& field, int64_t count, uint32_t& checksum) {
+    std::vector<float> example(static_cast<size_t>(field.elements()));
+    const int64_t most =
+        std::min(count, std::max<int64_t>(kValuesMost / std::max<int64_t>(field.elements(), 1), 1));
+    try {
+        for (int64_t i = 0; i < most; ++i) {
+            field.read(i * count / most, example.data());
+            checksum = checksum_of(example.data(), example.size() * sizeof(float), checksum);
+        }
+    } catch (const DataError&) {
+        return false;
+    }
+    return true;
+}
+
+/// A checksum of more than whole_of() looks at, behind a letter per field that says of what: `f`
+/// files, `v` values in memory, `n` nothing. "" where it cannot be read. `known`: the files.
+std::string further_of(const Dataset& dataset, int64_t count, std::vector<KnownFile>* known) {
+    std::string what;
+    uint32_t checksum = 0;
+    for (const FieldPtr& field : dataset.fields()) {
+        std::vector<KnownFile> files = files_of(*field, count);
+        what += !files.empty() ? 'f' : field->in_memory() ? 'v' : 'n';
+        if (what.back() == 'f' && !add_files(files, checksum)) return "";
+        if (what.back() == 'v' && !add_values(*field, count, checksum)) return "";
+        if (known != nullptr && known->empty()) *known = std::move(files);
+    }
+    return fmt::format("{}:{:08x}", what, checksum);
+}
+
 }  // namespace
 
 std::string fingerprint(const Dataset& dataset) {
     std::string out = whole_of(dataset, dataset.count());
-    bool all = !out.empty();
+    std::vector<KnownFile> files;
+    const std::string further = out.empty() ? "" : further_of(dataset, dataset.count(), &files);
+    if (further.empty()) return "";
+    out += " " + further;
     for (const auto& [key, index] : known_examples(dataset))
-        all = all && add_known(dataset, key, index, out);
-    return all ? out : "";
+        if (!add_known(dataset, key, index, out)) return "";
+    for (size_t i = 0; i < std::min(files.size(), kKnownFiles); ++i)
+        out += fmt::format(" {:08x}~{:08x}", files[i].key, files[i].checksum);
+    return out;
+}
+
+std::string in_short(const std::string& fingerprint, size_t known) {
+    size_t end = fingerprint.find(' ');
+    for (size_t word = 0; word <= known && end != std::string::npos; ++word)
+        end = fingerprint.find(' ', end + 1);
+    return fingerprint.substr(0, end);
+}
+
+std::string without_files(const std::string& fingerprint) {
+    std::istringstream in(fingerprint);
+    std::string out;
+    for (std::string word; in >> word;)
+        if (word.find_first_of(":~") == std::string::npos) out += (out.empty() ? "" : " ") + word;
+    return out;
 }
 
 /// Data that outgrow the memory are read from their file, and were looked at otherwise before.
@@ -153,7 +281,10 @@ bool begins_with(const Dataset& dataset, const std::string& then) {
     if (!is_number(0) || !is_number(before.count - 1)) return true;
     for (const bool elsewhere : {false, true}) {
         const std::string now = whole_of(dataset, before.count, elsewhere);
-        if (now.empty() || now == before.whole) return true;
+        if (now.empty()) return true;
+        if (now != before.whole) continue;
+        const std::string further = further_of(dataset, before.count, nullptr);
+        return further.empty() || before.has_same_further(Parts(now + " " + further));
     }
     return false;
 }
@@ -162,7 +293,8 @@ bool begins_with(const Dataset& dataset, const std::string& then) {
 bool may_be_same_data(const std::string& then, const std::string& now) {
     if (then.empty() || now.empty()) return true;
     const Parts before(then), after(now);
-    if (before.count == after.count) return before.whole == after.whole;
+    if (before.count == after.count)
+        return before.whole == after.whole && before.has_same_further(after);
     return std::none_of(before.known.begin(), before.known.end(), [&](const auto& example) {
         const auto found = after.known.find(example.first);
         return before.known.count(example.first) == 1 && after.known.count(example.first) == 1 &&

@@ -29,10 +29,16 @@ struct DataSummary {
 DataSummary summarise(const Dataset& dataset);
 
 /// The number of examples, a checksum (CRC-32) of the values of those that summarise() looks at,
-/// labels included, and checksums of some by the names of their files or their numbers:
-/// "60000-1c291ca3 0b12c3d4=99aa0011 ...". "" where one of these cannot be read: it may be mended
-/// before a run goes on.
+/// labels included; a checksum of more: of the bytes of up to 16,384 files where examples lie in
+/// files of their own (the whole file up to 64 KiB, else parts of it), of up to 16 million values
+/// of what lies in memory; and checksums of some examples and files by their names or numbers:
+/// "60000-1c291ca3 vv:5d00e1a2 0b12c3d4=99aa0011 ... 0c33a1b9~77aa0012 ...". "" where one of these
+/// cannot be read: it may be mended before a run goes on.
 std::string fingerprint(const Dataset& dataset);
+/// The fingerprint with at most `known` examples by name: for a checkpoint, which may be small.
+std::string in_short(const std::string& fingerprint, size_t known = 64);
+/// The fingerprint without what it says of the bytes of files, some of which are to be mended.
+std::string without_files(const std::string& fingerprint);
 /// Whether the first examples are those of data with an earlier fingerprint, which had fewer.
 /// Examples that are called by their files, not by their numbers, may lie between others now: then
 /// may_be_same_data() has to tell.

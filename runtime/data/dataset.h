@@ -73,6 +73,8 @@ class Field {
         (void)index;
         return "";
     }
+    /// The path of the file that example `index` lies in, where there are many of them; "" else.
+    virtual std::string lies_in(int64_t index) const { return file_of(index); }
     /// What example `index` is called, also when other examples are added: by its file, wherever
     /// the data lie, or by its number.
     virtual std::string name_of(int64_t index) const { return std::to_string(index); }

@@ -35,6 +35,7 @@ class FieldView final : public Field {
         field_->read_for_training(index, pass, dst);
     }
     std::string file_of(int64_t index) const override { return field_->file_of(index); }
+    std::string lies_in(int64_t index) const override { return field_->lies_in(index); }
     std::string name_of(int64_t index) const override { return field_->name_of(index); }
     bool in_memory() const override { return field_->in_memory(); }
     void add_warnings(Diagnostics& diagnostics) const override {

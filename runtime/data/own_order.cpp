@@ -28,6 +28,9 @@ class OwnOrder final : public Field {
     std::string file_of(int64_t index) const override {
         return field_->file_of(index % field_->count());
     }
+    std::string lies_in(int64_t index) const override {
+        return field_->lies_in(index % field_->count());
+    }
     bool in_memory() const override { return field_->in_memory(); }
     void add_warnings(Diagnostics& diagnostics) const override {
         field_->add_warnings(diagnostics);

@@ -23,8 +23,9 @@ namespace {
 constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
 /// Kept back for libraries and scratch memory: `ulimit` counts them, too.
 constexpr int64_t kReserve = int64_t{112} << 20;
-/// What the program itself and its libraries touch, which control groups count.
-constexpr int64_t kProgram = int64_t{48} << 20;
+/// What the program itself and its libraries touch in all, which control groups count: the training
+/// of a model of 512 B touches 22 MiB.
+constexpr int64_t kProgram = int64_t{24} << 20;
 /// The assumed size of a thread's stack where `ulimit -s` gives no limit, or one beyond
 /// kLargestStack.
 constexpr int64_t kUsualStack = int64_t{8} << 20;
@@ -94,7 +95,7 @@ int64_t stacks(int64_t threads) {
 
 /// What `ulimit` leaves of a resource beyond what this process uses of it now.
 template <typename Resource>
-int64_t left_of(Resource resource, StatmNumber counted, int64_t reserve) {
+int64_t left_of(Resource resource, StatmNumber counted) {
     rlimit limit{};
     if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kNoLimit;
     std::ifstream statm("/proc/self/statm");
@@ -103,30 +104,36 @@ int64_t left_of(Resource resource, StatmNumber counted, int64_t reserve) {
     const int64_t used = pages * sysconf(_SC_PAGESIZE);
     const auto most =
         static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, static_cast<rlim_t>(kNoLimit)));
-    return std::max<int64_t>(most - used - reserve, 0);
+    return std::max<int64_t>(most - used, 0);
 }
 
-/// Keeps the smaller of two limits, with its reason.
-void lower(MemoryLimit& limit, int64_t bytes, const char* reason) {
+/// Keeps the smaller of two limits, with its reason. Of what is `left`, the program itself will
+/// take `program` bytes.
+void lower(MemoryLimit& limit, int64_t left, const char* reason, int64_t program = 0) {
+    const int64_t bytes = left == kNoLimit ? left : std::max<int64_t>(left - program, 0);
     if (bytes >= limit.bytes) return;
-    limit = {bytes, fmt::format(fmt::runtime(reason), memory_text(bytes))};
+    limit = {bytes, fmt::format(fmt::runtime(reason), memory_text(bytes > 0 ? bytes : left)),
+             bytes == 0 && program > 0};
+    if (limit.none_beside_program)
+        limit.reason += fmt::format(", and gmrun itself needs about {}", memory_text(program));
 }
 
 /// The limits of what is touched: the machine's, and those of control groups, of which the program
-/// itself will touch `program` bytes.
+/// itself will have touched `program` bytes in all.
 MemoryLimit limit_of_touched(const std::string& root, int64_t program) {
     MemoryLimit limit{kNoLimit, ""};
     lower(limit, kibibytes_of(root + "/proc/meminfo", "MemAvailable:"),
           "this machine has {} of memory left");
-    lower(limit, std::max<int64_t>(group_limit(root, true) - program, 0),
-          "this process's control group leaves {}");
+    const int64_t touched = kibibytes_of(root + "/proc/self/status", "VmRSS:");
+    lower(limit, group_limit(root, true), "this process's control group leaves {}",
+          touched == kNoLimit ? program : std::max<int64_t>(program - touched, 0));
     return limit;
 }
 
 /// Limits of what is asked for, touched or not, less `reserve` bytes.
 void lower_to_limits_of_process(MemoryLimit& limit, int64_t reserve) {
-    lower(limit, left_of(RLIMIT_AS, kAddressSpace, reserve), "`ulimit -v` leaves {}");
-    lower(limit, left_of(RLIMIT_DATA, kWritableMemory, reserve), "`ulimit -d` leaves {}");
+    lower(limit, left_of(RLIMIT_AS, kAddressSpace), "`ulimit -v` leaves {}", reserve);
+    lower(limit, left_of(RLIMIT_DATA, kWritableMemory), "`ulimit -d` leaves {}", reserve);
 }
 
 }  // namespace

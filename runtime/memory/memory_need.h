@@ -25,7 +25,8 @@ MemoryNeed training_need(const ir::Module& module);
 /// The most that this process can still get, and what sets that limit.
 struct MemoryLimit {
     int64_t bytes = 0;
-    std::string reason;  ///< "this machine has 3.2 GiB of memory left"
+    std::string reason;                ///< "this machine has 3.2 GiB of memory left"
+    bool none_beside_program = false;  ///< gmrun itself, without a model, does not fit
 };
 /// The least of what the machine has left and what the control groups of this process (version 1 or
 /// 2, with all groups around them), `ulimit -v` and `ulimit -d` still allow. `root` goes before the

@@ -13,6 +13,7 @@
 
 #include "compiler/support/check.h"
 #include "compiler/support/json.h"
+#include "compiler/support/say.h"
 #include "runtime/files/atomic_file.h"
 
 namespace gmc::runtime {
@@ -32,6 +33,7 @@ struct Line {
 std::optional<Line> read_line(std::string_view line) {
     const std::optional<Json> json = Json::parse(line);
     if (!json || !json->contains("step") || !json->at("step").is_whole()) return std::nullopt;
+    if (json->contains("epoch") && !json->at("epoch").is_whole()) return std::nullopt;
     const auto is_other = [](const std::string& name) {
         return name == "sign" || name == "because" || name.starts_with("validation_");
     };
@@ -42,7 +44,8 @@ std::optional<Line> read_line(std::string_view line) {
 /// The lines of `text` to keep: all before the first one of a step after `step`, without the
 /// figures of `step` itself where no line of every `every` steps is due.
 Result<std::string> lines_to_keep(const std::string& path, std::string_view text, int64_t step,
-                                  int64_t every, Diagnostics& diagnostics) {
+                                  int64_t every, std::optional<int64_t>& ended_at,
+                                  Diagnostics& diagnostics) {
     std::string kept;
     size_t start = 0;
     for (int64_t number = 1; start < text.size(); ++number) {
@@ -61,6 +64,7 @@ Result<std::string> lines_to_keep(const std::string& path, std::string_view text
             return Failure{};
         }
         if (found->step > step) break;
+        ended_at = found->step;
         if (found->step < step || step % every == 0 || !found->has_figures)
             kept += text.substr(start, end + 1 - start);
         start = end + 1;
@@ -115,7 +119,7 @@ std::string MetricsRow::line() const {
 }
 
 Result<MetricsLog> MetricsLog::open(const std::string& path, int flags, Diagnostics& diagnostics) {
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0666);
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0666);
     if (fd >= 0) return MetricsLog(path, fd);
     diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be opened for writing: {}", path,
                       std::strerror(errno));
@@ -132,14 +136,20 @@ Result<MetricsLog> MetricsLog::resume(const std::string& path, int64_t step,
     if (stat(path.c_str(), &status) != 0 && errno == ENOENT) return open(path, 0, diagnostics);
     Result<std::string> text = read_whole_file(path, kLogBytesMost, diagnostics);
     if (!text) return Failure{};
-    const Result<std::string> kept = lines_to_keep(path, *text, step, every, diagnostics);
+    std::optional<int64_t> ended_at;
+    const Result<std::string> kept = lines_to_keep(path, *text, step, every, ended_at, diagnostics);
     if (!kept.ok()) return Failure{};
+    const auto open_kept = [&] {
+        Result<MetricsLog> log = open(path, 0, diagnostics);
+        if (log.ok()) log->ended_at_ = ended_at;
+        return log;
+    };
     // A hard link belongs to a copy of the run, whose file must not grow with this one.
     if (status.st_nlink > 1 || !text->starts_with(*kept)) {
         if (!write_file_atomically(path, *kept, diagnostics)) return Failure{};
-        return open(path, 0, diagnostics);
+        return open_kept();
     }
-    Result<MetricsLog> log = open(path, 0, diagnostics);
+    Result<MetricsLog> log = open_kept();
     if (log && ftruncate(log->fd_, static_cast<off_t>(kept->size())) != 0) {
         diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be cut to {} bytes: {}", path,
                           kept->size(), std::strerror(errno));
@@ -149,13 +159,39 @@ Result<MetricsLog> MetricsLog::resume(const std::string& path, int64_t step,
 }
 
 MetricsLog::MetricsLog(MetricsLog&& other) noexcept
-    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
+    : path_(std::move(other.path_)),
+      fd_(std::exchange(other.fd_, -1)),
+      ended_at_(other.ended_at_) {}
 
 MetricsLog::~MetricsLog() {
     if (fd_ >= 0) ::close(fd_);
 }
 
+/// A file that was removed is still there as long as it is open, so its lines can be copied.
+void MetricsLog::stay_in_place() {
+    struct stat open_one {
+    }, there{};
+    if (fstat(fd_, &open_one) != 0) return;
+    const bool is_there = stat(path_.c_str(), &there) == 0;
+    if (is_there ? there.st_ino == open_one.st_ino && there.st_dev == open_one.st_dev
+                 : errno != ENOENT)
+        return;
+    // Without its folder there is nothing to do: the next checkpoint cannot be written.
+    Diagnostics unwritable;
+    auto anew = open(path_, is_there ? 0 : O_EXCL, unwritable);
+    if (!anew.ok()) return;
+    say("gmrun: `{}` {}\n", path_,
+        is_there ? "was replaced by another file, which the lines from here on go to"
+                 : "was removed while the run trained: it is written again");
+    std::string lines(is_there ? 0 : static_cast<size_t>(open_one.st_size), '\0');
+    const ssize_t got = ::pread(fd_, lines.data(), lines.size(), 0);
+    lines.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+    (void)!::write(anew->fd_, lines.data(), lines.size());
+    std::swap(fd_, anew->fd_);
+}
+
 bool MetricsLog::write(const std::vector<MetricsRow>& rows, Diagnostics& diagnostics) {
+    stay_in_place();
     std::string lines;
     for (const MetricsRow& row : rows) lines += row.line() + "\n";
     // One system call: a reader that follows the file never sees half a line, and nothing waits in

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,16 +59,23 @@ class MetricsLog {
     MetricsLog& operator=(MetricsLog&&) = delete;
     ~MetricsLog();
 
-    /// Appends lines, all or none of them. Errors: kBadFile (disk full); then a part that was
-    /// written is removed again.
+    /// The step of the last line that was there when the log was resumed; nothing without lines.
+    std::optional<int64_t> ended_at() const { return ended_at_; }
+    /// Appends lines, all or none of them. Where somebody has removed the file meanwhile, it is
+    /// written again with all its lines; where another file lies there, the lines go into that; a
+    /// line on stderr says so. Where its folder is gone, too, they go into the file that is open.
+    /// Errors: kBadFile (disk full); then a part that was written is removed again.
     [[nodiscard]] bool write(const std::vector<MetricsRow>& rows, Diagnostics& diagnostics);
 
   private:
     MetricsLog(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
     static Result<MetricsLog> open(const std::string& path, int flags, Diagnostics& diagnostics);
 
+    void stay_in_place();
+
     std::string path_;
     int fd_ = -1;
+    std::optional<int64_t> ended_at_;
 };
 
 }  // namespace gmc::runtime

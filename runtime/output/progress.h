@@ -40,6 +40,8 @@ class RateMeter {
   public:
     /// Counts `images` more, done by the time `now_s`, in seconds of any clock.
     void add(int64_t images, double now_s);
+    /// What was done since the last call, such as validation, is none of the time that counts.
+    void resume(double now_s) { last_s_ = now_s; }
     /// 0 before the second call of add.
     double examples_per_s() const { return rate_; }
 

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "compiler/support/paths.h"
+#include "compiler/support/say.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/data/data_summary.h"
 #include "runtime/data/odd_values.h"
@@ -177,18 +178,48 @@ bool OpenedRun::prepare(Progress& progress) {
     return true;
 }
 
+/// Whether run.json and the checkpoint are of one data set, as far as both say. Where nothing says
+/// what the data were, a line tells that they are not compared.
+bool OpenedRun::agrees_on_data() {
+    if (record.data_values.empty() && training.data.empty() && training.step > 0)
+        diagnostics.warning(DiagnosticKind::kBadFile, {},
+                            "neither `{}` nor `{}` says which data the run was trained on: that "
+                            "they are still the same cannot be checked",
+                            path("run.json"), path(kCheckpointName));
+    if (may_be_same_data(record.data_values, training.data)) return true;
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {},
+               "`{}` says that the run was trained on {} than `{}` says: they are of two runs",
+               path("run.json"), kOtherData, path(kCheckpointName))
+        .help(fmt::format("without `{}` the run goes on as the checkpoint says, with its data",
+                          path("run.json")));
+    return false;
+}
+
 /// Other values than the run began with are refused; the same ones may lie elsewhere by now.
 bool OpenedRun::take_up_data() {
     const std::string values = fingerprint(loader->dataset());
+    if (goes_on() && !agrees_on_data()) return false;
+    if (record.data_values.empty()) record.data_values = training.data;
     const bool same = !goes_on() || are_data_of(record, model.module().origin, values);
     const bool has_grown = same && goes_on() && !begins_with(loader->dataset(), record.data_values);
+    // Steps can be repeated with the examples only that the checkpoint was trained on.
+    const std::string& then = training.data.empty() ? record.data_values : training.data;
+    if (same && options.in_copy && goes_on() && !then.empty() && !values.empty() &&
+        std::atoll(then.c_str()) != loader->dataset().count()) {
+        diagnostics.error(DiagnosticKind::kBadValue, {},
+                          "the run in `{}` was trained on {} examples, and its data have {} now",
+                          folder->path(), std::atoll(then.c_str()), loader->dataset().count());
+        return false;
+    }
     if (!same || has_grown) is_another_run(folder->path(), kOtherData, model.path(), diagnostics);
     if (has_grown)
         diagnostics.note_last(
             {}, fmt::format("the data have grown to {} examples, but of the "
                             "first {}, which the run had, some are others now",
                             loader->dataset().count(), std::atoll(record.data_values.c_str())));
-    record.data_values = values;
+    if (!values.empty()) record.data_values = values;
+    training.data = in_short(record.data_values);
     return same && !has_grown;
 }
 
@@ -224,13 +255,17 @@ bool OpenedRun::prepare_validation() {
 /// begin anew. An older checkpoint does not say what its best is of: the record has to tell then.
 void OpenedRun::watch_validation(Progress& progress) {
     if (!validation) return;
-    std::string now = fingerprint(validation->dataset());
-    now.resize(std::min(now.find(' '), now.size()));  // count and checksum
+    const std::string now = in_short(fingerprint(validation->dataset()), 0);
+    const auto count_and_checksum = [](const std::string& of) {
+        return of.substr(0, of.find(' '));
+    };
     const auto others = [&] {
         if (training.validation.empty())
             return record.validate_share != policy.validate_share ||
                    (record.examples != 0 && record.examples != loader->dataset().count());
-        return !now.empty() && now != training.validation;
+        return !now.empty() &&
+               (count_and_checksum(now) != count_and_checksum(training.validation) ||
+                !may_be_same_data(training.validation, now));
     };
     const bool other_data = (training.best.best || training.stopping.best) && others();
     std::vector<std::string> anew;
@@ -333,9 +368,7 @@ bool OpenedRun::keep_choices() {
 
 /// The copy of the model lets the run be resumed alone.
 bool OpenedRun::write_beginnings() {
-    if ((options.overwrite || options.resume != goes_on()) &&
-        !folder->begin_new(options.overwrite, diagnostics))
-        return false;
+    if (!goes_on() && !folder->begin_new(options.overwrite, diagnostics)) return false;
     record.model = model.module().name;
     record.version = options.version;
     record.origin = model.module().origin;
@@ -352,8 +385,44 @@ bool OpenedRun::open_log() {
                         .batch_size = model.batch_size()};
     if (how.resume) how.every = log_every(settings_before_);
     auto opened = RunLog::open(folder->path(), record, how, diagnostics);
-    if (opened.ok()) log.emplace(opened.take());
-    return opened.ok();
+    if (!opened.ok()) return false;
+    log.emplace(opened.take());
+    if (how.resume && !options.in_copy) warn_of_lost_lines(how.every);
+    return true;
+}
+
+/// Of every `every` steps until the checkpoint there was a line.
+void OpenedRun::warn_of_lost_lines(int64_t every) {
+    const int64_t due = training.step / every * every, last = log->ended_at().value_or(0);
+    if (last >= due) return;
+    diagnostics.warning(DiagnosticKind::kBadFile, {},
+                        "`{}` {}, but the checkpoint is of step {}: the lines between are lost",
+                        path("metrics.jsonl"),
+                        last == 0 ? "has no lines" : fmt::format("ends at step {}", last),
+                        training.step);
+    if (options.show_warnings) options.show_warnings(diagnostics);
+}
+
+/// Where run.json cannot be written, the run is refused until somebody removes that.
+void OpenedRun::expect_mended_data() {
+    Diagnostics unwritable;
+    record.data_values = without_files(record.data_values);
+    training.data = in_short(record.data_values);
+    (void)write_run_record(path("run.json"), record, unwritable);
+}
+
+/// Of model.gmc and run.json what somebody has removed while the run trained.
+bool OpenedRun::write_what_is_gone() {
+    const auto say_gone = [&](const char* name) {
+        say("gmrun: `{}` was removed while the run trained: it is written again\n", path(name));
+    };
+    if (!is_there(path("model.gmc")) && !model_text_.empty()) {
+        say_gone("model.gmc");
+        if (!write_file_atomically(path("model.gmc"), model_text_, diagnostics)) return false;
+    }
+    if (is_there(path("run.json"))) return true;
+    say_gone("run.json");
+    return write_run_record(path("run.json"), record, diagnostics);
 }
 
 bool OpenedRun::write_untrained(Progress& progress) {
@@ -366,10 +435,12 @@ bool OpenedRun::write_untrained(Progress& progress) {
 }
 
 bool OpenedRun::copy_model() {
+    constexpr size_t kKeptMost = 64 << 20;  // in memory
     std::error_code same;
-    if (fs::equivalent(model.path(), path("model.gmc"), same) && !same) return true;
+    const bool is_copy = fs::equivalent(model.path(), path("model.gmc"), same) && !same;
     const auto text = read_whole_file(model.path(), uint64_t{1} << 32, diagnostics);
-    return text.ok() && write_file_atomically(path("model.gmc"), *text, diagnostics);
+    if (text.ok() && text->size() <= kKeptMost) model_text_ = *text;
+    return is_copy || (text.ok() && write_file_atomically(path("model.gmc"), *text, diagnostics));
 }
 
 int64_t OpenedRun::epochs_without_better() const {

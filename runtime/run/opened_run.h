@@ -36,6 +36,10 @@ struct OpenedRun {
     void drop_checkpoints() const;
     /// Opens the log, which write_beginnings() does, too.
     bool open_log();
+    /// The data have a file that cannot be read. It may be another one when the run goes on.
+    void expect_mended_data();
+    /// Writes model.gmc and run.json again where somebody has removed them, and says so.
+    bool write_what_is_gone();
     /// Adds the kernels that were chosen since to the record, so that a resumed run has the same.
     bool keep_choices();
     /// Instead of prepare() and write_beginnings(): makes the states, and writes a new run without
@@ -86,6 +90,7 @@ struct OpenedRun {
     void follow_record();
     void follow_settings();
     int64_t log_every(const RunSettings& settings) const;
+    bool agrees_on_data();
     bool take_up_data();
     void note_choices(RunRecord& in) const;
     void warn_of_long_steps();
@@ -95,10 +100,12 @@ struct OpenedRun {
     bool begin_states(Progress& progress);
     void say_what_changed(const std::string& data, Progress& progress);
     bool copy_model();
+    void warn_of_lost_lines(int64_t every);
     /// Those that early stopping counts: none from before --more-epochs went on after it.
     int64_t epochs_without_better() const;
 
     TuningCache* tuning_;
+    std::string model_text_;       ///< of model.gmc; "" where that is large
     RunSettings settings_before_;  ///< of a resumed run, as it was trained last
     /// A resumed run's choices, where nothing is measured.
     std::optional<TuningCache> recorded_choices_;

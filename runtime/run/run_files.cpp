@@ -82,6 +82,7 @@ std::error_code move_back(const std::string& folder) {
 
 void remove_run(const std::string& folder) {
     std::error_code ignored;  // what cannot be removed is an error when it is written
+    fs::remove_all(folder + "/" + kDiverged, ignored);
     for (const std::string& name : files_of_run(folder)) fs::remove(folder + "/" + name, ignored);
     remove_empty_folders(folder);
 }
@@ -122,10 +123,24 @@ void remove_run_aside(const std::string& folder) {
     fs::remove_all(whole(folder), ignored);
 }
 
+/// Moves what a run that diverged wrote out of the way; whether there was one.
+static bool keep_diverged(const std::string& folder) {
+    const std::string to = folder + "/" + kDiverged;
+    const std::vector<std::string> names = files_of_run(folder);
+    if (std::none_of(names.begin(), names.end(), is_replay)) return false;
+    std::error_code error;
+    fs::remove_all(to, error);
+    fs::create_directory(to, error);
+    if (!error) error = copy_whole(folder + "/" + kModel, to + "/" + kModel);
+    return !error && !move_run(folder, to);
+}
+
 void bring_run_back(const std::string& folder) {
     std::error_code error;
+    bool diverged = false;
     if (!is_folder(part(folder))) {
-        remove_run(folder);
+        diverged = keep_diverged(folder);
+        if (!diverged) remove_run(folder);
         fs::rename(whole(folder), part(folder), error);
     }
     if (!error) error = move_back(folder);
@@ -134,8 +149,9 @@ void bring_run_back(const std::string& folder) {
             error.message());
     else
         say("the run in `{}` is back: the one that was to replace it ended before its first "
-            "checkpoint\n",
-            folder);
+            "checkpoint{}\n",
+            folder,
+            diverged ? fmt::format("; what it wrote is in `{}/{}`", folder, kDiverged) : "");
 }
 
 void settle_run_aside(const std::string& folder) {

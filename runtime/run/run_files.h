@@ -12,6 +12,10 @@ namespace gmc::runtime {
 /// The hidden folder of a run that is being replaced.
 inline constexpr char kReplaced[] = ".replaced";
 
+/// The hidden folder of what a run wrote that diverged before its first checkpoint, when the one
+/// that it was to replace came back.
+inline constexpr char kDiverged[] = ".diverged";
+
 /// Removes checkpoints, metrics, replays, events and samples of the run in `folder`, file by file:
 /// what else lies there is somebody's own.
 void remove_run(const std::string& folder);
@@ -24,7 +28,8 @@ void remove_run(const std::string& folder);
 bool has_run_aside(const std::string& folder);
 /// The new run has a checkpoint: the one that was set aside goes.
 void remove_run_aside(const std::string& folder);
-/// Brings back the run that was set aside, in place of what the new one wrote, and says so. What a
+/// Brings back the run that was set aside, in place of what the new one wrote, and says so. Where
+/// the new one diverged, its files go to `folder`/.diverged, with its model and run.json. What a
 /// process that was killed left to do of this is done by the next one.
 void bring_run_back(const std::string& folder);
 /// What the next process does, under the lock: a new run that has a checkpoint stays, else the one

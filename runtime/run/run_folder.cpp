@@ -180,6 +180,7 @@ Result<RunFolder> RunFolder::open(const std::string& path, Use use, Diagnostics&
     }
     auto folder = lock(path, made, diagnostics);
     if (!folder.ok()) return Failure{};
+    folder->held_run_ = is_recorded || use != Use::kNew;
     if (use == Use::kNew && folder->has_checkpoint()) {
         diagnostics
             .error(DiagnosticKind::kBadFile, {}, "`{}` holds a run already: it has a checkpoint",
@@ -216,7 +217,10 @@ std::string RunFolder::newest(const std::string& name) {
 }
 
 RunFolder::RunFolder(RunFolder&& other) noexcept
-    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), made_(other.made_) {}
+    : path_(std::move(other.path_)),
+      fd_(std::exchange(other.fd_, -1)),
+      made_(other.made_),
+      held_run_(other.held_run_) {}
 
 RunFolder::~RunFolder() {
     if (fd_ >= 0) ::close(fd_);
@@ -262,7 +266,7 @@ bool RunFolder::can_go_on(const std::string& model_name, Diagnostics& diagnostic
 bool RunFolder::begin_new(bool replaces, Diagnostics& diagnostics) {
     const bool has_something = has_checkpoint() || !newest_kept(path_).empty();
     if (replaces && has_something) return set_run_aside(path_, diagnostics);
-    remove_run(path_);
+    if (held_run_) remove_run(path_);
     return true;
 }
 
@@ -274,8 +278,8 @@ void RunFolder::has_ended(bool keeps_both) const {
     if (!has_run_aside(path_)) return;
     if (!has_checkpoint() && keeps_both)
         say("the run that was in `{}` before is kept in `{}/{}`, and comes back when the folder is "
-            "used next\n",
-            path_, path_, kReplaced);
+            "used next; what this one wrote is kept in `{}/{}` then\n",
+            path_, path_, kReplaced, path_, kDiverged);
     else
         settle_run_aside(path_);
 }

@@ -68,6 +68,7 @@ class RunFolder {
     std::string path_;
     int fd_ = -1;
     bool made_ = false;
+    bool held_run_ = false;  ///< when it was opened
 };
 
 }  // namespace gmc::runtime

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <limits>
 #include <map>
+#include <utility>
 
 #include "compiler/support/json.h"
 #include "runtime/files/atomic_file.h"
@@ -59,8 +60,9 @@ double not_finite(const std::string& word) {
 }
 
 /// A line of metrics.jsonl as events. Lines about something that is wrong with the run hold texts,
-/// and become events with a text.
-std::string events_of_line(const Json& row, double seconds) {
+/// and become events with a text. Lines of one step say its epoch once: `told` is the last step
+/// that it was said of.
+std::string events_of_line(const Json& row, double seconds, int64_t& told) {
     const Moment at{seconds, row.at("step").whole()};
     if (row.contains("text"))
         return text_event(at, row.contains("sign") ? "signs/" + row.at("sign").text() : "signs",
@@ -70,7 +72,8 @@ std::string events_of_line(const Json& row, double seconds) {
     for (size_t i = 0; i < row.size(); ++i) {
         const std::string& name = row.names()[i];
         const Json& value = row.elements()[i];
-        if (name == "step") continue;
+        if (name == "step" || (name == "epoch" && std::exchange(told, at.step) == at.step))
+            continue;
         if (value.is_number())
             values.emplace_back(name, value.number());
         else if (value.is_null() && row.contains("nonfinite"))
@@ -113,7 +116,8 @@ Result<RunLog> RunLog::open(const std::string& folder, const RunRecord& record,
 bool RunLog::write(const std::vector<MetricsRow>& rows, Diagnostics& diagnostics) {
     if (events_)
         for (const MetricsRow& row : rows)
-            if (!events_->append(events_of_line(*Json::parse(row.line()), now()), diagnostics))
+            if (!events_->append(events_of_line(*Json::parse(row.line()), now(), told_),
+                                 diagnostics))
                 return false;
     return metrics_.write(rows, diagnostics);
 }
@@ -149,7 +153,7 @@ Result<std::string> events_of_run(const std::string& folder, int64_t batch_size,
         tensorboard::version_event({seconds, 0}) + beginning(*record, batch_size, {seconds, 0});
     std::map<int64_t, int64_t> last_step;  // of each epoch
     size_t end = 0;
-    int64_t number = 0;
+    int64_t number = 0, told = -1;
     // A last line without a line break was left by a run that was killed; it is ignored.
     for (size_t begin = 0; (end = lines->find('\n', begin)) != std::string::npos; begin = end + 1) {
         ++number;
@@ -157,7 +161,7 @@ Result<std::string> events_of_run(const std::string& folder, int64_t batch_size,
             const Json row =
                 Json::parse(std::string_view(*lines).substr(begin, end - begin)).value();
             last_step[row.at("epoch").whole()] = row.at("step").whole();
-            events += events_of_line(row, seconds);
+            events += events_of_line(row, seconds, told);
         } catch (const std::exception&) {  // no JSON, or members are missing
             diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` line {} is not one of metrics",
                               path, number);

@@ -33,10 +33,14 @@ class RunLog {
     /// A picture of samples, for TensorBoard; nothing when the file is not there.
     [[nodiscard]] bool picture(const std::string& file, int64_t step, Diagnostics& diagnostics);
 
+    /// The step of the last line of metrics that was there (MetricsLog).
+    std::optional<int64_t> ended_at() const { return metrics_.ended_at(); }
+
   private:
     explicit RunLog(MetricsLog metrics) : metrics_(std::move(metrics)) {}
 
     MetricsLog metrics_;
+    int64_t told_ = -1;  ///< the last step that events say the epoch of
     std::optional<tensorboard::EventFile> events_;
 };
 

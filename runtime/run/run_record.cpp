@@ -34,7 +34,9 @@ std::string another_runs(const std::string& checkpoint, const RunRecord& record,
     ir::Origin origin;
     origin.model = written.model;
     if (data_too) origin.data = written.data;
-    const std::string other = difference(record, origin);
+    std::string other = difference(record, origin);
+    if (other.empty() && data_too && !may_be_same_data(record.data_values, written.data_values))
+        other = kOtherData;
     if (!other.empty())
         return fmt::format(
             "`{}` is a checkpoint of {} than the run in `{}`{}", checkpoint, other, folder,
@@ -58,7 +60,8 @@ bool are_data_of(const RunRecord& record, const ir::Origin& origin, const std::s
     const auto whole = [](const std::string& fingerprint) {
         return fingerprint.substr(0, fingerprint.find(' '));
     };
-    if (!values.empty() && whole(record.data_values) == whole(values)) return true;
+    if (!values.empty() && whole(record.data_values) == whole(values))
+        return may_be_same_data(record.data_values, values);
     return difference(record, origin) != kOtherData && may_be_same_data(record.data_values, values);
 }
 

@@ -65,7 +65,8 @@ bool draw_what_a_kill_left(OpenedRun& run) {
 TrainEnd nothing_left(OpenedRun& run, Progress& progress) {
     if (!draw_what_a_kill_left(run)) return TrainEnd::kFailed;
     run.drop_checkpoints();
-    if (run.training.pass >= run.epochs)
+    const std::optional<int64_t> steps = run.options.steps_most;
+    if (run.training.pass >= run.epochs && !(steps && run.training.step >= *steps))
         progress.message(fmt::format(
             "nothing is left to do in {}: {} epochs are done of {} asked for; --more-epochs N "
             "goes on",
@@ -75,8 +76,7 @@ TrainEnd nothing_left(OpenedRun& run, Progress& progress) {
                                      run.folder->path(), run.why_early()));
     else
         progress.message(fmt::format("nothing is left to do in {}: {} of {} steps are done",
-                                     run.folder->path(), run.training.step,
-                                     *run.options.steps_most));
+                                     run.folder->path(), run.training.step, *steps));
     return TrainEnd::kDone;
 }
 
@@ -139,6 +139,7 @@ class TrainingLoop {
             }
             if (end == TrainEnd::kDone)
                 end = training_.epoch_end_left ? end_epoch() : save_where_due();
+            rate.resume(now_s());
             if (end == TrainEnd::kDiverged && roll_back()) end = TrainEnd::kDone;
             if (end != TrainEnd::kDone) return end;
         }
@@ -188,7 +189,7 @@ class TrainingLoop {
         std::vector<MetricsRow> rows;
         bool best = false;
         if ((run_.validation && !validate(ended, rows, best)) || !look_for_signs(ended, rows))
-            return keep_after_error("once the data are right");
+            return keep_after_data_error();
         if (!log_.write(rows, diagnostics_))
             return keep_after_error("once the folder can be written");
         ended.epoch_start.reset();  // the memory goes before the next weights are kept
@@ -306,6 +307,7 @@ class TrainingLoop {
     TrainEnd write(bool is_due) {
         const Saving saving(options_.stop);
         if (!write_state(is_due, diagnostics_)) return TrainEnd::kFailed;
+        if (!run_.write_what_is_gone()) return TrainEnd::kFailed;
         run_.folder->has_begun();
         saved_step_ = training_.step;
         saved_s_ = now_s();
@@ -413,7 +415,7 @@ class TrainingLoop {
     /// functions of the next step have changed it already.
     TrainEnd data_failed() {
         if (runner_.states_changed()) go_back_to(training_.step);
-        return keep_after_error("once the data are right");
+        return keep_after_data_error();
     }
 
     /// A step whose line of metrics cannot be written is taken back, or the line would be missing
@@ -421,6 +423,11 @@ class TrainingLoop {
     TrainEnd log_failed() {
         go_back_to(training_.step - 1);
         return keep_after_error("once the folder can be written");
+    }
+
+    TrainEnd keep_after_data_error() {
+        run_.expect_mended_data();
+        return keep_after_error("once the data are right");
     }
 
     TrainEnd keep_after_error(const std::string& when) {

@@ -31,6 +31,7 @@ class PartOfField final : public Field {
         whole_->read_for_training(place(index), {pass.seed, pass.epoch, &part_->holds}, dst);
     }
     std::string file_of(int64_t index) const override { return whole_->file_of(place(index)); }
+    std::string lies_in(int64_t index) const override { return whole_->lies_in(place(index)); }
     std::string name_of(int64_t index) const override { return whole_->name_of(place(index)); }
     bool in_memory() const override { return whole_->in_memory(); }
     void add_warnings(Diagnostics& diagnostics) const override {

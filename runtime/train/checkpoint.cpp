@@ -70,6 +70,7 @@ Metadata describe(const StateStore& states, const TrainingState& training, bool 
     if (const std::string signs = training.signs.to_text(); !signs.empty())
         out.emplace_back("signs", signs);
     if (!training.init.empty()) out.emplace_back("init", training.init);
+    if (!training.data.empty()) out.emplace_back("data_values", training.data);
     if (!training.validation.empty()) out.emplace_back("validation", training.validation);
     return out;
 }
@@ -120,6 +121,7 @@ TrainingState read_training(const SafetensorsFile& file) {
         training.signs = SignCounters::from_text(*signs);
     if (const std::string* init = file.metadata("init")) training.init = *init;
     if (const std::string* data = file.metadata("validation")) training.validation = *data;
+    if (const std::string* data = file.metadata("data_values")) training.data = *data;
     if (!(training.rate > 0 && training.rate <= 1))
         throw JsonError(fmt::format("its `rate` is {}, not above 0 and at most 1", training.rate));
     return training;
@@ -257,6 +259,7 @@ CheckpointOrigin origin_of_checkpoint(const std::string& path) {
     if (!file.ok()) return origin;
     if (const std::string* model = file->metadata("model_fingerprint")) origin.model = *model;
     if (const std::string* data = file->metadata("data_fingerprint")) origin.data = *data;
+    if (const std::string* data = file->metadata("data_values")) origin.data_values = *data;
     try {
         Reader(*file).read("seed", origin.seed.emplace());
     } catch (const JsonError&) {

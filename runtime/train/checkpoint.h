@@ -62,6 +62,8 @@ struct TrainingState {
     Watched best, stopping;
     /// Count and checksum of the validation data that these are of (data_summary.h); "": not known.
     std::string validation;
+    /// Fingerprint of the data that were trained on (data_summary.h), cut short; "": not known.
+    std::string data;
     /// The step after which the present epoch began, and the weights then; null: not read.
     int64_t epoch_began = 0;
     std::shared_ptr<const KeptWeights> epoch_start;
@@ -101,6 +103,7 @@ Result<CheckpointHeader> read_checkpoint_header(const std::string& path, Diagnos
 /// Which model and data the run was of that wrote a checkpoint; "" where that is not known.
 struct CheckpointOrigin {
     std::string model, data;
+    std::string data_values;  ///< of TrainingState::data
     std::optional<uint64_t> seed;
 };
 /// Reads nothing but the metadata, and checks nothing: for a checkpoint that was read before.

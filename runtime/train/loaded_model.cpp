@@ -34,7 +34,12 @@ static bool tables_fit(const ir::Module& module, const std::string& path,
 
 /// `without_values`: whether the model would fit if its values took nothing.
 static void refuse_too_large(const std::string& path, const std::string& why, bool without_values,
-                             Diagnostics& diagnostics) {
+                             Diagnostics& diagnostics, bool none_fits = false) {
+    if (none_fits) {
+        diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}` cannot be loaded: {}", path, why)
+            .help("no model fits: this needs a higher limit");
+        return;
+    }
     diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}` is too large: {}", path, why)
         .help(without_values
                   ? "a smaller `train.batch_size`, or `gmc compile --memory-limit`, "
@@ -89,7 +94,8 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
     } catch (const std::bad_alloc&) {
         why = "the system gives no more memory";
     }
-    refuse_too_large(path, why, need.total() - need.arena <= limit.bytes, diagnostics);
+    refuse_too_large(path, why, need.total() - need.arena <= limit.bytes, diagnostics,
+                     limit.none_beside_program);
     return Failure{};
 }
 

@@ -139,6 +139,31 @@ def moved_folder(bench, name):
     check_goes_on(bench, name, "back", "--epochs", "1000000")
 
 
+def removed_files(bench, name):
+    """Somebody removes files of a run while it trains, or all of its folder."""
+    run = bench.folder / "removed"
+    names = ["metrics.jsonl", "run.json", "model.gmc"]
+    words = train_words(name, "removed", "--epochs", "1000000", "--checkpoint-every", "20 steps")
+    process = bench.start(*words)
+    wait_for(process, lambda: has_steps(bench, "removed", 30))
+    for file in names:
+        (run / file).unlink()
+    wait_for(process, lambda: all((run / file).exists() for file in names))
+    process.terminate()
+    process.wait()
+    error = process.stderr.read()
+    expect(process.returncode == 143 and error.count("it is written again") == 3, f"removed files: {error}")
+    check_goes_on(bench, name, "removed", "--epochs", "1000000")
+    shutil.rmtree(run)
+    process = bench.start(*words)
+    wait_for(process, lambda: has_steps(bench, "removed", 30))
+    run.rename(bench.folder / "removed_now")  # at one moment, which rmtree is not
+    shutil.rmtree(bench.folder / "removed_now")
+    process.wait()
+    expect(process.returncode == 3, f"removed folder: {process.returncode}\n{process.stderr.read()}")
+    expect(not run.exists(), "removed folder: it was made again")
+
+
 def signals(bench, name):
     """The first signal ends training, a second one at once; neither loses a thing."""
     for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGUSR1, 138),
@@ -245,13 +270,13 @@ def main():
         bench = Bench(options.bin_dir.resolve(), pathlib.Path(folder))
         name = compile_small(bench, "small", "{synthetic: {set: shapes, size: 8}, range: [0, 1], count: 64}")
         bench.run(*train_words(name, "warm", "--steps", "1"))
-        for check in (closed_pipe, full_disk, moved_folder, signals, odd_resumes):
+        for check in (closed_pipe, full_disk, removed_files, moved_folder, signals, odd_resumes):
             check(bench, name)
         replace_run(bench)
         broken_picture(bench)
         while_measuring(bench)
-    print("closed pipe, full disk, replaced run, moved folder, two signals, odd resumes, broken picture, signal while "
-          "measuring: nothing lost")
+    print("closed pipe, full disk, removed files, replaced run, moved folder, two signals, odd resumes, bad picture, "
+          "signal while measuring: nothing lost")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/doctor/first_not_finite.h"
 #include "runtime/run/replay.h"
+#include "runtime/run/run_files.h"
 #include "runtime/run/run_record.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/replay.h"
@@ -15,7 +16,7 @@
 namespace gmc::tools {
 
 bool print_finding(runtime::LoadedModel& model, const std::string& file,
-                   runtime::TuningCache* tuning, bool bf16) {
+                   runtime::TuningCache* tuning, bool bf16, bool is_result) {
     Diagnostics diagnostics;
     runtime::Replay replay;
     replay.tuning = tuning;
@@ -28,9 +29,14 @@ bool print_finding(runtime::LoadedModel& model, const std::string& file,
     const auto found = runtime::find_first_not_finite(model, replay, diagnostics);
     report(diagnostics);
     if (!found.ok()) return false;
-    say("step {}: {}\n", replay.training.step + 1,
+    const std::string text = fmt::format(
+        "step {}: {}\n", replay.training.step + 1,
         *found ? runtime::text_of(**found)
                : "every result of every operation is finite, so it is an update that is not");
+    if (is_result)
+        fmt::print("{}", text);
+    else
+        say("{}", text);
     return true;
 }
 
@@ -43,13 +49,15 @@ Result<std::string> replay_file(const std::string& given, Diagnostics& diagnosti
     if (!is_folder(given) && fs::path(given).extension() != ".gmc") return given;
     const auto folder = run_folder(given, Needs::kNothing, diagnostics);
     if (!folder.ok()) return Failure{};
-    fs::directory_entry last;
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator(*folder, error))
-        if (entry.path().extension() == runtime::kReplayEnding &&
-            (!last.exists() || entry.last_write_time() > last.last_write_time()))
-            last = entry;
-    if (last.exists()) return last.path().string();
+    for (const std::string& from : {*folder, *folder + "/" + runtime::kDiverged}) {
+        fs::directory_entry last;
+        for (const auto& entry : fs::directory_iterator(from, error))
+            if (entry.path().extension() == runtime::kReplayEnding &&
+                (!last.exists() || entry.last_write_time() > last.last_write_time()))
+                last = entry;
+        if (last.exists()) return last.path().string();
+    }
     diagnostics.error(DiagnosticKind::kBadFile, {},
                       "`{}` has no file diverged-step-N.replay: its training did not diverge",
                       *folder);
@@ -87,7 +95,8 @@ int replay_command(const Words& words) {
         tuned = record->tuned;
         bf16 = record->bf16;
     }
-    return print_finding(**model, *file, tuned ? &tuning : nullptr, bf16) ? kDone : kInputWrong;
+    return print_finding(**model, *file, tuned ? &tuning : nullptr, bf16, true) ? kDone
+                                                                                : kInputWrong;
 }
 
 }  // namespace gmc::tools

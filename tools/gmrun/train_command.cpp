@@ -162,7 +162,7 @@ static int train_model(const CommandLine& line, runtime::LoadedModel& model,
     if (options.tuning != nullptr) options.tuning->stop_when([&stop] { return stop.asked(); });
     options.on_diverged = [&](const std::string& replay) {
         try {
-            print_finding(model, replay, tuning.cache(), tuning.bf16());
+            print_finding(model, replay, tuning.cache(), tuning.bf16(), false);
         } catch (const runtime::MeasuringStopped&) {  // the error that follows names the file
         }
     };

@@ -81,6 +81,7 @@ class SoundField final : public Field {
           files_(std::move(files)),
           kept_(std::move(kept)) {}
 
+    std::string lies_in(int64_t index) const override { return file_at(index).path; }
     std::string name_of(int64_t index) const override {
         const WindowedFile& file = file_at(index);
         return fmt::format("{} {}", file.path.substr(file.path.rfind('/') + 1),

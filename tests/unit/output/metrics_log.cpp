@@ -101,6 +101,41 @@ TEST_CASE("a log with a line that is none is left alone") {
     }
 }
 
+TEST_CASE("a log that is removed or replaced while it is open loses no line") {
+    const TempFolder folder;
+    std::filesystem::create_directory(folder.path("run"));
+    const std::string path = folder.path("run/metrics.jsonl");
+    Diagnostics diagnostics;
+    auto log = MetricsLog::create(path, diagnostics);
+    REQUIRE(log.ok());
+    CHECK(log->write({MetricsRow(1, 1)}, diagnostics));
+    std::filesystem::remove(path);
+    CHECK(log->write({MetricsRow(2, 1)}, diagnostics));
+    CHECK(log->write({MetricsRow(3, 1)}, diagnostics));
+    const std::string lines = read_text(path);
+    CHECK(lines ==
+          "{\"step\":1,\"epoch\":1}\n{\"step\":2,\"epoch\":1}\n{\"step\":3,\"epoch\":1}\n");
+    folder.write("run/other", "");
+    std::filesystem::rename(folder.path("run/other"), path);
+    CHECK(log->write({MetricsRow(4, 1)}, diagnostics));
+    CHECK(read_text(path) == "{\"step\":4,\"epoch\":1}\n");
+    std::filesystem::rename(folder.path("run"), folder.path("moved"));
+    CHECK(log->write({MetricsRow(5, 1)}, diagnostics));
+    CHECK_FALSE(std::filesystem::exists(folder.path("run")));
+    CHECK(read_text(folder.path("moved/metrics.jsonl")).ends_with("{\"step\":5,\"epoch\":1}\n"));
+    CHECK(diagnostics.count() == 0);
+}
+
+TEST_CASE("a log that goes on says where it ended") {
+    const TempFolder folder;
+    Diagnostics diagnostics;
+    const std::string path =
+        folder.write("log", "{\"step\":1,\"epoch\":1}\n{\"step\":2,\"epoch\":1}\n");
+    CHECK(MetricsLog::resume(path, 5, diagnostics)->ended_at() == 2);
+    CHECK(MetricsLog::resume(path, 1, diagnostics)->ended_at() == 1);
+    CHECK_FALSE(MetricsLog::resume(folder.path("none"), 5, diagnostics)->ended_at());
+}
+
 TEST_CASE("errors of logs") {
     const TempFolder folder;
     Diagnostics diagnostics;

@@ -48,7 +48,10 @@ TEST_CASE("the rate is a mean over the last seconds") {
     CHECK(meter.examples_per_s() == Approx(256));
     for (int i = 1; i <= 200; ++i) meter.add(128, 150.5 + 0.25 * i);
     CHECK(meter.examples_per_s() == Approx(512).epsilon(0.01));
-    meter.add(128, 200.5);  // a clock that stands still gives no infinity
+    meter.resume(300);
+    meter.add(128, 300.25);
+    CHECK(meter.examples_per_s() == Approx(512).epsilon(0.01));
+    meter.add(128, 300.25);  // a clock that stands still gives no infinity
     CHECK(std::isfinite(meter.examples_per_s()));
 }
 

@@ -163,16 +163,25 @@ TEST_CASE("control groups of version 2 limit memory, and so do those around them
     system.write("sys/fs/cgroup/user.slice/memory.max", "1073741824\n");
     system.write("sys/fs/cgroup/user.slice/memory.current", "536870912\n");
     system.write("sys/fs/cgroup/user.slice/memory.stat", "anon 1\ninactive_file 268435456\n");
-    CHECK(memory_limit(system.root()).bytes == 720 * kMebibyte);
-    CHECK(memory_limit(system.root()).reason == "this process's control group leaves 720.0 MiB");
+    CHECK(memory_limit(system.root()).bytes == 744 * kMebibyte);
+    CHECK(memory_limit(system.root()).reason == "this process's control group leaves 744.0 MiB");
     CHECK(memory_of_machine(system.root()).bytes == 1024 * kMebibyte);
     system.write("sys/fs/cgroup/user.slice/session.scope/memory.max", "104857600\n");
-    CHECK(memory_limit(system.root()).bytes == 52 * kMebibyte);
+    CHECK(memory_limit(system.root()).bytes == 76 * kMebibyte);
     // In a container, where the path is the host's.
     system.write("proc/self/cgroup", "0::/docker/0123\n");
     CHECK(memory_limit(system.root()).bytes == 2048 * kMebibyte);
     system.write("sys/fs/cgroup/memory.max", "52428800\n");
-    CHECK(memory_limit(system.root()).bytes == 2 * kMebibyte);
+    CHECK(memory_limit(system.root()).bytes == 26 * kMebibyte);
+    // What gmrun has touched already is part of what the group uses.
+    system.write("sys/fs/cgroup/memory.current", "12582912\n");
+    system.write("proc/self/status", "VmRSS: 10240 kB\n");
+    CHECK(memory_limit(system.root()).bytes == (50 - 12 - 24 + 10) * kMebibyte);
+    system.write("sys/fs/cgroup/memory.max", "20971520\n");
+    CHECK(memory_limit(system.root()).bytes == 0);
+    CHECK(memory_limit(system.root()).none_beside_program);
+    CHECK(memory_limit(system.root()).reason ==
+          "this process's control group leaves 8.0 MiB, and gmrun itself needs about 14.0 MiB");
 }
 
 TEST_CASE("control groups of version 1 limit memory, too") {
@@ -183,7 +192,7 @@ TEST_CASE("control groups of version 1 limit memory, too") {
     system.write("sys/fs/cgroup/memory/a/memory.limit_in_bytes", "209715200\n");
     system.write("sys/fs/cgroup/memory/a/memory.usage_in_bytes", "104857600\n");
     system.write("sys/fs/cgroup/memory/a/memory.stat", "cache 9\ntotal_inactive_file 52428800\n");
-    CHECK(memory_limit(system.root()).bytes == 102 * kMebibyte);
+    CHECK(memory_limit(system.root()).bytes == 126 * kMebibyte);
     system.write("sys/fs/cgroup/memory/a/memory.usage_in_bytes", "409715200\n");
     CHECK(memory_limit(system.root()).bytes == 0);  // more in use than is allowed now
 }

@@ -77,7 +77,14 @@ Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics)
                               "`{}`, line {}, is no JSON object with a `step`", path, number + 1);
             return Failure{};
         }
-        add_line(*line, run);
+        try {
+            add_line(*line, run);
+        } catch (const JsonError& wrong) {
+            diagnostics.error(DiagnosticKind::kBadFile, {},
+                              "`{}` line {} is not one of metrics: {}", path, number + 1,
+                              wrong.what());
+            return Failure{};
+        }
     }
     return run;
 }
