@@ -169,17 +169,23 @@ class LayerChecks {
                               remedy.empty() || shape[0] == 1 ? "" : "; " + remedy));
     }
 
-    /// Warns about softmax over one number, which is always 1.
+    /// Warns about softmax over one number, which is always 1; not where a loss of logits has
+    /// refused it already.
     void softmax_of_one(const std::vector<LayerSpec>& layers) {
         const LayerSpec* before = nullptr;
         for (const LayerSpec& layer : layers) {
             const bool own = layer.has("activation") && layer.word("activation") == "softmax";
             const LayerSpec* of = own ? &layer : layer.kind == "softmax" ? before : nullptr;
+            const Span span = own ? layer.span_of("activation") : layer.span;
+            const bool told = std::any_of(
+                diagnostics_.warnings().begin(), diagnostics_.warnings().end(),
+                [&](const Diagnostic& one) {
+                    return one.kind == DiagnosticKind::kLogitsExpected && one.span == span;
+                });
             for (const char* size : {"units", "filters"})
-                if (of && layer.from.empty() && of->has(size) && of->integer(size) == 1)
+                if (of && !told && layer.from.empty() && of->has(size) && of->integer(size) == 1)
                     diagnostics_
-                        .warning(DiagnosticKind::kBadValue,
-                                 own ? layer.span_of("activation") : layer.span,
+                        .warning(DiagnosticKind::kBadValue, span,
                                  "softmax of one number is always 1")
                         .help("`sigmoid` is the same for two classes with one number");
             before = &layer;

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "compiler/support/say.h"
+#include "runtime/files/zip_entry.h"
 
 namespace gmc::tools {
 namespace {
@@ -27,6 +28,18 @@ bool is_no(const char* kind, const std::string& path, const std::string& what,
            const ir::DataField& field, Diagnostics& diagnostics) {
     diagnostics.error(DiagnosticKind::kWrongType, {}, "`{}` is {}, but `data.{}` holds {}", path,
                       what, field.name, kind);
+    return false;
+}
+
+/// Whether an .npz without `:KEY` is enough. Other faults of the file are told by its reader.
+bool names_one_array(const std::string& path, Diagnostics& diagnostics) {
+    Diagnostics found;
+    if (runtime::ZipEntry::open(path, "", found)) return true;
+    Diagnostic several = found.list().front();
+    if (several.kind != DiagnosticKind::kMissingKey) return true;
+    several.text = fmt::format("--data: `{}` holds several arrays", path);
+    several.help(fmt::format("`{}:KEY` says which", path));
+    diagnostics.add(std::move(several));
     return false;
 }
 
@@ -59,6 +72,7 @@ bool point_to(const std::string& path, ir::DataField& field, Diagnostics& diagno
         field.key = path.substr(colon + 5);
     } else if (path.ends_with(".npz")) {
         field.format = "npz";
+        return names_one_array(path, diagnostics);
     } else {
         field.format = is_numpy(path) ? "npy" : "idx";
     }
