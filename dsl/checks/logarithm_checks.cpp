@@ -47,10 +47,21 @@ class LogarithmChecks {
         return "-" + to_string(out);
     }
 
+    /// x - max(x, ...), of which no exp overflows.
+    bool is_kept_small(const Expression& exponent) const {
+        const Expression& difference = view_.resolved(exponent);
+        if (difference.kind != Kind::kBinary || difference.text != "-") return false;
+        const Expression* most = &view_.resolved(*difference.arguments[1]);
+        if (is_call_of(*most, "stop_gradient")) most = &view_.resolved(*most->arguments[0]);
+        return is_call_of(*most, "max") && to_string(view_.resolved(*most->arguments[0])) ==
+                                               to_string(view_.resolved(*difference.arguments[0]));
+    }
+
     void logarithm(const Expression& log, const Expression& x) {
         if (is_call_of(x, "softmax")) return report(log, x, renamed(x, "log_softmax"));
         if (is_call_of(x, "sigmoid")) return report(log, x, softplus(x, true));
         if (is_call_of(x, "sum") && is_call_of(view_.resolved(*x.arguments[0]), "exp")) {
+            if (is_kept_small(*view_.resolved(*x.arguments[0]).arguments[0])) return;
             Expression all = x;
             all.text = "logsumexp";
             all.arguments[0] = view_.resolved(*x.arguments[0]).arguments[0];

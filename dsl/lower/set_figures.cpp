@@ -29,7 +29,7 @@ enum class Nature : uint8_t {
 ///    walk over the operations.
 /// 2. A result that is a mean can stay: the runtime averages it over batches, weighted by their
 ///    sizes. One that depends on single examples cannot be computed from sums, and stays as well.
-/// 3. A sum over the batch whose terms depend on another one, as in mean((x - mean(x))^2), cannot be
+/// 3. A sum over the batch whose terms depend on another one, as mean((x - mean(x))^2), cannot be
 ///    added up: each batch has another mean. What is computed from it stays, with a warning.
 /// 4. The other results are copied into `figures`, together with all that leads to them, down to
 ///    the sums over the batch, which become its inputs and additional results of `evaluate`.
