@@ -37,16 +37,6 @@ std::string describe(Evaluator& e, const Evaluated& x) {
                                         : ir::to_string(example_of(shape)) + " per example";
 }
 
-std::pair<std::string, std::string> describe(Evaluator& of_a, const Evaluated& a, Evaluator& of_b,
-                                             const Evaluated& b) {
-    std::pair texts{describe(of_a, a), describe(of_b, b)};
-    if (texts.first != texts.second || a.number || !a.batched) return texts;
-    const auto exactly = [](const Shape& shape) {
-        return (shape.empty() ? "a single number" : ir::to_string(shape)) + " per example";
-    };
-    return {exactly(of_a.example_shape(a)), exactly(of_b.example_shape(b))};
-}
-
 Evaluated Evaluator::fail(DiagnosticKind kind, Span span, std::string text, std::string help) {
     if (!f_.m.reported_once(span, text)) return failed();
     Diagnostic& d = f_.m.diagnostics.error(kind, span, "{}", text);

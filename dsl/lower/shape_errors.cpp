@@ -9,6 +9,7 @@
 #include <array>
 #include <tuple>
 
+#include "dsl/lower/evaluate.h"
 #include "dsl/model_view.h"
 
 namespace gmc::lower {
@@ -253,6 +254,16 @@ ShapeError too_many(const ModuleScope& m, const Expression& e, const Shape& give
     error.help = image ? "`flatten` before its last `dense` gives one row of numbers"
                        : "end it in `dense: 1`";
     return error;
+}
+
+std::pair<std::string, std::string> describe(Evaluator& of_a, const Evaluated& a, Evaluator& of_b,
+                                             const Evaluated& b) {
+    std::pair texts{describe(of_a, a), describe(of_b, b)};
+    if (texts.first != texts.second || a.number || !a.batched) return texts;
+    const auto exactly = [](const Shape& shape) {
+        return (shape.empty() ? "a single number" : ir::to_string(shape)) + " per example";
+    };
+    return {exactly(of_a.example_shape(a)), exactly(of_b.example_shape(b))};
 }
 
 }  // namespace gmc::lower
