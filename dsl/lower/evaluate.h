@@ -202,8 +202,8 @@ Evaluated evaluate_loop(Evaluator& e, const dsl::Expression& loop);
 
 /// Names a value in errors: "[28,28,1] per example" or "one number".
 std::string describe(Evaluator& e, const Evaluated& x);
-/// Names two values of unlike shapes (shape_errors.cpp); where both are one number per example, with
-/// their sizes of 1: "[1] per example" and "a single number per example".
+/// Names two values of unlike shapes (shape_errors.cpp); where both are one number per example,
+/// with their sizes of 1: "[1] per example" and "a single number per example".
 std::pair<std::string, std::string> describe(Evaluator& of_a, const Evaluated& a, Evaluator& of_b,
                                              const Evaluated& b);
 
