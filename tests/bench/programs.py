@@ -103,6 +103,7 @@ def build(options):
 
 def environment_of(options, threads):
     environment = dict(os.environ, OMP_NUM_THREADS=str(threads))
-    if options.isa == "avx2":  # of PyTorch's own kernels, and of oneDNN in it
-        environment |= {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    if options.isa == "avx2":  # of PyTorch's own kernels, and of oneDNN and MKL in it
+        environment |= {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2",
+                        "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
     return environment
