@@ -205,10 +205,27 @@ void ProcessGroup::sum(const SumJob& job) {
     background_.finish_all();
     const auto begin = std::chrono::steady_clock::now();
     compute(job);
+    note_time(begin, static_cast<size_t>(job.count) * sizeof(float));
+}
+
+void ProcessGroup::note_time(std::chrono::steady_clock::time_point begin, size_t bytes) {
     const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begin;
-    time_.bytes += job.count * static_cast<int64_t>(sizeof(float));
+    time_.bytes += static_cast<int64_t>(bytes);
     time_.busy_ns += took.count();
     time_.waited_ns += took.count();
+}
+
+/// In round r each process sends its part to the r-th process behind it.
+void ProcessGroup::gather_all(void* all, const std::vector<size_t>& begins) {
+    background_.finish_all();
+    const auto begin = std::chrono::steady_clock::now();
+    auto* bytes = static_cast<std::byte*>(all);
+    const auto count = [&](int rank) { return begins[rank + 1] - begins[rank]; };
+    for (int round = 1; round < size_; ++round) {
+        const int to = (rank_ + round) % size_, from = (rank_ + size_ - round) % size_;
+        exchange(to, bytes + begins[rank_], count(rank_), from, bytes + begins[from], count(from));
+    }
+    note_time(begin, begins.back());
 }
 
 void ProcessGroup::start_sum(const SumJob& job) {

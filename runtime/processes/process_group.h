@@ -2,6 +2,7 @@
 // folder; the others compute their shards of each batch.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -43,8 +44,12 @@ class ProcessGroup {
     /// Waits for the sums of these numbers, which may be in several parts. False where none was
     /// begun.
     bool finish_sums(const float* numbers, int64_t count);
-    /// Of the sums since the last call.
+    /// Of the sums and gather_all() since the last call.
     SumTime take_sum_time();
+
+    /// Puts together what the processes have parts of: process r has bytes [begins[r],
+    /// begins[r + 1]) of `all`, and gets the rest. Sums that were begun are finished first.
+    void gather_all(void* all, const std::vector<size_t>& begins);
 
     /// Process 0 gives, all get.
     void broadcast(void* bytes, size_t count);
@@ -65,6 +70,7 @@ class ProcessGroup {
     /// Transport::exchange(), or the end of all.
     void exchange(int to, const void* out, size_t out_bytes, int from, void* in, size_t in_bytes);
     void compute(const SumJob& job);
+    void note_time(std::chrono::steady_clock::time_point begin, size_t bytes);
     void sum_whole(const SumJob& job);
     /// A range of the numbers of a sum.
     struct Part {
@@ -97,7 +103,7 @@ class ProcessGroup {
     std::vector<float> sent_;
     std::vector<std::pair<ShardNode, float*>> stack_;  ///< of a sum: nodes to be added
     std::vector<const float*> started_;                ///< by start_sum(), and not finished
-    SumTime time_;                                     ///< of sums that were not begun
+    SumTime time_;                                     ///< of what was not begun by start_sum()
     BackgroundSums background_;
 };
 
