@@ -288,6 +288,9 @@ class ContractCheck {
         const auto* scan = op.as<Scan>();
         const auto* sum = op.as<AllReduce>();
         const int64_t shards = scan != nullptr ? scan->shards : sum != nullptr ? sum->shards : 0;
+        if (op.as<GatherParts>() != nullptr || op.as<OwnPart>() != nullptr ||
+            op.as<ReduceScatter>() != nullptr)
+            report_.error(function, op, "a part of a buffer, in a module that has all of it");
         if (shards == 0) return;
         const int64_t here = scan != nullptr ? scan->count : shards;
         if (sum != nullptr && function.type(op.operands[0]) != function.type(op.result()))
