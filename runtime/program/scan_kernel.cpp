@@ -100,10 +100,14 @@ class BodyKernel final : public ScanKernel {
             const ir::ValueId input = body_.inputs[i].value;
             const auto bytes = static_cast<size_t>(body_.type(input).bytes());
             std::byte* const from = outside(operation.operands[i]);
-            if (i < parts_.carried)
+            if (i < parts_.carried) {
                 starts_.push_back({from, inside(input), bytes});
-            else
-                elements_.push_back({inside(input), from, bytes});
+                continue;
+            }
+            // Of what has all shards, those of the process are read.
+            const bool all = outer.function.type(operation.operands[i]).shape[0] != scan_.count;
+            const size_t before = all ? static_cast<size_t>(scan_.first) * bytes : 0;
+            elements_.push_back({inside(input), from + before, bytes});
         }
         for (size_t i = 0; i < body_.results.size(); ++i) {
             const ir::ValueId result = body_.results[i].value;
