@@ -57,9 +57,10 @@ Outcome train(const ir::Module& module, ProcessGroup* group, const SharedSlots& 
     uint32_t call = 0;
     for (int step = 0; step < kSteps; ++step)
         for (const ir::ScheduleEntry& entry : module.schedule) {
-            auto made =
-                Executable::make(module, *module.find_function(entry.function), states, arena,
-                                 {.reference = reference, .group = group}, diagnostics);
+            auto made = Executable::make(
+                module, *module.find_function(entry.function), states, arena,
+                {.reference = reference, .group = group, .poison = !slots.groups.empty()},
+                diagnostics);
             if (!made.ok()) return out;
             const int64_t first =
                 group == nullptr ? 0 : first_shard(kShards, group->size(), group->rank());
