@@ -58,6 +58,10 @@ struct Reduction {
     bool row_by_row = false;
     float* result = nullptr;
 
+    /// Whether rows of different outermost indices have different results.
+    bool in_blocks() const {
+        return !row_by_row && period == 0 && (map.mask & 1) != 0 && !map.sizes.empty();
+    }
     int64_t accumulators() const { return row_by_row ? 0 : period != 0 ? period : map.elements; }
 };
 
