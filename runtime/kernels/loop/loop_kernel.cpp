@@ -283,6 +283,9 @@ class LoopKernel final : public Kernel, public Epilogue {
         else if (action.expansion >= 0)
             expand(plan_.expansions[static_cast<size_t>(action.expansion)],
                    worker.pointers[action.out.front()], tile);
+        else if (action.window >= 0)
+            copy_window(plan_.windows[static_cast<size_t>(action.window)], tile,
+                        worker.pointers[action.out.front()]);
         else if (action.joined != nullptr)
             action.joined(worker.pointers.data(), tile.count());
         else
@@ -299,6 +302,11 @@ class LoopKernel final : public Kernel, public Epilogue {
         call.first = first;
         call.context = &context;
         action.function(call);
+    }
+
+    void copy_window(const WindowCopy& copy, const Tile& tile, float* out) const {
+        runtime::copy_window(copy.window, plan_.space, tile, copy.from, copy.size,
+                             reinterpret_cast<std::byte*>(out));
     }
 
     /// Repeats the elements of a smaller tensor over a tile of short rows.

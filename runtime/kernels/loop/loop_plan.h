@@ -12,6 +12,7 @@
 #include "compiler/ir/module.h"
 #include "runtime/kernels/loop/joined_tile.h"
 #include "runtime/kernels/loop/loop_space.h"
+#include "runtime/kernels/loop/loop_window.h"
 #include "runtime/kernels/tile_function.h"
 #include "runtime/kernels/tile_reduce.h"
 
@@ -48,6 +49,13 @@ struct Expansion {
     TileFunction fill = nullptr;  ///< out[i] = in[0][0]
 };
 
+/// Copies what a tile shows of a slice or pad into a register.
+struct WindowCopy {
+    const std::byte* from = nullptr;
+    Window window;
+    size_t size = 0;  ///< bytes of an element
+};
+
 /// How a reduction takes in a tile, and where its result goes.
 struct Reduction {
     ReduceFunctions functions;
@@ -65,8 +73,8 @@ struct Reduction {
     int64_t accumulators() const { return row_by_row ? 0 : period != 0 ? period : map.elements; }
 };
 
-/// One call of a tile function, or of code for several joined ops; or one expansion; or one
-/// reduction.
+/// One call of a tile function, or of code for several joined ops; or one expansion, copy of a
+/// window, or reduction.
 struct Action {
     TileFunction function = nullptr;
     JoinedFunction joined = nullptr;
@@ -75,6 +83,7 @@ struct Action {
     std::vector<int> out, in;  ///< cells; joined ops have several results, others at most one
     bool is_number = false;    ///< computes a single number
     int expansion = -1;
+    int window = -1;
     int reduction = -1;
 };
 
@@ -85,6 +94,7 @@ struct LoopPlan {
     std::vector<std::shared_ptr<JoinedTile>> code;  ///< owns what Action::joined points to
     std::vector<Cell> cells;
     std::vector<Expansion> expansions;
+    std::vector<WindowCopy> windows;
     std::vector<Reduction> reductions;
     std::vector<Action> run_actions;  ///< once per run, on numbers
     /// Once per thread: values that vary along the row only. They are the same in every tile where
