@@ -1,7 +1,9 @@
 // Runs scans. The values of the body lie in the scan's workspace. Values that the body captures are
-// read where they lie outside. Carried values and elements are copied into the workspace before a
-// pass, and stacked values are copied out of it after the pass. Values that are added up over the
-// passes are added as soon as they are there.
+// read where they lie outside. So are elements that loops alone read, and stacked values that loops
+// alone make and read are written there: loops know that these move from pass to pass. Carried
+// values and other elements are copied into the workspace before a pass, and other stacked values
+// are copied out of it after the pass. Values that are added up over the passes are added as soon
+// as they are there.
 #include "runtime/program/scan_kernel.h"
 
 #include <cstring>
@@ -46,6 +48,7 @@ class BodyKernel final : public ScanKernel {
           placement_(place_body(operation, outer)) {
         for (size_t i = parts_.first_captured(); i < body_.inputs.size(); ++i)
             contractions_.keep_for_call(body_.inputs[i].value);
+        let_move(operation, outer);
         BindContext context{outer.module,  body_,     placement_.buffers,
                             contractions_, outer.how, outer.arena_base + scan_.workspace};
         if (scan_.workspace == ir::Scan::kUnset) context.arena_base = 0;
@@ -62,7 +65,9 @@ class BodyKernel final : public ScanKernel {
     }
     void run_watched(const CallContext& call, OperationWatcher& watcher) override {
         run_passes(call, [&](const CallContext& in_pass, int64_t pass) {
-            operations_.run_watched(body_, placement_.buffers, in_pass, watcher);
+            Buffers here = placement_.buffers;
+            for (ir::ValueId value : moving_) here.set(value, in_pass_address(value, pass));
+            operations_.run_watched(body_, here, in_pass, watcher);
             for (Sum& sum : sums_) add(sum, pass);
         });
     }
@@ -71,17 +76,23 @@ class BodyKernel final : public ScanKernel {
     template <typename RunBody>
     void run_passes(const CallContext& call, const RunBody& run_body) {
         contractions_.begin_call();
-        for (const Transfer& start : starts_) start.run();
+        run_all(starts_);
         for (int64_t i = 0; i < scan_.count; ++i) {
             const int64_t pass = scan_.reverse ? scan_.count - 1 - i : i;
             contractions_.begin_pass();
-            for (const Row& row : elements_) std::memcpy(row.each, row.of_pass(pass), row.bytes);
-            run_body(call_of_pass(call, scan_.first + pass), pass);
-            for (const Row& row : stacks_) std::memcpy(row.of_pass(pass), row.each, row.bytes);
-            for (const Transfer& aside : asides_) aside.run();
-            for (const Transfer& next : nexts_) next.run();
+            for (size_t e = 0; e < elements_.size(); ++e)
+                into_[e] = {elements_[e].of_pass(pass), elements_[e].each, elements_[e].bytes};
+            run_all(into_);
+            CallContext in_pass = call_of_pass(call, scan_.first + pass);
+            in_pass.pass = pass;
+            run_body(in_pass, pass);
+            for (size_t s = 0; s < stacks_.size(); ++s)
+                out_of_[s] = {stacks_[s].each, stacks_[s].of_pass(pass), stacks_[s].bytes};
+            run_all(out_of_);
+            run_all(asides_);
+            run_all(nexts_);
         }
-        for (const Transfer& end : ends_) end.run();
+        run_all(ends_);
     }
 
     Placement place_body(const ir::Operation& operation, const BindContext& outer) const {
@@ -96,6 +107,39 @@ class BodyKernel final : public ScanKernel {
 
     std::byte* inside(ir::ValueId value) const { return bytes_at(placement_.buffers.data(value)); }
 
+    /// Finds the elements and stacked values that are read and written where they lie outside.
+    void let_move(const ir::Operation& operation, const BindContext& outer) {
+        if (outer.how.reference) return;
+        std::vector<bool> by_loops(body_.values.size(), true);
+        std::vector<bool> made(body_.values.size(), false);
+        for (const ir::Operation& op : body_.operations) {
+            const bool loop = ir::runs_as_loop(op.info());
+            for (ir::ValueId value : op.operands)
+                if (!loop) by_loops[value] = false;
+            for (ir::ValueId value : op.results) made[value] = loop;
+        }
+        std::vector<int> results(body_.values.size(), 0);
+        for (const ir::NamedValue& result : body_.results) ++results[result.value];
+        const auto move = [&](ir::ValueId value, ir::ValueId outside) {
+            placement_.buffers.set(value, outer.buffers.data(outside));
+            placement_.buffers.set_step(value, body_.type(value).bytes());
+            moving_.push_back(value);
+        };
+        for (size_t i = parts_.carried; i < parts_.first_captured(); ++i) {
+            const ir::ValueId input = body_.inputs[i].value;
+            if (by_loops[input] && results[input] == 0) move(input, operation.operands[i]);
+        }
+        for (size_t i = parts_.carried; i < body_.results.size(); ++i) {
+            const ir::ValueId result = body_.results[i].value;
+            if (!ir::is_summed(body_, scan_, i) && made[result] && by_loops[result] &&
+                results[result] == 1)
+                move(result, operation.results[i]);
+        }
+    }
+    float* in_pass_address(ir::ValueId value, int64_t pass) const {
+        return reinterpret_cast<float*>(inside(value) + placement_.buffers.step(value) * pass);
+    }
+
     void connect(const ir::Operation& operation, const BindContext& outer) {
         const auto outside = [&](ir::ValueId value) { return bytes_at(outer.buffers.data(value)); };
         for (size_t i = 0; i < parts_.first_captured(); ++i) {
@@ -104,7 +148,7 @@ class BodyKernel final : public ScanKernel {
             std::byte* const from = outside(operation.operands[i]);
             if (i < parts_.carried)
                 starts_.push_back({from, inside(input), bytes});
-            else
+            else if (placement_.buffers.step(input) == 0)
                 elements_.push_back({inside(input), from, bytes});
         }
         for (size_t i = 0; i < body_.results.size(); ++i) {
@@ -113,7 +157,8 @@ class BodyKernel final : public ScanKernel {
             std::byte* const to = outside(operation.results[i]);
             if (ir::is_summed(body_, scan_, i)) continue;
             if (i >= parts_.carried) {
-                stacks_.push_back({inside(result), to, bytes});
+                if (placement_.buffers.step(result) == 0)
+                    stacks_.push_back({inside(result), to, bytes});
                 continue;
             }
             std::byte* const carried = inside(body_.inputs[i].value);
@@ -121,6 +166,8 @@ class BodyKernel final : public ScanKernel {
             ends_.push_back({carried, to, bytes});
         }
         put_aside();
+        into_.resize(elements_.size());
+        out_of_.resize(stacks_.size());
     }
 
     /// A result that is the sum over the passes, or a part of it.
@@ -238,9 +285,11 @@ class BodyKernel final : public ScanKernel {
     ContractionContext contractions_;
     Placement placement_;
     BoundOperations operations_;
+    std::vector<ir::ValueId> moving_;  ///< values with a Buffers::step
     MemoryBlock aside_;
     std::vector<Transfer> starts_, asides_, nexts_, ends_;
     std::vector<Row> elements_, stacks_;
+    std::vector<Transfer> into_, out_of_;  ///< the same in the pass at hand
     MemoryBlock kept_;
     std::vector<Sum> sums_;
 };

@@ -14,8 +14,8 @@ namespace {
 /// gamma (x - mean) / sqrt(variance + epsilon) + beta. Moments are taken over `axes`; with `groups`
 /// other than 0 also over the channels of a group, after the sums over positions: so the only
 /// values that vary by group are as small as [N, C], and all large ones have the shape of x, whose
-/// loops join with those of the layers around them. It takes two passes, so that the variance is that of
-/// centred numbers and does not cancel.
+/// loops join with those of the layers around them. It takes two passes, so that the variance is
+/// that of centred numbers and does not cancel.
 ValueId normalise(LayerScope& l, const std::vector<int64_t>& axes, int64_t groups) {
     ir::Builder& b = l.f.b;
     const Shape shape = l.shape();

@@ -36,8 +36,7 @@ void Accumulators::take_in(size_t unit, const Tile& tile, const float* values) {
     const ReduceFunctions& f = reduction_.functions;
     const size_t columns = static_cast<size_t>(tile.columns);
     if (reduction_.row_by_row)
-        return f.rows(values, static_cast<size_t>(tile.rows), columns,
-                      reduction_.result + tile.row);
+        return f.rows(values, static_cast<size_t>(tile.rows), columns, result_ + tile.row);
     double* array = of(unit);
     if (reduction_.period != 0) {
         const size_t width = static_cast<size_t>(reduction_.period), rows = tile.count() / width;
@@ -79,8 +78,7 @@ void Accumulators::take_in_block(const Tile& tile, const float* values, double* 
         tile.column + tile.columns != space_.inner)
         return;
     const int64_t elements = std::min(block_elements_, reduction_.map.elements - first);
-    for (int64_t i = 0; i < elements; ++i)
-        reduction_.result[first + i] = static_cast<float>(array[i]);
+    for (int64_t i = 0; i < elements; ++i) result_[first + i] = static_cast<float>(array[i]);
 }
 
 void Accumulators::stop(size_t unit, ColumnRange columns) {
@@ -88,7 +86,7 @@ void Accumulators::stop(size_t unit, ColumnRange columns) {
     const double* array = of(unit);
     for (int64_t row = 0; row < reduction_.map.elements; row += space_.inner)
         for (int64_t i = row + columns.begin; i < row + columns.end; ++i)
-            reduction_.result[i] = static_cast<float>(array[i]);
+            result_[i] = static_cast<float>(array[i]);
 }
 
 /// Adds up the units' arrays in their order. With a period, an array holds several rows side by
@@ -102,7 +100,7 @@ void Accumulators::finish() {
     for (size_t unit = 1; unit < arrays_.size(); ++unit) merge(arrays_[unit].get(), width, total);
     for (size_t begin = elements; begin < width; begin += elements)
         merge(total + begin, elements, total);
-    for (size_t i = 0; i < elements; ++i) reduction_.result[i] = static_cast<float>(total[i]);
+    for (size_t i = 0; i < elements; ++i) result_[i] = static_cast<float>(total[i]);
 }
 
 }  // namespace gmc::runtime

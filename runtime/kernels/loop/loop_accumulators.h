@@ -26,6 +26,8 @@ class Accumulators {
     Accumulators(const Reduction& reduction, const LoopSpace& space, size_t units, bool by_columns,
                  int64_t block_rows);
 
+    /// Begins a run, in this pass of a scan.
+    void begin(int64_t pass) { result_ = in_pass(reduction_.result, reduction_.step, pass); }
     /// For each unit, in this order: start() once, take_in() for each of its tiles, stop() once.
     void start(size_t unit, ColumnRange columns);
     void take_in(size_t unit, const Tile& tile, const float* values);
@@ -40,6 +42,7 @@ class Accumulators {
 
     const Reduction& reduction_;
     const LoopSpace& space_;
+    float* result_ = nullptr;
     bool shared_;
     int64_t block_rows_ = 0;      ///< 0 = the arrays are for the whole result
     int64_t block_elements_ = 0;  ///< of the result

@@ -62,6 +62,7 @@ class LoopKernel final : public Kernel, public Epilogue {
         for (size_t i = 0; i < plan_.cells.size(); ++i) {
             const Cell& cell = plan_.cells[i];
             const bool fixed = cell.kind == Cell::Kind::kOutside && cell.map.mask == 0;
+            if (fixed && cell.step != 0) moving_numbers_.push_back(i);
             if (cell.kind == Cell::Kind::kSpace)
                 space_cells_.push_back(i);
             else if (cell.kind == Cell::Kind::kOutside && !fixed)
@@ -234,6 +235,10 @@ class LoopKernel final : public Kernel, public Epilogue {
 
     /// What is done once per run.
     void start(const CallContext& context) {
+        pass_ = context.pass;
+        for (size_t i : moving_numbers_)
+            for (Worker& worker : workers_) worker.pointers[i] = plan_.cells[i].at(0, pass_);
+        for (Accumulators& a : accumulators_) a.begin(pass_);
         for (const Action& action : plan_.run_actions) call(action, workers_[0], 1, 0, context);
         for (Worker& worker : workers_) worker.started = false;
     }
@@ -258,11 +263,11 @@ class LoopKernel final : public Kernel, public Epilogue {
     }
 
     void run_tile(Worker& worker, size_t u, const Tile& tile, const CallContext& context) {
-        for (size_t s : space_cells_) worker.pointers[s] = plan_.cells[s].at(tile.first);
+        for (size_t s : space_cells_) worker.pointers[s] = plan_.cells[s].at(tile.first, pass_);
         for (size_t s : outside_cells_) {
             const AccessMap& map = plan_.cells[s].map;
             worker.pointers[s] =
-                plan_.cells[s].at(map.offset(tile.row) + (map.along_row ? tile.column : 0));
+                plan_.cells[s].at(map.offset(tile.row) + (map.along_row ? tile.column : 0), pass_);
         }
         for (const Action& action : plan_.tile_actions)
             run_action(action, worker, u, tile, context);
@@ -305,17 +310,18 @@ class LoopKernel final : public Kernel, public Epilogue {
     }
 
     void copy_window(const WindowCopy& copy, const Tile& tile, float* out) const {
-        runtime::copy_window(copy.window, plan_.space, tile, copy.from, copy.size,
-                             reinterpret_cast<std::byte*>(out));
+        runtime::copy_window(copy.window, plan_.space, tile, in_pass(copy.from, copy.step, pass_),
+                             copy.size, reinterpret_cast<std::byte*>(out));
     }
 
     /// Repeats the elements of a smaller tensor over a tile of short rows.
-    static void expand(const Expansion& expansion, float* out, const Tile& tile) {
+    void expand(const Expansion& expansion, float* out, const Tile& tile) const {
         TileCall fill;
         const AccessMap& map = expansion.map;
+        const float* base = in_pass(expansion.base, expansion.step, pass_);
         for (int64_t row = tile.row, end; row < tile.row + tile.rows; row = end) {
             end = std::min(map.segment_end(row), tile.row + tile.rows);
-            const float* from = expansion.base + map.offset(row);
+            const float* from = base + map.offset(row);
             if (!map.along_row) {
                 fill.out = out;
                 fill.in[0] = from;
@@ -333,7 +339,9 @@ class LoopKernel final : public Kernel, public Epilogue {
     std::vector<Tile> tiles_;  ///< of parts; empty where all of the space is walked
     int64_t elements_;
     std::vector<float> numbers_;                       ///< cells of kind kNumber
-    std::vector<size_t> space_cells_, outside_cells_;  ///< whose pointers move
+    std::vector<size_t> space_cells_, outside_cells_;  ///< whose pointers move from tile to tile
+    std::vector<size_t> moving_numbers_;               ///< and from pass to pass
+    int64_t pass_ = 0;                                 ///< CallContext::pass of this run
     bool by_columns_ = false;
     int64_t block_rows_ = 0;                ///< of Accumulators; 0 = units are not cut at blocks
     const CallContext* context_ = nullptr;  ///< between begin() and end()

@@ -167,6 +167,7 @@ class PlanBuilder {
     Placed outside(ir::ValueId value, AxisMask mask) {
         Cell cell;
         cell.base = buffers_.data(value);
+        cell.step = buffers_.step(value);
         cell.dtype = dtype(value);
         GMC_CHECK(cell.base != nullptr, "%{} of a fused loop has no memory",
                   function_.values[value].name);
@@ -254,7 +255,7 @@ class PlanBuilder {
         if (!in_place) {
             // Short rows: the actions want whole tiles, so the operand is repeated into a register.
             const Cell& from = plan_.cells[placed.cell];
-            Expansion expansion{from.base, from.map, new_cell(at),
+            Expansion expansion{from.base, from.step, from.map, new_cell(at),
                                 cast_function(ir::DType::kF32, ir::DType::kF32, 1)};
             Action action;
             action.expansion = static_cast<int>(plan_.expansions.size());
@@ -285,7 +286,8 @@ class PlanBuilder {
             cell.dtype = dtype(value);
             cell.base = memory;
             cell.map = make_access_map(plan_.space, all);
-            cell.base = cell.at(window.offset(plan_.space, 0));
+            cell.step = buffers_.step(value);
+            cell.base = cell.at(window.offset(plan_.space, 0), 0);
             cell.map.strides.assign(window.strides.begin(), window.strides.end() - 1);
             values_[op.result()] = {all, add_cell(std::move(cell))};
             return;
@@ -294,8 +296,8 @@ class PlanBuilder {
         action.window = static_cast<int>(plan_.windows.size());
         const int cell = new_cell(Level::kTile, dtype(value));
         action.out = {cell};
-        plan_.windows.push_back(
-            {reinterpret_cast<const std::byte*>(memory), window, static_cast<size_t>(size)});
+        plan_.windows.push_back({reinterpret_cast<const std::byte*>(memory), buffers_.step(value),
+                                 window, static_cast<size_t>(size)});
         plan_.tile_actions.push_back(action);
         ++plan_.cost;
         values_[op.result()] = {all, cell};
@@ -322,6 +324,7 @@ class PlanBuilder {
         reduction.functions = reduce_functions(op.op);
         reduction.map = make_access_map(plan_.space, kept);
         reduction.result = buffers_.data(op.result());
+        reduction.step = buffers_.step(op.result());
         GMC_CHECK(reduction.result != nullptr, "%{} is reduced into no memory",
                   function_.values[op.result()].name);
         if (plan_.space.whole_rows && kept == plan_.space.inner_bit()) reduction.period = period();
@@ -371,11 +374,13 @@ class PlanBuilder {
         if (cell.kind == Cell::Kind::kRegister && made_by >= 0 && !read_after(made_by, memory)) {
             cell.kind = Cell::Kind::kSpace;
             cell.base = memory;
+            cell.step = buffers_.step(value);
             return;
         }
         Cell destination;
         destination.kind = Cell::Kind::kSpace;
         destination.base = memory;
+        destination.step = buffers_.step(value);
         destination.dtype = dtype(value);
         add_action(ir::Cast{}, {placed}, add_cell(std::move(destination)), Level::kTile);
     }

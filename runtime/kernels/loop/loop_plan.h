@@ -7,6 +7,7 @@
 #pragma once
 
 #include <deque>
+#include <type_traits>
 #include <vector>
 
 #include "compiler/ir/module.h"
@@ -17,6 +18,13 @@
 #include "runtime/kernels/tile_reduce.h"
 
 namespace gmc::runtime {
+
+/// The address `bytes` behind `base`, which moves by `step` bytes from pass to pass.
+template <typename T>
+T* in_pass(T* base, int64_t step, int64_t pass, int64_t bytes = 0) {
+    using Byte = std::conditional_t<std::is_const_v<T>, const std::byte, std::byte>;
+    return reinterpret_cast<T*>(reinterpret_cast<Byte*>(base) + step * pass + bytes);
+}
 
 /// Where an action finds an operand or leaves its result.
 struct Cell {
@@ -31,19 +39,20 @@ struct Cell {
     bool is_number = false;
     int index = -1;                     ///< of the number or the register
     ir::DType dtype = ir::DType::kF32;  ///< of its elements
-    float* base = nullptr;              ///< of kSpace and kOutside
+    float* base = nullptr;              ///< of kSpace and kOutside, in pass 0
+    int64_t step = 0;                   ///< Buffers::step of these
     AccessMap map;                      ///< of kOutside
 
-    /// The address of element `index` of kSpace and kOutside.
-    float* at(int64_t element) const {
-        return reinterpret_cast<float*>(reinterpret_cast<std::byte*>(base) +
-                                        element * ir::dtype_size(dtype));
+    /// The address of an element of kSpace and kOutside.
+    float* at(int64_t element, int64_t pass) const {
+        return in_pass(base, step, pass, element * ir::dtype_size(dtype));
     }
 };
 
 /// Repeats a smaller tensor into a register.
 struct Expansion {
     const float* base = nullptr;
+    int64_t step = 0;  ///< Buffers::step
     AccessMap map;
     int out = -1;
     TileFunction fill = nullptr;  ///< out[i] = in[0][0]
@@ -52,6 +61,7 @@ struct Expansion {
 /// Copies what a tile shows of a slice or pad into a register.
 struct WindowCopy {
     const std::byte* from = nullptr;
+    int64_t step = 0;  ///< Buffers::step
     Window window;
     size_t size = 0;  ///< bytes of an element
 };
@@ -65,6 +75,7 @@ struct Reduction {
     /// Each row in a tile gives an element of the result, without accumulators.
     bool row_by_row = false;
     float* result = nullptr;
+    int64_t step = 0;  ///< Buffers::step of the result
 
     /// Whether rows of different outermost indices have different results.
     bool in_blocks() const {
