@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <fstream>
 #include <limits>
+#include <set>
 #include <sstream>
 
 #include "compiler/ir/views.h"
@@ -149,10 +150,19 @@ MemoryNeed memory_need(const ir::Module& module) {
 MemoryNeed training_need(const ir::Module& module) {
     MemoryNeed need = memory_need(module);
     need.copies = need.states;
-    for (const ir::State& state : module.states)
-        if (state.role == ir::StateRole::kParameter && state.type.rank() >= 2)
-            need.copies += state.type.bytes();
+    for (const ir::StateId id : trained_parameters(module))
+        need.copies += module.states[id].type.bytes();
     return need;
+}
+
+std::vector<ir::StateId> trained_parameters(const ir::Module& module) {
+    std::set<ir::StateId> ids;
+    for (const ir::ScheduleEntry& entry : module.schedule)
+        if (const ir::Function* function = module.find_function(entry.function))
+            for (const ir::Update& update : function->updates)
+                if (module.states[update.state].role == ir::StateRole::kParameter)
+                    ids.insert(update.state);
+    return {ids.begin(), ids.end()};
 }
 
 MemoryLimit memory_limit(const std::string& root) {

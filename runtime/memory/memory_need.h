@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "compiler/ir/module.h"
 
@@ -19,8 +20,10 @@ struct MemoryNeed {
 };
 MemoryNeed memory_need(const ir::Module& module);
 /// Training keeps copies, too: of all states, to go back to when a number is not finite, and of the
-/// matrices, to see what an epoch has moved.
+/// parameters that it updates, to see what an epoch has moved.
 MemoryNeed training_need(const ir::Module& module);
+/// The parameters that functions of the schedule update, in the order of the module's states.
+std::vector<ir::StateId> trained_parameters(const ir::Module& module);
 
 /// The most that this process can still get, and what sets that limit.
 struct MemoryLimit {
