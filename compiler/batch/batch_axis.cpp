@@ -160,6 +160,10 @@ class BatchAxisFinder {
     void flow(const AllReduce&, const Operation& op) {
         if (of(op, 0)) refuse(op, "adds up examples");
     }
+    template <typename Op>
+    void flow(const Op&, const Operation& op) requires(std::is_base_of_v<SharedBuffer, Op>) {
+        if (of(op, 0)) refuse(op, "shares examples");
+    }
     void flow(const Pack&, const Operation& op) {
         for (ValueId v : op.operands)
             if (axes_.of[v]) return refuse(op, "packs examples");

@@ -73,7 +73,7 @@ void forget_places(Module& module) {
 }  // namespace
 
 /// The result is verified: were a pass to put something else between scans, that would show here.
-std::string take_share(Module& module, int64_t processes, int64_t rank) {
+std::string take_share(Module& module, int64_t processes, int64_t rank, SharedSlots* slots) {
     const int64_t shards = module.compilation.shards;
     if (shards == 0)
         return fmt::format("`{}` was compiled for one process, not for {}", module.name, processes);
@@ -87,6 +87,7 @@ std::string take_share(Module& module, int64_t processes, int64_t rank) {
         if (Function* function = module.find_function(entry.function);
             function != nullptr && taken.insert(entry.function).second)
             ShareTaker(*function, shards, first, count).run();
+    if (slots != nullptr) *slots = share_slots(module, processes, rank);
     forget_places(module);
     Diagnostics problems;
     if (passes::plan_memory(module, problems).ok() &&

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <string>
 
+#include "compiler/batch/share_slots.h"
 #include "compiler/ir/module.h"
 
 namespace gmc {
@@ -22,7 +23,9 @@ namespace gmc {
 /// Makes `module`, which is planned, the module of process `rank` of `processes`. Functions outside
 /// of the schedule stay as they are. Where it returns a text, that says why it cannot be done, as a
 /// sentence without a full stop, and the module is unusable: it was compiled without shards, or
-/// with fewer of them than there are processes.
-std::string take_share(ir::Module& module, int64_t processes, int64_t rank);
+/// with fewer of them than there are processes. With `slots` the processes share the slots of the
+/// optimizer, too (share_slots.h).
+std::string take_share(ir::Module& module, int64_t processes, int64_t rank,
+                       SharedSlots* slots = nullptr);
 
 }  // namespace gmc

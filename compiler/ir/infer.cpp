@@ -226,6 +226,40 @@ Type infer(const AllReduce& op, InferContext& c) {
     return all;
 }
 
+/// Whether `x` is a part or the whole of a flat buffer; else why not is reported.
+bool is_of_buffer(std::string_view name, const SharedBuffer& buffer, int64_t numbers, const Type& x,
+                  InferContext& c) {
+    if (!buffer.is_right())
+        c.fail(fmt::format("`{}` of process {} of {}, with buckets that end at {}: it needs "
+                           "increasing ends, and something for each process",
+                           name, buffer.rank, buffer.processes, to_string(buffer.ends)));
+    else if (x != f32({numbers}))
+        c.fail(fmt::format("`{}` of {} where the buffer's is {}", name, to_string(x),
+                           to_string(f32({numbers}))));
+    return c.error.empty();
+}
+
+Type infer(const GatherParts& op, InferContext& c) {
+    if (!is_of_buffer("gather_parts", op, op.own_numbers(), c.operands[0], c)) return {};
+    return f32({op.numbers()});
+}
+
+Type infer(const OwnPart& op, InferContext& c) {
+    if (!is_of_buffer("own_part", op, op.numbers(), c.operands[0], c)) return {};
+    return f32({op.own_numbers()});
+}
+
+/// As `all_reduce`, but that its operand is flat.
+Type infer(const ReduceScatter& op, InferContext& c) {
+    if (!is_share(op.shards, op.shards))
+        return c.fail(
+            fmt::format("`reduce_scatter` over {} shards: it is a power of two", op.shards));
+    Type x = c.operands[0];
+    if (x.rank() == 2) x.shape.erase(x.shape.begin());
+    if (!is_of_buffer("reduce_scatter", op, op.numbers(), x, c)) return {};
+    return f32({op.own_numbers()});
+}
+
 Type infer(const Pack&, InferContext& c) {
     if (c.operands.empty()) return c.fail("`pack` needs at least one operand");
     int64_t elements = 0;

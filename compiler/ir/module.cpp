@@ -163,6 +163,25 @@ int64_t sums_kept(const Scan& scan) {
     return kept;
 }
 
+const Operation* pack_of(const Function& body, ValueId value) {
+    for (const Operation& op : body.operations)
+        if (op.result() == value && op.as<Pack>() != nullptr) return &op;
+    return nullptr;
+}
+
+std::vector<int64_t> bucket_ends(const Function& body, ValueId sum) {
+    constexpr int64_t kBucket = 1 << 16;  // for fewer numbers, time is latency
+    const Operation* pack = pack_of(body, sum);
+    std::vector<int64_t> ends;
+    int64_t begin = 0, end = 0;
+    for (size_t i = 0; pack != nullptr && i + 1 < pack->operands.size(); ++i) {
+        end += packed_size(body.type(pack->operands[i]).elements());
+        if (end - begin >= kBucket) ends.push_back(begin = end);
+    }
+    ends.push_back(body.type(sum).elements());
+    return ends;
+}
+
 int64_t workspace_bytes(const Function& body, const Scan& scan) {
     int64_t bytes = align_up(std::max<int64_t>(body.arena_bytes, 0), kTensorAlignment);
     for (size_t i = 0; i < body.results.size(); ++i)

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "compiler/ir/type.h"
+#include "compiler/support/shards.h"
 
 namespace gmc::ir {
 
@@ -304,6 +305,44 @@ struct Concat {
     static constexpr OpInfo kInfo{"concat", "...", "the operands one after another along `axis`"};
     int64_t axis = 0;
     static constexpr auto fields() { return std::tuple{field("axis", &Concat::axis)}; }
+};
+/// x is the part that this process has of a flat buffer (SharedBuffer). These ops stand in modules
+/// of processes that share an optimizer's slots (compiler/batch/share_slots.h).
+struct GatherParts : SharedBuffer {
+    static constexpr OpInfo kInfo{"gather_parts", "x",
+                                  "the parts of all processes in their places in a flat buffer; "
+                                  "where one runs alone, zeros in those of others",
+                                  kNoGradient};
+    static constexpr auto fields() {
+        return std::tuple{field("ends", &GatherParts::ends),
+                          field("processes", &GatherParts::processes),
+                          field("rank", &GatherParts::rank)};
+    }
+};
+struct OwnPart : SharedBuffer {
+    static constexpr OpInfo kInfo{
+        "own_part", "x", "the part that one of several processes has of a flat buffer",
+        kNoGradient};
+    static constexpr auto fields() {
+        return std::tuple{field("ends", &OwnPart::ends), field("processes", &OwnPart::processes),
+                          field("rank", &OwnPart::rank)};
+    }
+};
+/// `own_part` of `all_reduce`, for half of the messages.
+struct ReduceScatter : SharedBuffer {
+    static constexpr OpInfo kInfo{"reduce_scatter", "x",
+                                  "the part that one of several processes has of the sum of x over "
+                                  "them, as a binary tree",
+                                  kNoGradient};
+    int64_t shards = 1;    ///< as in `all_reduce`
+    bool rounded = false;  ///< as in `all_reduce`
+    static constexpr auto fields() {
+        return std::tuple{field("shards", &ReduceScatter::shards),
+                          field("rounded", &ReduceScatter::rounded),
+                          field("ends", &ReduceScatter::ends),
+                          field("processes", &ReduceScatter::processes),
+                          field("rank", &ReduceScatter::rank)};
+    }
 };
 /// Where operands of `pack` and states begin: multiples of so many elements, which are whole cache
 /// lines in f32 and in bf16.

@@ -49,6 +49,11 @@ bool is_summed(const Function& body, const Scan& scan, size_t i);
 /// How many sums of passes a scan keeps of each result that it adds up, beside the result itself,
 /// until it has those that they are to be added to.
 int64_t sums_kept(const Scan& scan);
+/// Where the buckets end in which a sum of a body leaves for the other processes: gradients are
+/// packed for the optimizer, and neighbours leave together, when the last of them is there.
+std::vector<int64_t> bucket_ends(const Function& body, ValueId sum);
+/// The op `pack` that makes a value of a body; null where another op does.
+const Operation* pack_of(const Function& body, ValueId value);
 /// The bytes of a scan's workspace: the arena of its body, and behind it those sums.
 int64_t workspace_bytes(const Function& body, const Scan& scan);
 

@@ -3,7 +3,9 @@
 // of processes.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace gmc {
@@ -36,5 +38,70 @@ inline std::vector<ShardNode> shard_nodes(int64_t first, int64_t count) {
 constexpr bool are_halves(const ShardNode& left, const ShardNode& right) {
     return left.count == right.count && left.first % (2 * left.count) == 0;
 }
+
+/// Some neighbouring numbers of a flat buffer.
+struct NumberRange {
+    int64_t begin = 0, end = 0;
+    constexpr int64_t count() const { return end - begin; }
+};
+
+/// Where ranges that processes have begin, beside the first: multiples of so many numbers from the
+/// beginning of what they share.
+inline constexpr int64_t kRangeStep = 32;
+
+/// The lower or upper half.
+constexpr NumberRange half_of(const NumberRange& range, bool upper) {
+    const int64_t middle = range.begin + range.count() / 2 / kRangeStep * kRangeStep;
+    return upper ? NumberRange{middle, range.end} : NumberRange{range.begin, middle};
+}
+
+/// What process `rank` has of numbers that processes share. Where the number of processes is a power
+/// of two, the lowest bit of the rank says which half it is in, the next bit which half of that: so
+/// partners who exchange halves, as sums do, end with it.
+constexpr NumberRange range_of(NumberRange all, int64_t processes, int64_t rank) {
+    if ((processes & (processes - 1)) != 0) {
+        const int64_t steps = all.count() / kRangeStep;
+        const auto at = [&](int64_t r) {
+            return r == processes ? all.end : all.begin + steps * r / processes * kRangeStep;
+        };
+        return {at(rank), at(rank + 1)};
+    }
+    for (int64_t bit = 1; bit < processes; bit *= 2) all = half_of(all, (rank & bit) != 0);
+    return all;
+}
+
+/// A flat buffer that processes share: cut into buckets, which end at `ends`, of each of which each
+/// process has a range. Buckets leave while what comes before them is computed; so all processes
+/// have a part of each.
+struct SharedBuffer {
+    std::vector<int64_t> ends;
+    int64_t processes = 1, rank = 0;
+
+    int64_t numbers() const { return ends.empty() ? 0 : ends.back(); }
+    /// What the process has, in order. These lie one behind the other in its part of the buffer.
+    std::vector<NumberRange> own() const {
+        std::vector<NumberRange> ranges;
+        int64_t begin = 0;
+        for (const int64_t end : ends) {
+            ranges.push_back(range_of({begin, end}, processes, rank));
+            begin = end;
+        }
+        return ranges;
+    }
+    int64_t own_numbers() const {
+        int64_t numbers = 0;
+        for (const NumberRange& range : own()) numbers += range.count();
+        return numbers;
+    }
+    /// Whether it is a buffer, and every process has some of it.
+    bool is_right() const {
+        if (processes < 1 || rank < 0 || rank >= processes || ends.empty() || ends[0] < 1 ||
+            std::adjacent_find(ends.begin(), ends.end(), std::greater_equal<>()) != ends.end())
+            return false;
+        for (int64_t other = 0; other < processes; ++other)
+            if (SharedBuffer{ends, processes, other}.own_numbers() == 0) return false;
+        return true;
+    }
+};
 
 }  // namespace gmc

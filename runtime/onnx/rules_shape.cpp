@@ -113,6 +113,11 @@ void lower(const ir::ReduceMax& op, Lowering& c) {
 
 void lower(const ir::AllReduce&, Lowering& c) { c.set_to_operand(); }
 
+/// gmrun makes these when it trains: no function that is exported has one.
+void lower(const ir::GatherParts&, Lowering&) { GMC_CHECK(false, "`gather_parts` in ONNX"); }
+void lower(const ir::OwnPart&, Lowering&) { GMC_CHECK(false, "`own_part` in ONNX"); }
+void lower(const ir::ReduceScatter&, Lowering&) { GMC_CHECK(false, "`reduce_scatter` in ONNX"); }
+
 void lower(const ir::ReduceSum& op, Lowering& c) {
     if (op.axes.empty()) return c.set_to_operand();
     c.set(c.node("ReduceSum", {c.full(0), c.constants(op.axes)}, {{"keepdims", int64_t{0}}}));

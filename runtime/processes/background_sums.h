@@ -21,6 +21,8 @@ struct SumJob {
     /// place of the first, and the others are lost.
     int64_t shards = 0;
     int64_t stride = 0;
+    /// Each process needs the sums of its own range (range_of) only; the other numbers are lost.
+    bool scattered = false;
 };
 
 /// How long sums took, in nanoseconds, and how long the process waited for them: the rest was

@@ -14,6 +14,7 @@ struct Order {
     enum class Kind : int64_t {
         kBegin,  ///< the group broadcasts a text next: how the run is computed
         kRound,  ///< compute a round of training
+        kSlots,  ///< do something with your part of the optimizer's slots
         kEnd,    ///< end with `exit_code`
     };
     Kind kind = Kind::kEnd;
@@ -24,6 +25,8 @@ struct Order {
     int64_t step = 0, call = 0;
     double rate = 1;
     int64_t epoch = 0, batch = 0;
+    // Of slots: SlotParts::Action, and the number of a state.
+    int64_t action = 0, state = 0;
 };
 
 /// In process 0: tells the others, and sends `states` where the order says so.

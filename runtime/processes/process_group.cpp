@@ -63,10 +63,13 @@ void ProcessGroup::make_room(const SumJob& job) {
     const auto make = [](auto& numbers, int64_t count) {
         if (numbers.size() < static_cast<size_t>(count)) numbers.resize(static_cast<size_t>(count));
     };
-    int64_t received = job.count <= kWhole ? job.count : (job.count + 1) / 2, sent = received;
+    const auto share_of = [&](int64_t processes) {
+        return job.count <= kWhole ? job.count : job.count / processes + 2 * kRangeStep;
+    };
+    int64_t received = share_of(2), sent = received;
     if (!is_power_of_two()) {
         find_nodes(job.shards);
-        const int64_t part = job.count <= kWhole ? job.count : job.count / size_ + 1;
+        const int64_t part = share_of(size_);
         received = part * static_cast<int64_t>(nodes_.size());
         sent = part * nodes_of(rank_);
         make(sent_, sent);
@@ -100,35 +103,53 @@ void ProcessGroup::sum_whole(const SumJob& job) {
 }
 
 /// The same tree with less to send: in round r the two partners split what they have, and each adds
-/// up one half of it. At the end each has the sums of 1/size of the numbers, and the rounds are
-/// gone back to exchange these.
+/// up one half of it. At the end each has the sums of its range.
 void ProcessGroup::compute(const SumJob& job) {
     make_room(job);
     if (!is_power_of_two()) return sum_unevenly(job);
     if (job.count <= kWhole) return sum_whole(job);
     float* numbers = job.numbers;
-    parts_.assign(1, {0, job.count});
+    NumberRange range{0, job.count};
     for (int bit = 1; bit < size_; bit *= 2) {
-        const Part part = parts_.back();
         const bool upper = (rank_ & bit) != 0;
-        const Part mine = upper ? Part{part.middle(), part.end} : Part{part.begin, part.middle()};
-        const Part other = upper ? Part{part.begin, part.middle()} : Part{part.middle(), part.end};
+        const NumberRange mine = half_of(range, upper), other = half_of(range, !upper);
         const int partner = rank_ ^ bit;
         send_numbers(partner, numbers + other.begin, other.count(), partner, received_.data(),
                      mine.count(), job.rounded);
         add_numbers(numbers + mine.begin, received_.data(), mine.count(), job.rounded);
-        parts_.push_back(mine);
+        range = mine;
+    }
+    if (!job.scattered) spread(numbers, job.count, job.rounded);
+}
+
+/// Where the number of processes is a power of two, the rounds of a sum are gone back: in each, the
+/// partners exchange the halves that they have. Else each process sends its range to each.
+void ProcessGroup::spread(float* numbers, int64_t count, bool rounded) {
+    const NumberRange all{0, count};
+    if (!is_power_of_two()) {
+        const NumberRange mine = range_of(all, size_, rank_);
+        for (int round = 1; round < size_; ++round) {
+            const int from = (rank_ + size_ - round) % size_;
+            const NumberRange other = range_of(all, size_, from);
+            send_numbers((rank_ + round) % size_, numbers + mine.begin, mine.count(), from,
+                         numbers + other.begin, other.count(), rounded);
+        }
+        return;
     }
     for (int bit = size_ / 2; bit > 0; bit /= 2) {
-        const Part mine = parts_.back();
-        parts_.pop_back();
-        const Part all = parts_.back();
-        const Part other =
-            mine.begin == all.begin ? Part{mine.end, all.end} : Part{all.begin, mine.begin};
-        const int partner = rank_ ^ bit;
-        send_numbers(partner, numbers + mine.begin, mine.count(), partner, numbers + other.begin,
-                     other.count(), job.rounded);
+        const NumberRange both = range_of(all, bit, rank_ & (bit - 1));
+        const bool upper = (rank_ & bit) != 0;
+        const NumberRange mine = half_of(both, upper), other = half_of(both, !upper);
+        send_numbers(rank_ ^ bit, numbers + mine.begin, mine.count(), rank_ ^ bit,
+                     numbers + other.begin, other.count(), rounded);
     }
+}
+
+void ProcessGroup::gather_ranges(float* numbers, int64_t count) {
+    background_.finish_all();
+    const auto begin = std::chrono::steady_clock::now();
+    spread(numbers, count, false);
+    note_time(begin, static_cast<size_t>(count) * sizeof(float));
 }
 
 void ProcessGroup::find_nodes(int64_t shards) {
@@ -146,36 +167,29 @@ void ProcessGroup::find_nodes(int64_t shards) {
 }
 
 /// Of few numbers each process adds up all.
-ProcessGroup::Part ProcessGroup::part_of(int rank, int64_t count) const {
+NumberRange ProcessGroup::part_of(int rank, int64_t count) const {
     if (count <= kWhole) return {0, count};
-    return {count * rank / size_, count * (rank + 1) / size_};
+    return range_of({0, count}, size_, rank);
 }
 
 /// Each process gets a part of the numbers of all nodes, adds these up, and gives the sums to all.
 void ProcessGroup::sum_unevenly(const SumJob& job) {
     gather_nodes(job);
     add_nodes(job);
-    if (job.count <= kWhole) return;
-    const Part mine = part_of(rank_, job.count);
-    for (int round = 1; round < size_; ++round) {
-        const int from = (rank_ + size_ - round) % size_;
-        const Part other = part_of(from, job.count);
-        send_numbers((rank_ + round) % size_, job.numbers + mine.begin, mine.count(), from,
-                     job.numbers + other.begin, other.count(), job.rounded);
-    }
+    if (job.count > kWhole && !job.scattered) spread(job.numbers, job.count, job.rounded);
 }
 
 /// Into received_: this process's part of the nodes, one behind the other.
 void ProcessGroup::gather_nodes(const SumJob& job) {
-    const Part mine = part_of(rank_, job.count);
-    const auto copy = [&](Part part, float* to) {
+    const NumberRange mine = part_of(rank_, job.count);
+    const auto copy = [&](NumberRange part, float* to) {
         for (int64_t node = 0; node < nodes_of(rank_); ++node)
             to = std::copy_n(job.numbers + node * job.stride + part.begin, part.count(), to);
     };
     copy(mine, received_.data() + first_node_[rank_] * mine.count());
     for (int round = 1; round < size_; ++round) {
         const int to = (rank_ + round) % size_, from = (rank_ + size_ - round) % size_;
-        const Part theirs = part_of(to, job.count);
+        const NumberRange theirs = part_of(to, job.count);
         copy(theirs, sent_.data());
         send_numbers(to, sent_.data(), theirs.count() * nodes_of(rank_), from,
                      received_.data() + first_node_[from] * mine.count(),
@@ -185,7 +199,7 @@ void ProcessGroup::gather_nodes(const SumJob& job) {
 
 /// Nodes are put on a stack. The last two are added as long as they are the halves of one.
 void ProcessGroup::add_nodes(const SumJob& job) {
-    const Part mine = part_of(rank_, job.count);
+    const NumberRange mine = part_of(rank_, job.count);
     stack_.clear();
     for (size_t i = 0; i < nodes_.size(); ++i) {
         stack_.emplace_back(nodes_[i], received_.data() + static_cast<int64_t>(i) * mine.count());
@@ -205,8 +219,12 @@ void ProcessGroup::sum(const SumJob& job) {
     background_.finish_all();
     const auto begin = std::chrono::steady_clock::now();
     compute(job);
+    note_time(begin, static_cast<size_t>(job.count) * sizeof(float));
+}
+
+void ProcessGroup::note_time(std::chrono::steady_clock::time_point begin, size_t bytes) {
     const std::chrono::nanoseconds took = std::chrono::steady_clock::now() - begin;
-    time_.bytes += job.count * static_cast<int64_t>(sizeof(float));
+    time_.bytes += static_cast<int64_t>(bytes);
     time_.busy_ns += took.count();
     time_.waited_ns += took.count();
 }

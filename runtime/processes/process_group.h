@@ -2,6 +2,7 @@
 // folder; the others compute their shards of each batch.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -37,13 +38,16 @@ class ProcessGroup {
     /// rounded to one; messages have half the bytes. Sums that were begun are finished first.
     /// Where the number of processes is no power of two, the job says how many shards there are.
     void sum(const SumJob& job);
+    /// Gives all processes what each has of these numbers, its range_of() them. Sums that were begun
+    /// are finished first.
+    void gather_ranges(float* numbers, int64_t count);
     /// Begins a sum, and computes it on another thread. Nothing may touch the numbers until
     /// finish_sums(), and no message may be exchanged but by sums.
     void start_sum(const SumJob& job);
     /// Waits for the sums of these numbers, which may be in several parts. False where none was
     /// begun.
     bool finish_sums(const float* numbers, int64_t count);
-    /// Of the sums since the last call.
+    /// Of the sums and gather_ranges() since the last call.
     SumTime take_sum_time();
 
     /// Process 0 gives, all get.
@@ -65,13 +69,9 @@ class ProcessGroup {
     /// Transport::exchange(), or the end of all.
     void exchange(int to, const void* out, size_t out_bytes, int from, void* in, size_t in_bytes);
     void compute(const SumJob& job);
+    void note_time(std::chrono::steady_clock::time_point begin, size_t bytes);
     void sum_whole(const SumJob& job);
-    /// A range of the numbers of a sum.
-    struct Part {
-        int64_t begin, end;
-        int64_t middle() const { return begin + (end - begin) / 2; }
-        int64_t count() const { return end - begin; }
-    };
+    void spread(float* numbers, int64_t count, bool rounded);
 
     bool is_power_of_two() const { return (size_ & (size_ - 1)) == 0; }
     void find_nodes(int64_t shards);
@@ -79,7 +79,7 @@ class ProcessGroup {
     void gather_nodes(const SumJob& job);
     void add_nodes(const SumJob& job);
     /// What a process adds up, where the number of processes is no power of two.
-    Part part_of(int rank, int64_t count) const;
+    NumberRange part_of(int rank, int64_t count) const;
     int64_t nodes_of(int rank) const { return first_node_[rank + 1] - first_node_[rank]; }
     void send_numbers(int to, const float* out, int64_t out_count, int from, float* in,
                       int64_t in_count, bool rounded);
@@ -89,7 +89,6 @@ class ProcessGroup {
     int rank_, size_;
     std::vector<float> received_;
     std::vector<uint16_t> bf16_out_, bf16_in_;  ///< messages of sums that are rounded
-    std::vector<Part> parts_;  ///< of a sum: what this process was left with after each round
     // Where the number of processes is no power of two:
     int64_t shards_ = 0;               ///< for which the next two are
     std::vector<ShardNode> nodes_;     ///< of all processes, by rank
@@ -97,7 +96,7 @@ class ProcessGroup {
     std::vector<float> sent_;
     std::vector<std::pair<ShardNode, float*>> stack_;  ///< of a sum: nodes to be added
     std::vector<const float*> started_;                ///< by start_sum(), and not finished
-    SumTime time_;                                     ///< of sums that were not begun
+    SumTime time_;                                     ///< of what was not begun by start_sum()
     BackgroundSums background_;
 };
 

@@ -25,8 +25,6 @@ namespace {
 
 /// Sums over the processes of at least so many numbers are worth a thread of their own.
 constexpr int64_t kLargeSum = 1 << 14;
-/// Gradients leave in buckets of at least so many numbers: for fewer, time is latency.
-constexpr int64_t kBucket = 1 << 16;
 
 /// A value of the body (`each`), and the values outside that it stands for, one per pass, one after
 /// another (`all`).
@@ -177,6 +175,7 @@ class BodyKernel final : public ScanKernel {
         /// The processes that add it up further; null where there are none, or it is so small that
         /// the operation `all_reduce` does that.
         ProcessGroup* group;
+        bool scattered;  ///< each process needs its range of it only
         /// Where the sum is 0: elements between the parts of a pack, which are written later than
         /// the parts; the first of each, and how many.
         std::vector<std::pair<int64_t, int64_t>> gaps;
@@ -201,43 +200,61 @@ class BodyKernel final : public ScanKernel {
                         outer.buffers.data(operation.results[i]), body_.type(result).elements(),
                         static_cast<int64_t>(i - first) < scan_.rounded_sums,
                         shard_nodes(scan_.first, scan_.count));
-            const bool large = sum.elements() >= kLargeSum;
-            add_buckets(sum, result, large ? outer.how.group : nullptr);
+            add_buckets(sum, operation, i, outer);
         }
     }
-    /// Gradients are packed for the optimizer. They are added up in buckets of neighbours, each of
-    /// which leaves when its last gradient is there, and not when all are.
-    void add_buckets(const PassSum& sum, ir::ValueId result, ProcessGroup* group) {
-        const size_t all_runs = operations_.runs_until(body_, result);
-        const ir::Operation* pack = packed_in_place(result);
-        if (pack == nullptr) {
-            sums_.push_back({sum, all_runs, group, {}});
-            return;
+    /// A sum is added up in buckets of neighbours, each of which leaves when its last gradient is
+    /// there, and not when all are.
+    void add_buckets(const PassSum& sum, const ir::Operation& operation, size_t result,
+                     const BindContext& outer) {
+        const ir::ValueId value = body_.results[result].value;
+        const auto* scatter = scatter_of(outer.function, operation.results[result]);
+        const std::vector<int64_t> ends =
+            scatter != nullptr ? scatter->ends : ir::bucket_ends(body_, value);
+        ProcessGroup* group = sum.elements() >= kLargeSum ? outer.how.group : nullptr;
+        int64_t begin = 0;
+        for (const int64_t end : ends) {
+            sums_.push_back({sum.part(begin, end - begin), operations_.runs_until(body_, value),
+                             group, scatter != nullptr, {}});
+            begin = end;
         }
-        int64_t begin = 0, end = 0;
-        size_t runs = 0;
-        std::vector<std::pair<int64_t, int64_t>> gaps;
-        for (const ir::ValueId part : pack->operands) {
+        if (const ir::Operation* pack = packed_in_place(value)) look_for_parts(*pack, ends);
+    }
+    /// The buckets that end at `ends`, the last ones of sums_, need not wait for the whole pack.
+    void look_for_parts(const ir::Operation& pack, const std::vector<int64_t>& ends) {
+        Sum* const buckets = &sums_.back() + 1 - ends.size();
+        for (size_t i = 0; i < ends.size(); ++i) buckets[i].runs = 0;
+        int64_t begin = 0;
+        for (const ir::ValueId part : pack.operands) {
             const int64_t elements = body_.type(part).elements();
-            const int64_t padded = ir::packed_size(elements);
-            runs = std::max(runs, operations_.runs_until(body_, part));
-            if (padded > elements) gaps.emplace_back(end + elements - begin, padded - elements);
-            end += padded;
-            if (end - begin < kBucket && part != pack->operands.back()) continue;
-            sums_.push_back({sum.part(begin, end - begin), runs, group, std::move(gaps)});
-            begin = end, runs = 0, gaps.clear();
+            const int64_t next = begin + ir::packed_size(elements);
+            const size_t runs = operations_.runs_until(body_, part);
+            for (size_t i = 0; i < ends.size(); ++i) {
+                const int64_t first = i == 0 ? 0 : ends[i - 1];
+                if (ends[i] <= begin || first >= next) continue;
+                buckets[i].runs = std::max(buckets[i].runs, runs);
+                const int64_t gap = std::max(begin + elements, first);
+                if (gap < std::min(next, ends[i]))
+                    buckets[i].gaps.emplace_back(gap - first, std::min(next, ends[i]) - gap);
+            }
+            begin = next;
         }
+    }
+    /// What reads a sum, where that wants only this process's part of it; else null.
+    static const ir::ReduceScatter* scatter_of(const ir::Function& function, ir::ValueId sum) {
+        for (const ir::Operation& op : function.operations)
+            if (op.as<ir::ReduceScatter>() != nullptr && op.operands[0] == sum)
+                return op.as<ir::ReduceScatter>();
+        return nullptr;
     }
     /// The pack that makes a value, where all of its parts are computed in their places.
     const ir::Operation* packed_in_place(ir::ValueId value) const {
-        for (const ir::Operation& op : body_.operations) {
-            if (op.results[0] != value || op.as<ir::Pack>() == nullptr) continue;
-            const std::vector<int64_t> offsets = ir::part_offsets(body_, op);
-            for (size_t i = 0; i < offsets.size(); ++i)
-                if (inside(op.operands[i]) != inside(value) + offsets[i]) return nullptr;
-            return &op;
-        }
-        return nullptr;
+        const ir::Operation* pack = ir::pack_of(body_, value);
+        if (pack == nullptr) return nullptr;
+        const std::vector<int64_t> offsets = ir::part_offsets(body_, *pack);
+        for (size_t i = 0; i < offsets.size(); ++i)
+            if (inside(pack->operands[i]) != inside(value) + offsets[i]) return nullptr;
+        return pack;
     }
     /// After so many runs of a pass.
     void add_sums(int64_t pass, size_t runs) {
@@ -253,7 +270,7 @@ class BodyKernel final : public ScanKernel {
                 std::fill_n(sum.sum.sum(node) + begin, count, 0.0f);
         if (sum.group != nullptr)
             sum.group->start_sum({sum.sum.sum(), sum.sum.elements(), sum.sum.rounded(),
-                                  scan_.shards, sum.sum.stride()});
+                                  scan_.shards, sum.sum.stride(), sum.scattered});
     }
 
     /// After a pass, each carried value is copied to its input. Where the next value of `a` lies in

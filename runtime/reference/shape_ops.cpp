@@ -113,6 +113,25 @@ void reference(const ir::ReduceMax& op, ReferenceContext& c) {
 /// One process has all shards: a module for one of several is computed by fast kernels only.
 void reference(const ir::AllReduce&, ReferenceContext& c) { c.result().data = c.operand(0).data; }
 
+/// The part of a flat buffer.
+static void take_part(const SharedBuffer& buffer, ReferenceContext& c) {
+    auto to = c.result().data.begin();
+    for (const NumberRange& range : buffer.own())
+        to = std::copy_n(c.operand(0).data.begin() + range.begin, range.count(), to);
+}
+
+void reference(const ir::GatherParts& op, ReferenceContext& c) {
+    std::fill(c.result().data.begin(), c.result().data.end(), 0);
+    auto from = c.operand(0).data.begin();
+    for (const NumberRange& range : op.own()) {
+        std::copy_n(from, range.count(), c.result().data.begin() + range.begin);
+        from += range.count();
+    }
+}
+
+void reference(const ir::OwnPart& op, ReferenceContext& c) { take_part(op, c); }
+void reference(const ir::ReduceScatter& op, ReferenceContext& c) { take_part(op, c); }
+
 void reference(const ir::ReduceSum& op, ReferenceContext& c) {
     reduce(c.operand(0), op.axes, 0, c.result(), [](double a, double b) { return a + b; });
 }

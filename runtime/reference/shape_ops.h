@@ -15,6 +15,9 @@ void reference(const ir::Transpose&, ReferenceContext&);
 
 void reference(const ir::ReduceMax&, ReferenceContext&);
 void reference(const ir::AllReduce&, ReferenceContext&);
+void reference(const ir::GatherParts&, ReferenceContext&);
+void reference(const ir::OwnPart&, ReferenceContext&);
+void reference(const ir::ReduceScatter&, ReferenceContext&);
 void reference(const ir::ReduceSum&, ReferenceContext&);
 
 }  // namespace gmc::runtime

@@ -8,6 +8,7 @@
 #include "runtime/processes/orders.h"
 #include "runtime/processes/roll_call.h"
 #include "runtime/run/validation.h"
+#include "runtime/train/slot_parts.h"
 #include "runtime/train/step_runner.h"
 
 namespace gmc::runtime {
@@ -66,7 +67,7 @@ bool have_same_data(ProcessGroup& group, const std::string& data, Diagnostics& d
 int follow(LoadedModel& model, Diagnostics& diagnostics) {
     ProcessGroup& group = *model.group();
     const std::span<std::byte> states{model.states().bytes_begin(),
-                                      static_cast<size_t>(model.states().bytes())};
+                                      static_cast<size_t>(model.states().common_bytes())};
     Order order = take_order(group, states);
     if (order.kind != Order::Kind::kBegin) return static_cast<int>(order.exit_code);
     const TrainingSetup setup = setup_from(group.broadcast(""));
@@ -79,7 +80,11 @@ int follow(LoadedModel& model, Diagnostics& diagnostics) {
     if (runner.ok()) loader = make_loader(model, setup, diagnostics);
     (void)have_same_data(group, loader ? fingerprint(loader->dataset()) : "", diagnostics);
     TrainingState training;
-    while ((order = take_order(group, states)).kind == Order::Kind::kRound) {
+    while ((order = take_order(group, states)).kind != Order::Kind::kEnd) {
+        if (order.kind == Order::Kind::kSlots) {
+            model.states().slots()->obey(order);
+            continue;
+        }
         training.seed = order.seed;
         training.step = order.step;
         training.call = static_cast<uint32_t>(order.call);

@@ -13,7 +13,8 @@ namespace gmc::runtime {
 /// The name of the first state with a number that is not finite; "" when there is none.
 std::string first_not_finite(const StateStore& states);
 
-/// A copy of all states and of the training state.
+/// A copy of all states and of the training state. Each process of a group keeps its part of what
+/// they share.
 class GoodState {
   public:
     void keep(const StateStore& states, const TrainingState& training);

@@ -345,6 +345,13 @@ bool OpenedRun::begin_states(Progress& progress) {
     return true;
 }
 
+bool OpenedRun::share_slots() {
+    SlotParts* slots = model.states().slots();
+    if (slots == nullptr) return true;
+    slots->begin();
+    return !goes_on() || share_slots_of(path(kCheckpointName), *slots, diagnostics);
+}
+
 void OpenedRun::begin_epoch(TrainingState& at) const {
     at.epoch_began = at.step;
     at.epoch_end_left = false;

@@ -32,6 +32,9 @@ struct OpenedRun {
     void take_back_end();
     /// Makes the loaders and the states, and says what there is and what has changed.
     bool prepare(Progress& progress);
+    /// Behind prepare(), once the other processes of a group wait for orders: gives them their
+    /// parts of the optimizer's slots, where these are shared.
+    bool share_slots();
     /// Writes what a run's folder has from the start.
     bool write_beginnings();
     /// Removes checkpoints that the run is to keep no longer.

@@ -377,6 +377,7 @@ class TrainingLoop {
         // The gaps between states are cleared, too: optimizers update them along with the states
         // around them.
         std::fill_n(model_.states().bytes_begin(), model_.states().bytes(), std::byte{0});
+        if (model_.states().slots() != nullptr) model_.states().slots()->clear();
         const char* from = is_there(run_.path(kWayBackName)) ? kWayBackName : kCheckpointName;
         if (!read_checkpoint(run_.path(from), model_.states(), good, lost)) return false;
         model_.set_states_changed();
@@ -541,7 +542,7 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
     ProcessGroup* group = run.model.group();
     if (group != nullptr && !have_same_data(*group, run.data_trained_on(), run.diagnostics))
         return TrainEnd::kNotStarted;
-    if (!prepared) return TrainEnd::kNotStarted;
+    if (!prepared || !run.share_slots()) return TrainEnd::kNotStarted;
     if (run.finished() && !run.training.epoch_end_left) return nothing_left(run, progress);
     if (!run.model.has_room_to_train(run.diagnostics) || !run.write_beginnings())
         return TrainEnd::kNotStarted;

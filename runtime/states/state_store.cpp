@@ -16,6 +16,12 @@ StateStore::StateStore(const ir::Module& module) : module_(&module) {
     const int64_t bytes = ir::state_offset(module, count());
     block_ = MemoryBlock(bytes);
     block_.touch(bytes);
+    common_bytes_ = this->bytes();
+}
+
+void StateStore::share(SlotParts* slots, ir::StateId first) {
+    slots_ = slots;
+    common_bytes_ = ir::state_offset(*module_, first);
 }
 
 bool StateStore::initialise(uint64_t seed, Diagnostics& diagnostics) {

@@ -12,6 +12,8 @@
 
 namespace gmc::runtime {
 
+class SlotParts;  // runtime/train/slot_parts.h
+
 /// All states in one block of memory, in the order of the module. So an optimizer updates packed
 /// states as one tensor, and a checkpoint is written from one place.
 class StateStore {
@@ -34,6 +36,12 @@ class StateStore {
     /// equal.
     std::byte* bytes_begin() const { return block_.data(); }
     int64_t bytes() const { return ir::state_offset(*module_, saved_count_); }
+    /// Of these, the first so many are of states that all processes of a group have as a whole.
+    int64_t common_bytes() const { return common_bytes_; }
+    /// Says that the saved states from `first` on are parts, which `slots` knows of.
+    void share(SlotParts* slots, ir::StateId first);
+    /// Null where this process has all states as a whole.
+    SlotParts* slots() const { return slots_; }
     /// Moves 2 MB to a huge page; false when there are no small pages left.
     bool make_huge() { return block_.make_huge(); }
 
@@ -51,6 +59,8 @@ class StateStore {
     std::vector<int64_t> offsets_;
     ir::StateId saved_count_ = 0;
     MemoryBlock block_;
+    SlotParts* slots_ = nullptr;
+    int64_t common_bytes_ = 0;
 };
 
 }  // namespace gmc::runtime

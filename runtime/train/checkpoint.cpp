@@ -7,10 +7,12 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 
 #include "compiler/support/json.h"
 #include "runtime/files/tensors/safetensors.h"
 #include "runtime/memory/memory_need.h"
+#include "runtime/train/slot_parts.h"
 
 namespace gmc::runtime {
 namespace {
@@ -166,11 +168,30 @@ std::string shape_text(const StoredTensor& tensor) {
     return fmt::format("{}{}", tensor.type->name, ir::to_string(tensor.shape));
 }
 
+/// A state that a checkpoint has.
+struct SavedState {
+    const ir::State* state;
+    ir::StateId own;   ///< where this process has it as a whole; else kNone
+    size_t shared = 0;  ///< its number in SlotParts
+};
+std::vector<SavedState> saved_states(const StateStore& states) {
+    std::vector<SavedState> saved;
+    if (const SlotParts* slots = states.slots())
+        for (size_t i = 0; i < slots->states().size(); ++i)
+            saved.push_back({&slots->states()[i], slots->own(i), i});
+    else
+        for (ir::StateId id = 0; id < states.saved_count(); ++id)
+            saved.push_back({&states.state(id), id});
+    return saved;
+}
+
 /// The first difference between the states of a checkpoint and those of the model; "" when they are
 /// equal.
 std::string difference(const SafetensorsFile& file, const StateStore& states) {
-    for (ir::StateId id = 0; id < states.saved_count(); ++id) {
-        const ir::State& state = states.state(id);
+    std::set<std::string> names;
+    for (const SavedState& saved : saved_states(states)) {
+        const ir::State& state = *saved.state;
+        names.insert(state.name);
         const StoredTensor* tensor = file.find(state.name);
         if (tensor == nullptr)
             return fmt::format("is of another model: it has no state `{}`", state.name);
@@ -185,11 +206,32 @@ std::string difference(const SafetensorsFile& file, const StateStore& states) {
         return id != ir::kNone && fits(tensor, states.state(id));
     };
     for (const StoredTensor& tensor : file.tensors())
-        if (states.module().find_state(tensor.name) == ir::kNone &&
-            !tensor.name.starts_with("batch.") && !is_epoch_start(tensor))
+        if (names.count(tensor.name) == 0 && !tensor.name.starts_with("batch.") && !is_epoch_start(tensor))
             return fmt::format("is of another model: it has `{}` beside the model's states",
                                tensor.name);
     return "";
+}
+
+/// Reads a state of a file that goes with the model, and gives it to `to`. False after an error.
+bool read_state(const SafetensorsFile& file, const ir::State& state, float* to,
+                Diagnostics& diagnostics) {
+    if (!file.read(*file.find(state.name), to, diagnostics)) return false;
+    const int64_t elements = state.type.elements();
+    const auto bad_ones =
+        std::count_if(to, to + elements, [](float x) { return !std::isfinite(x); });
+    return bad_ones == 0 ||
+           bad(diagnostics, file.path(),
+               fmt::format("holds no good state: {} of the {} numbers of `{}` are not finite",
+                           bad_ones, elements, state.name));
+}
+
+bool read_shared(const SafetensorsFile& file, size_t state, SlotParts& slots,
+                 Diagnostics& diagnostics) {
+    const ir::State& shared = slots.states()[state];
+    std::vector<float> numbers(static_cast<size_t>(shared.type.elements()));
+    if (!read_state(file, shared, numbers.data(), diagnostics)) return false;
+    slots.set(state, numbers.data());
+    return true;
 }
 
 /// The batches of a replay. False after an error.
@@ -224,8 +266,14 @@ bool write_checkpoint(const std::string& path, const StateStore& states,
     const bool with_epoch_start = has_epoch_start(training) && batches.empty();
     Metadata metadata = describe(states, training, with_epoch_start);
     std::vector<TensorView> tensors;
-    for (ir::StateId id = 0; id < states.saved_count(); ++id)
-        tensors.push_back({states.state(id).name, states.state(id).type.shape, states.data(id)});
+    for (const SavedState& saved : saved_states(states)) {
+        TensorView& tensor =
+            tensors.emplace_back(TensorView{saved.state->name, saved.state->type.shape});
+        if (saved.own != ir::kNone)
+            tensor.numbers = states.data(saved.own);
+        else
+            tensor.fetch = [slots = states.slots(), i = saved.shared] { return slots->gather(i); };
+    }
     if (with_epoch_start)
         for (const auto& [id, weights] : *training.epoch_start)
             tensors.push_back({kEpochStartPrefix + states.state(id).name,
@@ -292,19 +340,20 @@ bool read_checkpoint(const std::string& path, StateStore& states, TrainingState&
     } catch (const JsonError& e) {
         return bad(diagnostics, file->path(), fmt::format("is broken: {}", e.what()));
     }
-    for (ir::StateId id = 0; id < states.saved_count(); ++id) {
-        const std::string& name = states.state(id).name;
-        const float* numbers = states.data(id);
-        if (!file->read(*file->find(name), states.data(id), diagnostics)) return false;
-        const auto bad_ones = std::count_if(numbers, numbers + states.elements(id),
-                                            [](float x) { return !std::isfinite(x); });
-        if (bad_ones > 0)
-            return bad(
-                diagnostics, file->path(),
-                fmt::format("holds no good state: {} of the {} numbers of `{}` are not finite",
-                            bad_ones, states.elements(id), name));
-    }
+    for (const SavedState& saved : saved_states(states))
+        if (saved.own == ir::kNone
+                ? !read_shared(*file, saved.shared, *states.slots(), diagnostics)
+                : !read_state(*file, *saved.state, states.data(saved.own), diagnostics))
+            return false;
     states.refresh_copies();
+    return true;
+}
+
+bool share_slots_of(const std::string& path, SlotParts& slots, Diagnostics& diagnostics) {
+    const auto file = open_weights(path, diagnostics);
+    if (!file.ok()) return false;
+    for (size_t i = 0; i < slots.states().size(); ++i)
+        if (slots.own(i) == ir::kNone && !read_shared(*file, i, slots, diagnostics)) return false;
     return true;
 }
 

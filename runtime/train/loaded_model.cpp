@@ -48,13 +48,17 @@ static void refuse_too_large(const std::string& path, const std::string& why, bo
                     "networks with fewer parameters");
 }
 
-LoadedModel::LoadedModel(std::string path, ir::Module module, ProcessGroup* group)
+LoadedModel::LoadedModel(std::string path, ir::Module module, ProcessGroup* group,
+                         SharedSlots slots)
     : path_(std::move(path)),
       module_(std::move(module)),
       states_(std::make_unique<StateStore>(module_)),
       arena_(std::make_shared<Arena>(module_)),
       group_(group),
-      data_(module_) {}
+      data_(module_) {
+    if (!slots.groups.empty())
+        slots_ = std::make_unique<SlotParts>(std::move(slots), *states_, *group);
+}
 
 /// Waits for the thread that touches the arena. The destructor of `touched_` alone would not: the
 /// tuning cache may hold a copy of it (see prepare_training).
@@ -71,13 +75,16 @@ static std::string help_for_processes(int64_t shards) {
 
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
                                                        Diagnostics& diagnostics, Purpose purpose,
-                                                       ProcessGroup* group) {
+                                                       Sharing sharing) {
     ir::ReadArtefactOptions options;
     options.verify = {.allow_gradient = false, .planned = true, .runnable = true};
     auto module = ir::read_artefact(path, options, diagnostics);
     if (!module.ok() || !tables_fit(*module, path, diagnostics)) return Failure{};
+    ProcessGroup* const group = sharing.group;
+    SharedSlots slots;
     if (group != nullptr) {
-        const std::string why = take_share(*module, group->size(), group->rank());
+        const std::string why = take_share(*module, group->size(), group->rank(),
+                                           sharing.slots ? &slots : nullptr);
         if (!why.empty()) {
             diagnostics.error(DiagnosticKind::kBadValue, {}, "{}", why)
                 .help(help_for_processes(module->compilation.shards));
@@ -90,7 +97,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
     std::string why = why_too_large(need, limit);
     try {
         if (why.empty())
-            return std::unique_ptr<LoadedModel>(new LoadedModel(path, module.take(), group));
+            return std::unique_ptr<LoadedModel>(new LoadedModel(path, module.take(), group, std::move(slots)));
     } catch (const std::bad_alloc&) {
         why = "the system gives no more memory";
     }

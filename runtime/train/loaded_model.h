@@ -16,8 +16,15 @@
 #include "runtime/processes/process_group.h"
 #include "runtime/program/executable.h"
 #include "runtime/train/data_plan.h"
+#include "runtime/train/slot_parts.h"
 
 namespace gmc::runtime {
+
+/// The processes that share the work on a model; no group: this one does it alone.
+struct Sharing {
+    ProcessGroup* group = nullptr;
+    bool slots = false;  ///< each has its part of the optimizer's slots
+};
 
 /// A module with memory for its states and values, and its functions as executables. Functions are
 /// bound on first use, since binding measures contractions and takes memory. All share one arena:
@@ -30,11 +37,11 @@ class LoadedModel {
     /// the purpose.
     enum class Purpose { kUse, kTraining };
     /// With a group the functions of the schedule are for this process's share of each batch, and
-    /// `process_group` has to outlive the model. Errors then are kBadValue, too: see take_share.
+    /// that has to outlive the model. Errors then are kBadValue, too: see take_share.
     static Result<std::unique_ptr<LoadedModel>> load(const std::string& path,
                                                      Diagnostics& diagnostics,
                                                      Purpose purpose = Purpose::kUse,
-                                                     ProcessGroup* group = nullptr);
+                                                     Sharing sharing = {});
     ~LoadedModel();
 
     const ir::Module& module() const { return module_; }
@@ -110,13 +117,14 @@ class LoadedModel {
         std::optional<Executable> executable;  ///< none: rebatch() refused
     };
 
-    LoadedModel(std::string path, ir::Module module, ProcessGroup* group);
+    LoadedModel(std::string path, ir::Module module, ProcessGroup* group, SharedSlots slots);
     Result<Executable> bind(const ir::Module& module, const ir::Function& function,
                             bool fixed_weights, Diagnostics& diagnostics);
 
     std::string path_;
     ir::Module module_;
     std::unique_ptr<StateStore> states_;
+    std::unique_ptr<SlotParts> slots_;  ///< null: the states are whole
     std::shared_ptr<Arena> arena_;
     std::map<std::string, Executable> executables_;
     std::map<std::pair<std::string, int64_t>, Rebatched> rebatched_;  ///< by name and rows

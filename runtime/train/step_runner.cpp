@@ -24,7 +24,7 @@ static void order_round(LoadedModel& model, const TrainingState& training, Curso
                 .rate = training.rate,
                 .epoch = cursor.epoch,
                 .batch = cursor.batch},
-               {states.bytes_begin(), static_cast<size_t>(states.bytes())});
+               {states.bytes_begin(), static_cast<size_t>(states.common_bytes())});
 }
 
 /// Without a batch this process cannot go on, and then the others cannot either.

@@ -184,17 +184,17 @@ void say_of_another(const runtime::LoadedModel& model, const std::string& folder
 Result<std::unique_ptr<runtime::LoadedModel>> load_model(const std::string& text,
                                                          Diagnostics& diagnostics,
                                                          runtime::LoadedModel::Purpose purpose,
-                                                         runtime::ProcessGroup* group) {
+                                                         runtime::Sharing sharing) {
     runtime::RunFolder::settle(text);
     if (!expect_run(text, diagnostics)) return Failure{};
-    return runtime::LoadedModel::load(runtime::model_path(text), diagnostics, purpose, group);
+    return runtime::LoadedModel::load(runtime::model_path(text), diagnostics, purpose, sharing);
 }
 
 Result<std::unique_ptr<runtime::LoadedModel>> load_model(const CommandLine& line,
                                                          Diagnostics& diagnostics,
                                                          runtime::LoadedModel::Purpose purpose,
-                                                         runtime::ProcessGroup* group) {
-    return load_model(line.text("MODEL"), diagnostics, purpose, group);
+                                                         runtime::Sharing sharing) {
+    return load_model(line.text("MODEL"), diagnostics, purpose, sharing);
 }
 
 Result<TrainedModel> load_trained(const CommandLine& line, Diagnostics& diagnostics) {

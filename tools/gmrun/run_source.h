@@ -33,12 +33,12 @@ Result<std::string> run_folder(const std::string& run, Needs needs, Diagnostics&
 Result<std::unique_ptr<runtime::LoadedModel>> load_model(
     const std::string& text, Diagnostics& diagnostics,
     runtime::LoadedModel::Purpose purpose = runtime::LoadedModel::Purpose::kUse,
-    runtime::ProcessGroup* group = nullptr);
+    runtime::Sharing sharing = {});
 /// The same for the argument MODEL.
 Result<std::unique_ptr<runtime::LoadedModel>> load_model(
     const CommandLine& line, Diagnostics& diagnostics,
     runtime::LoadedModel::Purpose purpose = runtime::LoadedModel::Purpose::kUse,
-    runtime::ProcessGroup* group = nullptr);
+    runtime::Sharing sharing = {});
 
 /// Says in a line in which settings the run and the model differ, where they are of one network and
 /// data: learning rates, batches.

@@ -82,6 +82,9 @@ void add_train_options(CommandLine& line) {
     line.add_flag("tensorboard",
                   "write events for TensorBoard into the run's folder, beside metrics.jsonl");
     line.add_flag("quiet", "no progress line");
+    line.add_flag("shard-optimizer",
+                  "with mpirun: each process keeps and computes only its part of the optimizer's "
+                  "slots, such as Adam's moments; the bits stay the same");
     add_tuning(line);
 }
 
@@ -132,6 +135,20 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
     return options;
 }
 
+/// What the processes have of the optimizer's slots.
+std::string slots_text(runtime::LoadedModel& model) {
+    if (model.group() == nullptr || model.group()->size() == 1)
+        return "--shard-optimizer: one process alone has all of the optimizer's slots; `mpirun -n 2 "
+               "gmrun train ...` shares them\n";
+    const runtime::SlotParts* slots = model.states().slots();
+    if (slots == nullptr)
+        return "--shard-optimizer: each process has all of the optimizer's slots: there are none of "
+               "more than 4096 numbers that are changed one by one\n";
+    return fmt::format("optimizer: each of {} processes has {} of {} of slots\n",
+                       model.group()->size(), runtime::memory_text(slots->shared().own_bytes),
+                       runtime::memory_text(slots->shared().slot_bytes));
+}
+
 /// What the run will take, before it takes it.
 void print_memory(const ir::Module& module) {
     const runtime::MemoryNeed need = runtime::training_need(module);
@@ -155,6 +172,7 @@ static int train_model(const CommandLine& line, runtime::LoadedModel& model,
         return report(diagnostics);
     if (options.resume) say_other_settings(model, options.run_directory);
     if (!options.quiet) print_memory(model.module());
+    if (line.flag("shard-optimizer")) std::fputs(slots_text(model).c_str(), stdout);
     Tuning tuning(line, model);
     options.stop = &stop;
     options.tuning = tuning.cache();
@@ -193,7 +211,8 @@ int train_command(const Words& words) {
     const std::unique_ptr<runtime::ProcessGroup> group = join_training(line, stop, diagnostics);
     if (diagnostics.any()) return report(diagnostics);
     auto model =
-        load_model(line, diagnostics, runtime::LoadedModel::Purpose::kTraining, group.get());
+        load_model(line, diagnostics, runtime::LoadedModel::Purpose::kTraining,
+                   {group.get(), line.flag("shard-optimizer")});
     const auto train = [&] { return train_model(line, **model, stop, diagnostics); };
     if (!group) return model.ok() ? train() : report(diagnostics);
     return share_training(*group, line, model.ok() ? model->get() : nullptr, diagnostics, train);

@@ -39,7 +39,8 @@ uint32_t crc_of(std::string_view bytes, uint32_t start) {
 }
 
 std::string_view bytes_of(const TensorView& tensor, uint64_t size) {
-    return {reinterpret_cast<const char*>(tensor.numbers), size};
+    const float* numbers = tensor.fetch ? tensor.fetch() : tensor.numbers;
+    return {reinterpret_cast<const char*>(numbers), size};
 }
 
 /// Bytes of an f32 tensor.

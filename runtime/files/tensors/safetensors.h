@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,6 +33,8 @@ struct TensorView {
     std::string name;
     std::vector<int64_t> shape;
     const float* numbers = nullptr;
+    /// Where these are not in one place: puts them there, until the next call. It is called twice.
+    std::function<const float*()> fetch = {};
 };
 
 /// Writes a file, whole or not at all (AtomicFile); numbers go from their memory to the file. Names

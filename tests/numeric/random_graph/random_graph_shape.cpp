@@ -213,6 +213,43 @@ bool grow_shaped(GraphMaker& g, const ir::AllReduce&) {
                   {count * f.low, count * f.high, count * (f.error + f.size()), false});
 }
 
+/// A flat value of up to three buckets, of which one process has all, or two have some.
+ValueId any_buffer(GraphMaker& g, SharedBuffer& buffer) {
+    const ValueId x = any_ranked(g);
+    int64_t numbers = 1;
+    for (const int64_t size : g.shape(x)) numbers *= size;
+    while (buffer.ends.size() < 2 && g.random.chance(0.5))
+        buffer.ends.push_back((buffer.ends.empty() ? 0 : buffer.ends[0]) +
+                              g.random.integer(1, 2 * kRangeStep));
+    while (!buffer.ends.empty() && buffer.ends.back() >= numbers) buffer.ends.pop_back();
+    buffer.ends.push_back(numbers);
+    buffer.processes = 2;
+    if (!buffer.is_right()) buffer.processes = 1;
+    buffer.rank = g.random.integer(0, buffer.processes - 1);
+    return g.moved(g.b.reshape(x, {numbers}), x);
+}
+
+bool grow_shaped(GraphMaker& g, ir::GatherParts op) {
+    const ValueId x = any_buffer(g, op);
+    Facts f = g.facts(x);
+    f.low = std::fmin(f.low, 0), f.high = std::fmax(f.high, 0);
+    const ValueId own = g.b.emit(ir::OwnPart{op}, {x});
+    return g.keep(g.b.emit(op, {own}), f);
+}
+
+bool grow_shaped(GraphMaker& g, ir::OwnPart op) {
+    const ValueId x = any_buffer(g, op);
+    const Facts f = g.facts(x);
+    return g.keep(g.b.emit(op, {x}), f);
+}
+
+/// Shards of one process: their sum is x.
+bool grow_shaped(GraphMaker& g, ir::ReduceScatter op) {
+    const ValueId x = any_buffer(g, op);
+    const Facts f = g.facts(x);
+    return g.keep(g.b.emit(op, {x}), f);
+}
+
 // ---- contractions ----
 
 bool grow_shaped(GraphMaker& g, const ir::Conv&) {

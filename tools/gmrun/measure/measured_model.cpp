@@ -15,7 +15,7 @@ void add_measuring(CommandLine& line, int64_t steps) {
 
 Result<MeasuredModel> load_measured(const CommandLine& line, Diagnostics& diagnostics,
                                     runtime::ProcessGroup* group) {
-    auto model = load_model(line, diagnostics, runtime::LoadedModel::Purpose::kUse, group);
+    auto model = load_model(line, diagnostics, runtime::LoadedModel::Purpose::kUse, {group});
     if (!model.ok()) return Failure{};
     MeasuredModel measured;
     measured.model = model.take();

@@ -1,0 +1,604 @@
+// SlotPlan finds what a function does with slots, and which of them cannot be shared; with the rest,
+// SlotWriter writes the function anew.
+#include "compiler/batch/share_slots.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "compiler/ir/scan.h"
+#include "compiler/ir/views.h"
+
+namespace gmc {
+namespace {
+
+using namespace ir;  // NOLINT: all of this is about ir
+
+/// Slots of up to so many numbers stay whole: for few, time is latency.
+constexpr int64_t kFew = 4096;
+
+/// Slots that are packed together: `count` states from `first` on.
+struct SlotGroup {
+    StateId first = kNone;
+    size_t count = 0;
+    int64_t numbers = 0;  ///< of the pack
+    bool fits = true;     ///< whether it can be shared
+    StateId part = kNone;
+    bool has(StateId state) const {
+        return state >= first && state < first + static_cast<StateId>(count);
+    }
+};
+using Groups = std::vector<SlotGroup>;
+
+Shape flat(int64_t numbers) { return {numbers}; }
+
+/// Where a value lies in a larger flat one: a slice of it, reshaped.
+struct Piece {
+    ValueId of = kNone;
+    int64_t begin = 0;
+};
+
+/// What is done with the slots in one function.
+class SlotPlan {
+  public:
+    /// Groups that cannot be shared are marked.
+    SlotPlan(const Module& module, const Function& function, Groups& groups)
+        : m_(module),
+          f_(function),
+          groups_(groups),
+          made_by_(function.values.size(), kNone),
+          source_(function.values.size(), kNone),
+          cut_(function.values.size(), 0),
+          needed_(function.values.size(), false),
+          whole_(function.values.size(), false),
+          read_whole_(function.values.size(), false),
+          live_(function.operations.size(), false) {
+        for (size_t i = 0; i < f_.operations.size(); ++i)
+            for (ValueId v : f_.operations[i].results) made_by_[v] = static_cast<int>(i);
+        find_updates();
+        find_live();
+        for (size_t i = 0; i < f_.operations.size(); ++i)
+            if (live_[i]) look_at(f_.operations[i]);
+        for (const Update& update : f_.updates)
+            if (!is_grouped(update.state)) read_whole(update.value);
+        for (const NamedValue& result : f_.results) read_whole(result.value);
+        for (const auto& [group, values] : packed_)
+            for (ValueId v : values) read_whole(v);
+    }
+
+    bool is_live(size_t operation) const { return live_[operation]; }
+    /// The group whose slots a pack is; kNone for other values.
+    int source(ValueId v) const { return source_[v]; }
+    /// Whether only the process's part of a value is computed.
+    bool is_cut(ValueId v) const { return cut_[v] > 0; }
+    bool is_cut(const Operation& op) const { return is_cut(op.result()); }
+    /// Of a value that is cut: whether something needs all of it.
+    bool needs_whole(ValueId v) const { return whole_[v]; }
+    /// Of other values: whether something beside loops that are cut reads them.
+    bool is_read_whole(ValueId v) const { return read_whole_[v]; }
+    /// The one value whose slices are the new slots of a group; kNone where there is none.
+    ValueId new_slots(int group) const {
+        const auto found = direct_.find(group);
+        return found == direct_.end() ? kNone : found->second;
+    }
+    bool are_new_slots(ValueId v) const {
+        return std::any_of(direct_.begin(), direct_.end(),
+                           [&](const auto& each) { return each.second == v; });
+    }
+    /// Else the new values of each, in order; empty where they stay.
+    std::vector<ValueId> new_values(int group) const {
+        const auto found = packed_.find(group);
+        return found == packed_.end() ? std::vector<ValueId>() : found->second;
+    }
+    bool is_grouped(StateId state) const { return group_of(state) != kNone; }
+
+  private:
+    int group_of(StateId state) const {
+        for (size_t g = 0; state != kNone && g < groups_.size(); ++g)
+            if (groups_[g].fits && groups_[g].has(state)) return static_cast<int>(g);
+        return kNone;
+    }
+    const Operation* maker(ValueId v) const {
+        return made_by_[v] == kNone ? nullptr : &f_.operations[made_by_[v]];
+    }
+    Piece piece_of(ValueId v) const {
+        const Operation* op = maker(v);
+        if (op != nullptr && op->as<Reshape>() != nullptr) op = maker(op->operands[0]);
+        const auto* slice = op == nullptr ? nullptr : op->as<Slice>();
+        if (slice == nullptr || f_.type(op->operands[0]).rank() != 1 || slice->stride(0) != 1)
+            return {};
+        return {op->operands[0], slice->starts[0]};
+    }
+
+    void find_updates() {
+        std::map<int, std::map<StateId, ValueId>> updates;
+        for (const Update& update : f_.updates)
+            if (const int g = group_of(update.state); g != kNone)
+                updates[g][update.state] = update.value;
+        for (const auto& [g, values] : updates) {
+            const SlotGroup& group = groups_[g];
+            if (values.size() != group.count) {
+                groups_[g].fits = false;
+                continue;
+            }
+            const Piece first = piece_of(values.begin()->second);
+            bool direct = first.of != kNone && f_.type(first.of) == f32(flat(group.numbers));
+            int64_t begin = 0;
+            for (const auto& [state, value] : values) {
+                const Piece piece = piece_of(value);
+                direct = direct && piece.of == first.of && piece.begin == begin;
+                begin += packed_size(m_.states[state].type.elements());
+                packed_[g].push_back(value);
+            }
+            if (!direct) continue;
+            packed_.erase(g);
+            direct_[g] = first.of;
+        }
+    }
+
+    void find_live() {
+        for (const Update& update : f_.updates)
+            if (!is_grouped(update.state)) needed_[update.value] = true;
+        for (const NamedValue& result : f_.results) needed_[result.value] = true;
+        for (const auto& [group, value] : direct_) needed_[value] = true;
+        for (const auto& [group, values] : packed_)
+            for (ValueId v : values) needed_[v] = true;
+        for (size_t i = f_.operations.size(); i-- > 0;) {
+            const Operation& op = f_.operations[i];
+            live_[i] = std::any_of(op.results.begin(), op.results.end(),
+                                   [&](ValueId v) { return needed_[v]; });
+            for (ValueId v : op.operands) needed_[v] = needed_[v] || live_[i];
+        }
+    }
+
+    void look_at(const Operation& op) {
+        if (const StateId first = packed_states(f_, op); first != kNone) {
+            const int g = group_of(first);
+            if (g != kNone && groups_[g].first == first && groups_[g].count == op.operands.size()) {
+                source_[op.result()] = g;
+                return;
+            }
+        }
+        for (ValueId v : op.operands)
+            if (const int g = group_of(f_.values[v].state); g != kNone) groups_[g].fits = false;
+        const auto source =
+            std::find_if(op.operands.begin(), op.operands.end(), [&](ValueId v) {
+                return source_[v] != kNone;
+            });
+        if (source != op.operands.end()) {
+            const int64_t numbers = groups_[source_[*source]].numbers;
+            if (can_be_cut(op, numbers)) {
+                for (ValueId v : op.results) cut_[v] = numbers;
+                return;
+            }
+        }
+        for (ValueId v : op.operands) read_whole(v);
+    }
+
+    /// Something needs all of a value. Slots are not put together in a step, nor what is not f32.
+    void read_whole(ValueId v) {
+        read_whole_[v] = true;
+        if (const int g = group_of(f_.values[v].state); g != kNone) groups_[g].fits = false;
+        if (source_[v] != kNone) groups_[source_[v]].fits = false;
+        if (cut_[v] == 0) return;
+        whole_[v] = true;
+        if (f_.type(v).dtype == DType::kF32) return;
+        for (SlotGroup& group : groups_)
+            if (group.numbers == cut_[v]) group.fits = false;
+    }
+
+    /// Whether a loop computes each of so many numbers from those at the same place, and scalars.
+    bool can_be_cut(const Operation& op, int64_t numbers) const {
+        for (ValueId v : op.operands)
+            if (f_.type(v) != f32(flat(numbers)) && f_.type(v).rank() != 0) return false;
+        if (op.as<Fused>() == nullptr) return op.info().has(kElementwise);
+        const auto is_flat = [&](ValueId v) { return f_.type(v).shape == flat(numbers); };
+        return op.as<Fused>()->space == flat(numbers) &&
+               std::all_of(op.body.begin(), op.body.end(), [&](const Operation& inner) {
+                   if (!is_flat(inner.result())) return false;
+                   if (inner.as<Constant>() != nullptr) return true;
+                   if (inner.as<Broadcast>() != nullptr)
+                       return f_.type(inner.operands[0]).rank() == 0;
+                   return inner.info().has(kElementwise);
+               });
+    }
+
+    const Module& m_;
+    const Function& f_;
+    Groups& groups_;
+    std::vector<int> made_by_;
+    std::vector<int> source_;
+    std::vector<int64_t> cut_;  ///< by value: the numbers of the pack; 0: it is not cut
+    std::vector<bool> needed_, whole_, read_whole_, live_;
+    std::map<int, ValueId> direct_;
+    std::map<int, std::vector<ValueId>> packed_;
+};
+
+/// Writes one function for a process.
+class SlotWriter {
+  public:
+    /// `buffers`: how a pack of so many numbers is shared.
+    SlotWriter(Module& module, Function& function, const SlotPlan& plan, const Groups& groups,
+               const std::map<int64_t, SharedBuffer>& buffers)
+        : m_(module),
+          f_(function),
+          plan_(plan),
+          groups_(groups),
+          buffers_(buffers),
+          own_(function.values.size(), kNone),
+          all_(function.values.size(), kNone) {}
+
+    void run() {
+        const std::vector<Operation> before = std::exchange(f_.operations, {});
+        for (size_t i = 0; i < before.size(); ++i)
+            if (plan_.is_live(i)) write(before[i]);
+        std::vector<Update> updates;
+        for (const Update& update : f_.updates)
+            if (!plan_.is_grouped(update.state))
+                updates.push_back({update.state, whole(update.value)});
+        for (size_t g = 0; g < groups_.size(); ++g)
+            if (const ValueId slots = new_slots(static_cast<int>(g)); slots != kNone)
+                updates.push_back({groups_[g].part, slots});
+        f_.updates = std::move(updates);
+        for (NamedValue& result : f_.results) result.value = whole(result.value);
+    }
+
+  private:
+    const SharedBuffer& buffer(int64_t numbers) const { return buffers_.at(numbers); }
+    int64_t numbers(ValueId v) const { return f_.type(v).shape.at(0); }
+
+    /// Appends an op with one result.
+    ValueId append(const OpVariant& op, std::vector<ValueId> operands, Shape shape,
+                   const std::string& name, Location location) {
+        const ValueId result = f_.add_value(name, f32(std::move(shape)));
+        f_.operations.push_back({op, std::move(operands), {result}, location, {}});
+        return result;
+    }
+
+    void write(Operation op) {
+        if (const int g = plan_.source(op.result()); g != kNone) {
+            own_[op.result()] = f_.state_value(groups_[g].part, m_);
+            return;
+        }
+        if (plan_.is_cut(op)) return write_cut(op);
+        if (scatters(op)) {
+            const auto& sum = *op.as<AllReduce>();
+            const SharedBuffer& shared = buffer(numbers(op.result()));
+            scattered_.insert(op.result());
+            own_[op.result()] =
+                append(ReduceScatter{shared, sum.shards, sum.rounded}, op.operands,
+                       flat(shared.own_numbers()), f_.values[op.result()].name, op.location);
+            return;
+        }
+        for (ValueId& v : op.operands) v = whole(v);
+        f_.operations.push_back(std::move(op));
+    }
+
+    /// Whether an op is a sum of which each process needs its part only.
+    bool scatters(const Operation& op) const {
+        return op.as<AllReduce>() != nullptr && f_.type(op.result()).rank() == 1 &&
+               buffers_.count(numbers(op.result())) != 0 && !plan_.is_read_whole(op.result());
+    }
+
+    /// The value as all of it, where it is cut.
+    ValueId whole(ValueId v) const {
+        return static_cast<size_t>(v) < all_.size() && all_[v] != kNone ? all_[v] : v;
+    }
+    bool is_scattered(ValueId v) const { return scattered_.count(v) != 0; }
+    /// The process's part of a flat value.
+    ValueId part(ValueId v, Location location) {
+        if (own_[v] == kNone) {
+            const SharedBuffer& shared = buffer(numbers(v));
+            own_[v] = append(OwnPart{shared}, {whole(v)}, flat(shared.own_numbers()),
+                             f_.values[v].name, location);
+        }
+        return own_[v];
+    }
+
+    /// The loop for the process's part; then what others need of its results.
+    void write_cut(const Operation& op) {
+        const SharedBuffer& shared = buffer(numbers(op.result()));
+        const std::set<ValueId> anew = made_anew(op);
+        Operation cut = op;
+        std::erase_if(cut.results, [&](ValueId v) { return anew.count(v) != 0; });
+        prune(cut);
+        const std::vector<ValueId> results = cut.results;
+        std::map<ValueId, ValueId> names;
+        for (ValueId v : cut.operands)
+            if (f_.type(v).rank() == 1) names[v] = part(v, op.location);
+        rename(cut, shared.own_numbers(), names);
+        f_.operations.push_back(cut);
+        for (ValueId v : results) own_[v] = names.at(v);
+        for (ValueId v : results)
+            if (plan_.needs_whole(v))
+                all_[v] = append(GatherParts{shared}, {own_[v]}, flat(shared.numbers()),
+                                 f_.values[v].name, op.location);
+        if (!anew.empty()) write_anew(op, anew);
+    }
+
+    /// Results that are needed as a whole, and follow from what every process has, and from other
+    /// such results: averages of new parameters.
+    std::set<ValueId> made_anew(const Operation& op) const {
+        std::set<ValueId> common, anew;
+        for (ValueId v : op.operands)
+            if (plan_.source(v) == kNone && !is_scattered(v)) common.insert(v);
+        for (const Operation& inner : op.body) {
+            const ValueId v = inner.result();
+            const bool follows = std::all_of(inner.operands.begin(), inner.operands.end(),
+                                             [&](ValueId x) { return common.count(x) != 0; });
+            const bool whole = is_result(op, v) && plan_.needs_whole(v);
+            if (follows && whole && !plan_.are_new_slots(v)) anew.insert(v);
+            if (follows || whole) common.insert(v);
+        }
+        return anew;
+    }
+    static bool is_result(const Operation& op, ValueId v) {
+        return std::find(op.results.begin(), op.results.end(), v) != op.results.end();
+    }
+
+    /// The loop that makes these results of `op` from the other ones.
+    void write_anew(Operation op, const std::set<ValueId>& results) {
+        op.results.assign(results.begin(), results.end());
+        std::erase_if(op.body, [&](const Operation& inner) { return all_[inner.result()] != kNone; });
+        std::map<ValueId, ValueId> names;
+        for (const Operation& inner : op.body)
+            for (ValueId v : inner.operands)
+                if (all_[v] != kNone) {
+                    names[v] = all_[v];
+                    op.operands.push_back(v);
+                }
+        for (ValueId v : op.operands)
+            if (all_[v] == kNone) names.try_emplace(v, v);
+        prune(op);
+        const std::vector<ValueId> before = op.results;
+        rename(op, numbers(before[0]), names);
+        for (ValueId v : before) all_[v] = names.at(v);
+        f_.operations.push_back(std::move(op));
+    }
+
+    /// Drops what the results of a loop do not need.
+    static void prune(Operation& op) {
+        std::set<ValueId> needed(op.results.begin(), op.results.end());
+        std::vector<Operation> kept;
+        for (size_t i = op.body.size(); i-- > 0;) {
+            if (needed.count(op.body[i].result()) == 0) continue;
+            needed.insert(op.body[i].operands.begin(), op.body[i].operands.end());
+            kept.insert(kept.begin(), op.body[i]);
+        }
+        if (op.as<Fused>() == nullptr) return;
+        op.body = std::move(kept);
+        std::set<ValueId> seen;
+        std::erase_if(op.operands, [&](ValueId v) {
+            return needed.count(v) == 0 || !seen.insert(v).second;
+        });
+    }
+
+    /// Gives what a loop computes new names, for so many numbers. `names`: what it reads.
+    void rename(Operation& op, int64_t numbers, std::map<ValueId, ValueId>& names) {
+        const auto read = [&](ValueId& v) {
+            if (const auto found = names.find(v); found != names.end()) v = found->second;
+        };
+        const auto make = [&](ValueId& v) {
+            if (names.count(v) == 0)
+                names[v] = f_.add_value(f_.values[v].name, {f_.type(v).dtype, flat(numbers)});
+            v = names.at(v);
+        };
+        if (op.as<Fused>() != nullptr) op.op = Fused{flat(numbers)};
+        for (ValueId& v : op.operands) read(v);
+        for (Operation& inner : op.body) {
+            for (ValueId& v : inner.operands) read(v);
+            make(inner.results[0]);
+        }
+        for (ValueId& v : op.results) make(v);
+    }
+
+    /// The new slots of a group; kNone where they stay.
+    ValueId new_slots(int group) {
+        if (const ValueId direct = plan_.new_slots(group); direct != kNone)
+            return part(direct, {});
+        std::vector<ValueId> values = plan_.new_values(group);
+        if (values.empty()) return kNone;
+        for (ValueId& v : values) v = whole(v);
+        const SharedBuffer& shared = buffer(groups_[group].numbers);
+        const ValueId pack = append(Pack{}, values, flat(shared.numbers()), "slots", {});
+        return append(OwnPart{shared}, {pack}, flat(shared.own_numbers()), "slots", {});
+    }
+
+    Module& m_;
+    Function& f_;
+    const SlotPlan& plan_;
+    const Groups& groups_;
+    const std::map<int64_t, SharedBuffer>& buffers_;
+    std::set<ValueId> scattered_;
+    std::vector<ValueId> own_, all_;  ///< by value of the function as it was
+};
+
+/// Works on a module.
+class SlotSharer {
+  public:
+    SlotSharer(Module& module, int64_t processes, int64_t rank)
+        : m_(module), processes_(processes), rank_(rank) {
+        for (const ScheduleEntry& entry : m_.schedule)
+            if (Function* function = m_.find_function(entry.function);
+                function != nullptr &&
+                std::find(steps_.begin(), steps_.end(), function) == steps_.end())
+                steps_.push_back(function);
+    }
+
+    SharedSlots run() {
+        SharedSlots shared;
+        for (const State& state : m_.states) {
+            if (state.role != StateRole::kCopy) shared.states.push_back(state);
+            if (state.role == StateRole::kSlot) shared.slot_bytes += packed_bytes(state.type);
+        }
+        find_groups();
+        while (drop_misfits()) {
+        }
+        std::erase_if(groups_, [](const SlotGroup& group) { return !group.fits; });
+        if (!groups_.empty()) {
+            write();
+            describe(shared);
+            replace_states(shared);
+        }
+        for (const State& state : m_.states)
+            if (state.role == StateRole::kSlot) shared.own_bytes += packed_bytes(state.type);
+        return shared;
+    }
+
+  private:
+    void find_groups() {
+        for (const Function* f : steps_)
+            for (const Operation& op : f->operations) {
+                const StateId first = packed_states(*f, op);
+                if (first == kNone) continue;
+                SlotGroup group{first, op.operands.size(), f->type(op.result()).elements()};
+                if (group.numbers > kFew && are_slots(group)) add(group);
+            }
+        for (SlotGroup& group : groups_) group.fits = group.fits && buffer_of(group.numbers);
+    }
+    bool are_slots(const SlotGroup& group) const {
+        const auto first = m_.states.begin() + group.first;
+        return std::all_of(first, first + static_cast<std::ptrdiff_t>(group.count),
+                           [](const State& state) {
+                               return state.role == StateRole::kSlot &&
+                                      state.type.dtype == DType::kF32 &&
+                                      state.initializer.kind == "zeros";
+                           });
+    }
+    /// Groups that share some states, but not all, are none.
+    void add(const SlotGroup& group) {
+        bool known = false, fits = true;
+        for (SlotGroup& other : groups_) {
+            const bool same = other.first == group.first && other.count == group.count;
+            const bool apart = other.first + static_cast<StateId>(other.count) <= group.first ||
+                               group.first + static_cast<StateId>(group.count) <= other.first;
+            known = known || same;
+            if (same || apart) continue;
+            other.fits = fits = false;
+        }
+        if (known) return;
+        groups_.push_back(group);
+        groups_.back().fits = fits;
+    }
+
+    /// How a pack of so many numbers is shared: in the buckets in which its gradients leave, where
+    /// these are one sum. False where there is too little for so many processes.
+    bool buffer_of(int64_t numbers) {
+        if (buffers_.count(numbers) != 0) return true;
+        SharedBuffer buffer{{numbers}, processes_, rank_};
+        for (const Function* f : steps_)
+            for (const Operation& op : f->operations)
+                if (const auto ends = ends_of_sum(*f, op, numbers); !ends.empty())
+                    buffer.ends = ends;
+        const bool right = buffer.is_right();
+        if (right) buffers_[numbers] = buffer;
+        return right;
+    }
+    std::vector<int64_t> ends_of_sum(const Function& f, const Operation& sum,
+                                     int64_t numbers) const {
+        if (sum.as<AllReduce>() == nullptr || f.type(sum.result()) != f32(flat(numbers))) return {};
+        for (const Operation& op : f.operations) {
+            const Function* body = body_of(m_, op);
+            const auto at = std::find(op.results.begin(), op.results.end(), sum.operands[0]);
+            if (body != nullptr && at != op.results.end())
+                return bucket_ends(*body, body->results[at - op.results.begin()].value);
+        }
+        return {};
+    }
+
+    /// True = there were some, so that others may be misfits, too.
+    bool drop_misfits() {
+        const auto fitting = [&] {
+            return std::count_if(groups_.begin(), groups_.end(),
+                                 [](const SlotGroup& group) { return group.fits; });
+        };
+        const auto before = fitting();
+        for (const Function& f : m_.functions) {
+            if (std::find(steps_.begin(), steps_.end(), &f) != steps_.end()) {
+                SlotPlan(m_, f, groups_);
+                continue;
+            }
+            for (const Value& value : f.values)
+                for (SlotGroup& group : groups_)
+                    if (value.state != kNone && group.has(value.state)) group.fits = false;
+        }
+        return fitting() < before;
+    }
+
+    void write() {
+        for (SlotGroup& group : groups_) {
+            State part = m_.states[group.first];
+            part.name += ".part";
+            part.type.shape = flat(buffers_.at(group.numbers).own_numbers());
+            group.part = static_cast<StateId>(m_.states.size());
+            m_.states.push_back(part);
+        }
+        for (Function* f : steps_) {
+            const Function before = *f;
+            const SlotPlan plan(m_, before, groups_);
+            SlotWriter(m_, *f, plan, groups_, buffers_).run();
+        }
+    }
+
+    void describe(SharedSlots& shared) const {
+        for (const SlotGroup& group : groups_) {
+            SharedSlots::Group& out = shared.groups.emplace_back();
+            out.count = group.count;
+            out.part = group.part;
+            out.buffer = buffers_.at(group.numbers);
+            int64_t begin = 0;
+            for (size_t i = 0; i < group.count; ++i) {
+                const State& state = m_.states[group.first + static_cast<StateId>(i)];
+                out.begins.push_back(begin);
+                begin += packed_size(state.type.elements());
+            }
+            const auto first = std::find_if(
+                shared.states.begin(), shared.states.end(),
+                [&](const State& state) { return state.name == m_.states[group.first].name; });
+            out.first = static_cast<size_t>(first - shared.states.begin());
+        }
+    }
+
+    /// Parts come behind all other states but copies: what lies before them is the same in all
+    /// processes.
+    void replace_states(SharedSlots& shared) {
+        std::vector<StateId> numbers(m_.states.size(), kNone);
+        std::vector<State> states;
+        const auto is_gone = [&](StateId id) {
+            return std::any_of(groups_.begin(), groups_.end(),
+                               [&](const SlotGroup& group) { return group.has(id); });
+        };
+        const auto is_part = [&](StateId id) {
+            return std::any_of(groups_.begin(), groups_.end(),
+                               [&](const SlotGroup& group) { return group.part == id; });
+        };
+        const auto place = [&](int turn) {
+            for (StateId id = 0; id < static_cast<StateId>(m_.states.size()); ++id) {
+                const int own = is_part(id) ? 1 : m_.states[id].role == StateRole::kCopy ? 2 : 0;
+                if (own != turn || is_gone(id)) continue;
+                numbers[id] = static_cast<StateId>(states.size());
+                states.push_back(m_.states[id]);
+            }
+        };
+        for (const int turn : {0, 1, 2}) place(turn);
+        for (State& state : states)
+            if (state.source != kNone) state.source = numbers[state.source];
+        m_.states = std::move(states);
+        for (Function& f : m_.functions) f.renumber_states(numbers);
+        for (SharedSlots::Group& group : shared.groups) group.part = numbers[group.part];
+    }
+
+    Module& m_;
+    const int64_t processes_, rank_;
+    std::vector<Function*> steps_;
+    Groups groups_;
+    std::map<int64_t, SharedBuffer> buffers_;
+};
+
+}  // namespace
+
+SharedSlots share_slots(Module& module, int64_t processes, int64_t rank) {
+    return SlotSharer(module, processes, rank).run();
+}
+
+}  // namespace gmc
