@@ -229,6 +229,19 @@ void ProcessGroup::note_time(std::chrono::steady_clock::time_point begin, size_t
     time_.waited_ns += took.count();
 }
 
+/// In round r each process sends its part to the r-th process behind it.
+void ProcessGroup::gather_all(void* all, const std::vector<size_t>& begins) {
+    background_.finish_all();
+    const auto begin = std::chrono::steady_clock::now();
+    auto* bytes = static_cast<std::byte*>(all);
+    const auto count = [&](int rank) { return begins[rank + 1] - begins[rank]; };
+    for (int round = 1; round < size_; ++round) {
+        const int to = (rank_ + round) % size_, from = (rank_ + size_ - round) % size_;
+        exchange(to, bytes + begins[rank_], count(rank_), from, bytes + begins[from], count(from));
+    }
+    note_time(begin, begins.back());
+}
+
 void ProcessGroup::start_sum(const SumJob& job) {
     started_.push_back(job.numbers);
     background_.start(job);

@@ -47,8 +47,12 @@ class ProcessGroup {
     /// Waits for the sums of these numbers, which may be in several parts. False where none was
     /// begun.
     bool finish_sums(const float* numbers, int64_t count);
-    /// Of the sums and gather_ranges() since the last call.
+    /// Of the sums, gather_ranges() and gather_all() since the last call.
     SumTime take_sum_time();
+
+    /// Puts together what the processes have parts of: process r has bytes [begins[r],
+    /// begins[r + 1]) of `all`, and gets the rest. Sums that were begun are finished first.
+    void gather_all(void* all, const std::vector<size_t>& begins);
 
     /// Process 0 gives, all get.
     void broadcast(void* bytes, size_t count);

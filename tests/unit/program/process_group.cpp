@@ -61,6 +61,31 @@ TEST_CASE("process 0 of a group tells all, and hears of all", "[group]") {
     }
 }
 
+TEST_CASE("a group puts the parts of its processes together, also behind sums that were begun",
+          "[group]") {
+    for (const int size : {1, 2, 3, 5, 8}) {
+        std::vector<size_t> begins(1, 0);  // parts of 0, 1, 2, ... bytes
+        for (int rank = 0; rank < size; ++rank)
+            begins.push_back(begins.back() + static_cast<size_t>(rank));
+        std::string expected;
+        for (int rank = 0; rank < size; ++rank)
+            expected += std::string(static_cast<size_t>(rank), static_cast<char>('a' + rank));
+        std::vector<std::string> got(static_cast<size_t>(size));
+        in_group(size, [&](ProcessGroup& group) {
+            const auto rank = static_cast<size_t>(group.rank());
+            std::vector<float> numbers(5000, 1.0f);
+            const bool sums = size != 3 && size != 5;
+            if (sums) group.start_sum({numbers.data(), 5000});
+            std::string& all = got[rank];
+            all.assign(begins.back(), '-');
+            all.replace(begins[rank], rank, rank, static_cast<char>('a' + group.rank()));
+            group.gather_all(all.data(), begins);
+            if (sums) group.finish_sums(numbers.data(), 5000);
+        });
+        CHECK(got == std::vector<std::string>(static_cast<size_t>(size), expected));
+    }
+}
+
 TEST_CASE("a roll call names the process that differs", "[group]") {
     std::vector<Diagnostics> reports(4);
     std::vector<char> together(4, 2);
