@@ -30,8 +30,12 @@ int64_t product(const Shape& shape, int64_t from, int64_t to) {
 class BatchAxisFinder {
   public:
     BatchAxisFinder(const Module& module, const Function& function,
-                    BatchSums sums = BatchSums::kCouple)
-        : module_(module), f_(function), sums_(sums), batch_(module.training->batch_size) {
+                    BatchSums sums = BatchSums::kCouple, const WholeValues* whole = nullptr)
+        : module_(module),
+          f_(function),
+          sums_(sums),
+          whole_(whole),
+          batch_(module.training->batch_size) {
         axes_.of.resize(function.values.size());
         axes_.sums.resize(function.values.size(), false);
     }
@@ -83,7 +87,9 @@ class BatchAxisFinder {
         }
     }
 
+    bool is_whole(const Operation& op) const { return whole_ != nullptr && (*whole_)[op.result()]; }
     void visit(const Operation& op) {
+        if (is_whole(op)) return;
         for (const Operation& inner : op.body) visit(inner);
         if (!axes_.why.empty() || !op.body.empty()) return;
         std::visit([&](const auto& o) { flow(o, op); }, op.op);
@@ -156,6 +162,9 @@ class BatchAxisFinder {
                     return refuse(op, "mixes batches");
             set(op, op.result(), {known->axis, outer, known->inner});
         }
+    }
+    void flow(const AllGather&, const Operation& op) {
+        if (of(op, 0)) refuse(op, "is for shards");
     }
     void flow(const AllReduce&, const Operation& op) {
         if (of(op, 0)) refuse(op, "adds up examples");
@@ -281,7 +290,7 @@ class BatchAxisFinder {
         if (from_noise_) inside.start_noise(body.operations);
         do {
             inside.spread();
-            refuse(inside.axes_.why);
+            refuse_body(op, inside.axes_);
         } while (share_all() && axes_.why.empty());
         axes_.bodies[scan.body] = std::move(inside.axes_);
     }
@@ -389,7 +398,8 @@ class BatchAxisFinder {
         auto& here = axes_.of[value];
         if (here == axis) return;
         if (here) return refuse(op, "mixes examples");
-        if (f_.values[value].state != kNone) return refuse(op, "reads a parameter per example");
+        if (f_.values[value].state != kNone && whole_ == nullptr)
+            return refuse(op, "reads a parameter per example");
         here = axis;
         changed_ = true;
     }
@@ -399,14 +409,21 @@ class BatchAxisFinder {
     /// No op may lose the batch, or draw numbers that are counted over all examples. (What couples
     /// examples has ended the search, before the bodies of all scans were looked at.)
     void check(const Operation& op) {
-        if (!axes_.why.empty()) return;
+        if (!axes_.why.empty() || is_whole(op)) return;
         if (const Scan* scan = op.as<Scan>()) return check_body(op, axes_.bodies.at(scan->body));
         for (const Operation& inner : op.body) check(inner);
         if (!op.body.empty()) return;
-        const bool in = std::any_of(op.operands.begin(), op.operands.end(),
-                                    [&](ValueId v) { return axes_.of[v].has_value(); });
+        const auto has_rows = [&](ValueId v) { return axes_.of[v].has_value(); };
+        const bool in = std::any_of(op.operands.begin(), op.operands.end(), has_rows);
         const auto& out = axes_.of[op.result()];
         if (in && !out && !axes_.sums[op.result()]) return refuse(op, "mixes examples");
+        // What each example gets must come from examples, or be the same for all.
+        if (out && !in && !op.operands.empty() && op.as<Broadcast>() == nullptr)
+            return refuse(op, "gives examples parts of what has none");
+        const auto* concat = op.as<Concat>();
+        if (out && concat != nullptr && concat->axis == out->axis &&
+            !std::all_of(op.operands.begin(), op.operands.end(), has_rows))
+            return refuse(op, "mixes batches");
         if (out && axes_.sums[op.result()]) return refuse(op, "gives an example a sum of all");
         if (is_random(op)) axes_.draws = clause(op, "draws numbers for the whole batch");
         const auto* iota = op.as<Iota>();
@@ -425,7 +442,7 @@ class BatchAxisFinder {
         for (const Operation& inner : body.operations) inside.check(inner);
         inside.find_carried_sums(op, *this);
         axes = std::move(inside.axes_);
-        refuse(axes.why);
+        refuse_body(op, axes);
         if (!axes.draws.empty()) axes_.draws = axes.draws;
         for (size_t i = 0; i < op.results.size(); ++i) {
             const bool known = axes_.of[op.results[i]].has_value();
@@ -499,7 +516,16 @@ class BatchAxisFinder {
     void refuse(std::string why) {
         if (axes_.why.empty()) axes_.why = std::move(why);
     }
-    void refuse(const Operation& op, std::string_view does) { refuse(clause(op, does)); }
+    void refuse(const Operation& op, std::string_view does) {
+        if (axes_.why.empty()) axes_.coupled = op.result();
+        refuse(clause(op, does));
+    }
+    /// What couples examples in the body of a scan couples them in the scan.
+    void refuse_body(const Operation& scan, const BatchAxes& body) {
+        if (body.why.empty() || !axes_.why.empty()) return;
+        axes_.coupled = scan.result();
+        refuse(body.why);
+    }
     std::string clause(const Operation& op, std::string_view does) const {
         const Location& at = op.location;
         const std::string place =
@@ -512,6 +538,7 @@ class BatchAxisFinder {
     const Module& module_;
     const Function& f_;
     BatchSums sums_;
+    const WholeValues* whole_;  ///< null: nothing is computed for the whole batch
     int64_t batch_;
     BatchAxes axes_;
     bool from_noise_ = false;  ///< random numbers of as many rows as examples have one for each
@@ -531,6 +558,11 @@ BatchAxes find_batch_axes(const Module& module, const Function& function, BatchS
         if (axes.why.empty()) return axes;
     }
     return BatchAxisFinder(module, function, sums).run(false);
+}
+
+BatchAxes find_batch_axes(const Module& module, const Function& function,
+                          const WholeValues& whole) {
+    return BatchAxisFinder(module, function, BatchSums::kAllowed, &whole).run(true);
 }
 
 }  // namespace gmc

@@ -24,6 +24,8 @@ struct BatchAxes {
     std::vector<std::optional<BatchAxis>> of;
     /// Why the examples depend on each other, as a clause; empty: they do not.
     std::string why;
+    /// The first result of the operation that `why` is about; kNone where it is about an input.
+    ir::ValueId coupled = ir::kNone;
     /// Which op draws random numbers, as a clause; empty: none does. They are numbered over the
     /// whole batch, so that a batch of another size would draw other numbers.
     std::string draws;
@@ -37,6 +39,10 @@ struct BatchAxes {
 /// Whether sums over all examples couple them: they do not for who adds up parts of the batch.
 enum class BatchSums { kCouple, kAllowed };
 
+/// By value of a function: whether the operation that makes it is computed for the whole batch, so
+/// that it says nothing of where the examples lie in its operands and results.
+using WholeValues = std::vector<bool>;
+
 /// Whether the op of sums is the sum of the op of each.
 bool adds_sums(const ir::Operation& op);
 
@@ -45,5 +51,9 @@ bool adds_sums(const ir::Operation& op);
 /// there are as many rows as examples.
 BatchAxes find_batch_axes(const ir::Module& module, const ir::Function& function,
                           BatchSums sums = BatchSums::kCouple);
+/// The same for who computes some operations for the whole batch: sums are allowed, and states may
+/// have a row per example.
+BatchAxes find_batch_axes(const ir::Module& module, const ir::Function& function,
+                          const WholeValues& whole);
 
 }  // namespace gmc

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "compiler/batch/resize.h"
+#include "compiler/batch/whole_batch.h"
 #include "compiler/ir/builder.h"
 #include "compiler/ir/scan.h"
 
@@ -26,7 +27,7 @@ constexpr int kNotAnew = 1 << 20;
 
 /// What a value is to the shards.
 enum class ShardKind {
-    kCommon,   ///< the same for all examples
+    kCommon,   ///< computed outside of the shards: the same for all examples, or for all of them
     kRows,     ///< has a row per example: each shard has its own
     kPartial,  ///< a sum over a shard's examples, of which the step wants the sum over all shards
 };
@@ -63,25 +64,31 @@ void copy_per_reader(Function& f) {
     for (NamedValue& result : f.results) result.value = copy(result.value, copy);
 }
 
-/// Which operation of a function goes where. Operations of level L need sums over all examples of
-/// what levels below L compute.
+/// Which operation of a function goes where. Operations of level L need sums over all examples, or
+/// the rows of all, of what levels below L compute.
 class ShardPlan {
   public:
-    ShardPlan(const Function& function, const BatchAxes& axes)
+    ShardPlan(const Function& function, const ShardedStep& step)
         : f_(function),
-          axes_(axes),
+          step_(step),
+          axes_(step.axes),
           kinds_(function.values.size(), ShardKind::kCommon),
           levels_(function.values.size(), 0),
           costs_(function.values.size(), kNotAnew),
-          made_by_(function.values.size(), kNone) {
+          made_by_(function.values.size(), kNone),
+          gathered_(function.values.size(), false) {
+        for (const Operation& op : f_.operations)
+            for (ValueId v : op.operands) gathered_[v] = gathered_[v] || step_.is_whole(op);
+        for (const Update& update : f_.updates) gathered_[update.value] = true;
+        for (const NamedValue& result : f_.results) gathered_[result.value] = true;
         for (const Input& input : f_.inputs)
             if (axes_.of[input.value]) kinds_[input.value] = ShardKind::kRows;
         for (size_t i = 0; i < f_.operations.size(); ++i) place(static_cast<int>(i));
     }
 
-    /// Why the function cannot be computed in shards; "" when it can.
-    const std::string& why() const { return why_; }
     ShardKind kind(ValueId v) const { return kinds_[v]; }
+    /// Where a value has a row per example, whether shards compute these or take them from outside.
+    const std::optional<BatchAxis>& rows(ValueId v) const { return axes_.of[v]; }
     int level(ValueId v) const { return levels_[v]; }
     int level(const Operation& op) const { return level(op.result()); }
     int last_level() const { return *std::max_element(levels_.begin(), levels_.end()); }
@@ -102,18 +109,19 @@ class ShardPlan {
   private:
     void place(int index) {
         const Operation& op = f_.operations[index];
-        const auto has_rows = [&](ValueId v) { return axes_.of[v].has_value(); };
-        const auto in_body = [&](ValueId v) { return has_rows(v) || axes_.sums[v]; };
-        const bool rows = std::any_of(op.results.begin(), op.results.end(), in_body);
-        if (rows && !std::all_of(op.results.begin(), op.results.end(), in_body) && why_.empty())
-            why_ = fmt::format("`{}` gives values with and without examples", op.info().name);
-        const bool adds = !rows && adds_sums(op) && are_parts_of_one_level(op.operands);
+        const bool whole = step_.is_whole(op);
+        const bool in_body = !whole && (axes_.of[op.result()] || axes_.sums[op.result()]);
+        const bool adds =
+            !whole && !in_body && adds_sums(op) && are_parts_of_one_level(op.operands);
         int level = 0;
-        for (ValueId v : op.operands)
-            level =
-                std::max(level, levels_[v] + (kinds_[v] == ShardKind::kPartial && !adds ? 1 : 0));
+        for (ValueId v : op.operands) {
+            const bool waits =
+                kinds_[v] == ShardKind::kPartial ? !adds : kinds_[v] == ShardKind::kRows && whole;
+            level = std::max(level, levels_[v] + (waits ? 1 : 0));
+        }
         for (ValueId v : op.results) {
-            kinds_[v] = has_rows(v)             ? ShardKind::kRows
+            kinds_[v] = whole                   ? ShardKind::kCommon
+                        : axes_.of[v]           ? ShardKind::kRows
                         : adds || axes_.sums[v] ? ShardKind::kPartial
                                                 : ShardKind::kCommon;
             levels_[v] = level;
@@ -121,13 +129,16 @@ class ShardPlan {
         }
         if (op.results.size() == 1) costs_[op.result()] = cost_anew(op);
     }
+    /// Whether the shards take their rows of a value from outside.
+    bool is_dealt(ValueId v) const { return kinds_[v] == ShardKind::kCommon && axes_.of[v]; }
     /// What the result costs in another body than that of its level: there, too, are common values
     /// and what is kept of lower levels; random numbers are the same, since the passes have the
     /// same numbers.
     int cost_anew(const Operation& op) const {
         const ValueId result = op.result();
-        const bool constant = op.operands.empty() && is_spread(op);
+        const bool constant = op.operands.empty() && is_spread(op) && !is_dealt(result);
         if (kinds_[result] != ShardKind::kRows) return constant ? 0 : kNotAnew;
+        if (gathered_[result]) return kNotAnew;
         const OpInfo& info = op.info();
         if (!info.has(kElementwise) && !info.has(kGenerator) && !info.has(kRepeats) &&
             op.as<Reshape>() == nullptr)
@@ -136,6 +147,8 @@ class ShardPlan {
         for (ValueId v : op.operands)
             if (kinds_[v] == ShardKind::kRows)
                 cost += is_made_anew(v) ? costs_[v] : levels_[v] < levels_[result] ? 1 : kNotAnew;
+            else if (is_dealt(v))
+                ++cost;
         return std::min(cost, kNotAnew);
     }
     bool are_parts_of_one_level(const std::vector<ValueId>& values) const {
@@ -145,12 +158,13 @@ class ShardPlan {
     }
 
     const Function& f_;
+    const ShardedStep& step_;
     const BatchAxes& axes_;
     std::vector<ShardKind> kinds_;
     std::vector<int> levels_;
     std::vector<int> costs_;  ///< by value: cost_anew()
     std::vector<int> made_by_;
-    std::string why_;
+    std::vector<bool> gathered_;  ///< by value: what is outside of the shards reads it
 };
 
 /// Writes one function in shards.
@@ -174,7 +188,7 @@ class ShardWriter {
         find_readers();
         for (const Input& input : f_.inputs) take_input(input);
         for (int level = 0; level <= plan_.last_level(); ++level) {
-            for (const Operation& op : f_.operations)
+            for (const Operation& op : whole_.operations)
                 if (!plan_.is_in_body(op) && plan_.level(op) == level) copy_outside(op);
             write_body(level);
         }
@@ -210,23 +224,53 @@ class ShardWriter {
             builder_.reshape(id, stacked_type(f_.type(input.value), shards_).shape);
     }
 
-    /// A value that is the same for all examples, as the function outside of the bodies has it.
+    /// A value as the function outside of the bodies has it, for all examples.
     ValueId outside(ValueId v) {
-        const Value& value = f_.values[v];
-        return value.state != kNone ? out_.state_value(value.state, module_) : outside_[v];
+        const Value& value = whole_.values[v];
+        if (value.state != kNone) return out_.state_value(value.state, module_);
+        if (outside_[v] == kNone && plan_.kind(v) == ShardKind::kRows) outside_[v] = gather(v);
+        return outside_[v];
     }
     void copy_outside(const Operation& op) {
-        copy_into(out_, op, outside_, [&](ValueId v) { return outside(v); });
+        copy_into(out_, whole_, op, outside_, [&](ValueId v) { return outside(v); });
     }
 
-    /// Copies an operation into `to`; `operand` gives what it reads there, and `copies` gets its
-    /// results, by the values of this function.
+    /// In a shard, as in the batch, an example has one part in each of so many pieces, which lie
+    /// one after another.
+    int64_t pieces(ValueId v) const {
+        int64_t count = plan_.rows(v)->outer;
+        for (int64_t axis = 0; axis < plan_.rows(v)->axis; ++axis)
+            count *= f_.type(v).shape[static_cast<size_t>(axis)];
+        return count;
+    }
+    ValueId gather(ValueId v) {
+        const int64_t count = pieces(v), rest = f_.type(v).elements() / count;
+        ValueId all = builder_.emit(AllGather{shards_}, {stacks_[v]}, f_.values[v].name);
+        if (count > 1)
+            all = builder_.transpose(builder_.reshape(all, {shards_, count, rest}), {1, 0, 2});
+        return builder_.reshape(all, whole_.type(v).shape);
+    }
+    /// The rows of a value that is there for all examples, by shard.
+    ValueId deal(ValueId v) {
+        const int64_t count = pieces(v), rest = f_.type(v).elements() / count;
+        ValueId all = outside(v);
+        if (count > 1)
+            all = builder_.transpose(builder_.reshape(all, {count, shards_, rest}), {1, 0, 2});
+        return builder_.reshape(all, stacked_type(f_.type(v), shards_).shape);
+    }
+    ValueId stack(ValueId v) {
+        if (stacks_[v] == kNone) stacks_[v] = deal(v);
+        return stacks_[v];
+    }
+
+    /// Copies an operation of `from` into `to`; `operand` gives what it reads there, and `copies`
+    /// gets its results, by the values of `from`.
     template <typename Operand>
-    void copy_into(Function& to, Operation copy, std::vector<ValueId>& copies,
+    void copy_into(Function& to, const Function& from, Operation copy, std::vector<ValueId>& copies,
                    const Operand& operand) {
         for (ValueId& v : copy.operands) v = operand(v);
         for (ValueId& v : copy.results) {
-            const ValueId old = std::exchange(v, to.add_value(f_.values[v].name, f_.type(v)));
+            const ValueId old = std::exchange(v, to.add_value(from.values[v].name, from.type(v)));
             copies[old] = v;
         }
         to.operations.push_back(std::move(copy));
@@ -275,7 +319,7 @@ class ShardWriter {
     }
 
     void copy_inside(const Operation& op) {
-        copy_into(body_, op, inside_, [&](ValueId v) { return inside(v); });
+        copy_into(body_, f_, op, inside_, [&](ValueId v) { return inside(v); });
     }
 
     /// A value as the body has it: computed there, or one of its inputs.
@@ -285,7 +329,7 @@ class ShardWriter {
             copy_inside(*plan_.maker(v));
             return inside_[v];
         }
-        (plan_.kind(v) == ShardKind::kRows ? elements_ : captured_).push_back(v);
+        (plan_.rows(v) ? elements_ : captured_).push_back(v);
         return inside_[v] = body_.add_value(f_.values[v].name, f_.type(v));
     }
 
@@ -300,7 +344,7 @@ class ShardWriter {
         Operation scan{attributes, {}, {}, {}, {}};
         for (ValueId v : elements_) {
             body_.inputs.push_back({inside_[v], {InputSource::Kind::kElement, ""}});
-            scan.operands.push_back(stacks_[v]);
+            scan.operands.push_back(stack(v));
         }
         for (ValueId v : captured_) {
             body_.inputs.push_back({inside_[v], {InputSource::Kind::kCaptured, ""}});
@@ -343,37 +387,18 @@ class ShardWriter {
 };
 
 bool is_distributed(const Function& function) {
-    return std::any_of(function.operations.begin(), function.operations.end(),
-                       [](const Operation& op) { return op.as<AllReduce>() != nullptr; });
-}
-
-/// Why a step is not a sum over examples, or "".
-std::string why_not(const Function& function, const BatchAxes& axes, const ShardPlan& plan) {
-    if (!axes.why.empty()) return axes.why;
-    for (const Update& update : function.updates)
-        if (axes.of[update.value]) return "a state has a row per example";
-    for (const NamedValue& result : function.results)
-        if (axes.of[result.value])
-            return fmt::format("its result `{}` has a row per example", result.name);
-    return plan.why();
+    return std::any_of(function.operations.begin(), function.operations.end(), is_over_processes);
 }
 
 /// Puts the function in shards in the place of function `name`, its bodies before it.
-bool distribute_function(Module& module, const std::string& name, Diagnostics& diagnostics) {
+void distribute_function(Module& module, const std::string& name, Diagnostics& diagnostics) {
     const auto at = static_cast<size_t>(module.find_function(name) - module.functions.data());
     copy_per_reader(module.functions[at]);
     const Function whole = module.functions[at];
-    const BatchAxes axes = find_batch_axes(module, whole, BatchSums::kAllowed);
-    const ShardPlan plan(whole, axes);
-    if (const std::string why = why_not(whole, axes, plan); !why.empty()) {
-        diagnostics
-            .error(DiagnosticKind::kNotPerExample, {},
-                   "`{}` cannot be computed in shards of the batch: {}", name, why)
-            .help("without --shards the model trains in one process");
-        return false;
-    }
+    const ShardedStep step = shard_step(module, whole, diagnostics);
+    const ShardPlan plan(whole, step);
     const int64_t batch = module.training->batch_size, shards = module.compilation.shards;
-    resize(module, module.functions[at], axes, batch, batch / shards);
+    resize(module, module.functions[at], step.axes, batch, batch / shards);
     const Function shard = module.functions[at];
     std::vector<Function> made = ShardWriter(module, whole, shard, plan, shards).run();
     module.functions[at] = std::move(made.back());
@@ -381,7 +406,6 @@ bool distribute_function(Module& module, const std::string& name, Diagnostics& d
     module.functions.insert(module.functions.begin() + static_cast<std::ptrdiff_t>(at),
                             std::make_move_iterator(made.begin()),
                             std::make_move_iterator(made.end()));
-    return true;
 }
 
 }  // namespace
@@ -392,7 +416,7 @@ Result<bool> passes::distribute(Module& module, Diagnostics& diagnostics) {
     for (const ScheduleEntry& entry : module.schedule) {
         const Function* function = module.find_function(entry.function);
         if (function == nullptr || is_distributed(*function)) continue;
-        if (!distribute_function(module, entry.function, diagnostics)) return Failure{};
+        distribute_function(module, entry.function, diagnostics);
         changed = true;
     }
     return changed;

@@ -14,8 +14,9 @@
 // Runs when the module says `compile {shards=V}`, on the functions of the schedule.
 // Why here: after the algebra, which sees through the sums of a batch; before the passes that
 // choose loops and places, which treat bodies like functions.
-// Refused, with the op's place in the model: what couples examples by more than sums over all of
-// them, and sums over examples within a scan of the model.
+// What couples examples by more than sums over all of them (whole_batch.h) stands outside as well:
+// it is computed for the whole batch, from what `all_gather` puts together of the shards of all
+// processes. Shards take their rows of what comes out.
 // Requires: no `gradient`, no `fused`. Ensures: running it again changes nothing.
 //
 //     func @step(%x: f32[8,3] = data.x) {        body @step.shards.0(%x: f32[2,3] = element,
@@ -39,7 +40,7 @@
 
 namespace gmc::passes {
 
-/// True = changed. Errors: kNotPerExample where a step couples examples.
+/// True = changed. Warns where a network is computed for the whole batch (kNotPerExample).
 Result<bool> distribute(ir::Module& module, Diagnostics& diagnostics);
 
 }  // namespace gmc::passes

@@ -1,5 +1,6 @@
-// What lies outside of the bodies is the batch cut into shards, so only first axes change: bodies,
-// and with them the kernels, stay the same for any number of processes.
+// What lies outside of the bodies is the batch cut into shards, so only first axes change, and only
+// up to an `all_gather`: bodies, and with them the kernels, stay the same for any number of
+// processes.
 #include "compiler/batch/process_share.h"
 
 #include <fmt/format.h>
@@ -48,6 +49,8 @@ class ShareTaker {
             }
             return;
         }
+        // From here on every process has all shards.
+        if (op.as<AllGather>() != nullptr) return;
         // The reshapes that cut inputs into shards.
         if (std::any_of(op.operands.begin(), op.operands.end(), [&](ValueId v) { return cut_[v]; }))
             for (ValueId v : op.results) cut(v);

@@ -8,6 +8,7 @@
 //            : f32[4,2,5], f32[3,5]                        : f32[2,2,5], f32[3,5]
 //       %s = all_reduce %g {shards=4} : f32[3,5]      %s = all_reduce %g {shards=4} : f32[3,5]
 //
+// What is computed for the whole batch stays as it is: `all_gather` of f32[2,2,5] gives f32[4,2,5].
 // Where the shards of a process are no node of the tree (shards.h), such as 3 of 4, the scan gives
 // several sums, f32[2,3,5], which all_reduce adds up, too.
 #pragma once

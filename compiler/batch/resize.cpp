@@ -77,7 +77,8 @@ void resize(Module& module, Function& function, const BatchAxes& axes, int64_t b
             int64_t after) {
     for (const Operation& op : function.operations)
         if (Function* body = body_of(module, op))
-            resize(module, *body, axes.bodies.at(body->name), before, after);
+            if (const auto known = axes.bodies.find(body->name); known != axes.bodies.end())
+                resize(module, *body, known->second, before, after);
     Resizer(function, axes, before, after).run();
 }
 

@@ -215,6 +215,19 @@ Type infer(const Concat& op, InferContext& c) {
     return result;
 }
 
+Type infer(const AllGather& op, InferContext& c) {
+    if (!is_share(op.shards, op.shards))
+        return c.fail(fmt::format("`all_gather` of {} shards: it is a power of two", op.shards));
+    Type all = c.operands[0];
+    if (all.is_scalar() || all.shape[0] > op.shards)
+        return c.fail(
+            fmt::format("`all_gather` of {} shards from {}, whose first axis is to count "
+                        "those of a process",
+                        op.shards, to_string(all)));
+    all.shape[0] = op.shards;
+    return all;
+}
+
 /// The shards of a process may be several nodes of the tree (shards.h), along a first axis; the sum
 /// of all has no such axis.
 Type infer(const AllReduce& op, InferContext& c) {

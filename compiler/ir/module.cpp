@@ -224,7 +224,10 @@ std::string scan_misfit(const Function& function, const Operation& op, const Fun
             op.operands.size(), op.results.size(), body.name, parts.operands(), parts.results());
     for (size_t i = 0; i < op.operands.size(); ++i) {
         const Type wanted = scan_operand_type(body, scan, i);
-        if (function.type(op.operands[i]) != wanted)
+        Type all = wanted;
+        if (scan.shards != 0 && body.inputs[i].source.kind == Kind::kElement)
+            all.shape[0] = scan.shards;
+        if (const Type& given = function.type(op.operands[i]); given != wanted && given != all)
             return fmt::format("operand {} is {}, the body @{} takes {}", i + 1,
                                to_string(function.type(op.operands[i])), body.name,
                                to_string(wanted));

@@ -61,6 +61,12 @@ struct Operation {
     ValueId result() const { return results.front(); }
 };
 
+/// Whether the op exchanges numbers with the processes that train together. In one process its
+/// result is its operand.
+inline bool is_over_processes(const Operation& op) {
+    return op.as<AllGather>() != nullptr || op.as<AllReduce>() != nullptr;
+}
+
 /// An input of a function, and where the runtime takes it from.
 struct Input {
     ValueId value = kNone;

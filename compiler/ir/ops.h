@@ -279,6 +279,15 @@ struct Step : NoFields {
 
 // ---- shape --------------------------------------------------------------------------------------
 
+/// The first axis of x counts the shards of a process, which are neighbours; that of the result
+/// counts those of all.
+struct AllGather {
+    static constexpr OpInfo kInfo{"all_gather", "x",
+                                  "the x of all processes, one after another along the first axis; "
+                                  "x, where one process has all shards of the batch"};
+    int64_t shards = 1;  ///< of all processes: a power of two
+    static constexpr auto fields() { return std::tuple{field("shards", &AllGather::shards)}; }
+};
 /// Each process has the sum of its own shards, which are neighbours. The shards of all are the
 /// leaves of a binary tree, (x0 + x1) + (x2 + x3), so that the sum has the same bits whichever
 /// process has which of them.

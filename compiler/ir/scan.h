@@ -37,7 +37,8 @@ Function* body_of(Module& module, const Operation& op);
 /// The type of `count` values of type `each`, stacked along a new first axis.
 Type stacked_type(const Type& each, int64_t count);
 
-/// The type that operand or result `i` of a scan has.
+/// The type that operand or result `i` of a scan has. A scan of some of the shards may also take
+/// those of all, of which it reads its own.
 Type scan_operand_type(const Function& body, const Scan& scan, size_t i);
 Type scan_result_type(const Function& body, const Scan& scan, size_t i);
 

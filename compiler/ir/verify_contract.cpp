@@ -287,9 +287,15 @@ class ContractCheck {
     void check_shards(const Function& function, const Operation& op) {
         const auto* scan = op.as<Scan>();
         const auto* sum = op.as<AllReduce>();
-        const int64_t shards = scan != nullptr ? scan->shards : sum != nullptr ? sum->shards : 0;
+        const auto* all = op.as<AllGather>();
+        const int64_t shards = scan != nullptr  ? scan->shards
+                               : sum != nullptr ? sum->shards
+                               : all != nullptr ? all->shards
+                                                : 0;
         if (shards == 0) return;
-        const int64_t here = scan != nullptr ? scan->count : shards;
+        const int64_t here = scan != nullptr  ? scan->count
+                             : all != nullptr ? function.type(op.operands[0]).shape[0]
+                                              : shards;
         if (sum != nullptr && function.type(op.operands[0]) != function.type(op.result()))
             report_.error(function, op, "several nodes of shards, in a module that has all shards");
         if (here != shards || shards != module_.compilation.shards)

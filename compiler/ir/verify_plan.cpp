@@ -417,7 +417,7 @@ class PlanCheck {
         const Operation& op = function_.operations[index];
         const Type& type = function_.type(result);
         const bool loop = op.as<Fused>() != nullptr && type.shape == op.as<Fused>()->space;
-        const bool by_element = op.info().has(kElementwise) || op.as<AllReduce>() != nullptr;
+        const bool by_element = op.info().has(kElementwise) || is_over_processes(op);
         if (!by_element && !loop) return false;
         return std::all_of(op.operands.begin(), op.operands.end(), [&](ValueId operand) {
             if (memory(operand) != source) return true;

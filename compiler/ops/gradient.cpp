@@ -115,6 +115,7 @@ void rule(const ReduceSum& op, Context& c) {
     c.set(0,
           c.b.broadcast(c.diff(), other_axes(static_cast<int64_t>(shape.size()), op.axes), shape));
 }
+void rule(const AllGather&, Context& c) { c.set(0, c.diff()); }
 void rule(const AllReduce&, Context& c) { c.set(0, c.diff()); }
 /// Elements that equal the maximum share its gradient evenly.
 // Some x equals the maximum, to the bit, even where fusion computes x again: passes rewrite a value

@@ -111,6 +111,8 @@ void lower(const ir::ReduceMax& op, Lowering& c) {
     c.set(c.node("ReduceMax", {c.full(0)}, {{"axes", op.axes}, {"keepdims", int64_t{0}}}));
 }
 
+void lower(const ir::AllGather&, Lowering& c) { c.set_to_operand(); }
+
 void lower(const ir::AllReduce&, Lowering& c) { c.set_to_operand(); }
 
 /// gmrun makes these when it trains: no function that is exported has one.

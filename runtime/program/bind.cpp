@@ -10,6 +10,7 @@
 #include "runtime/contractions/choice/candidates.h"
 #include "runtime/kernels/copy.h"
 #include "runtime/kernels/loop/loop.h"
+#include "runtime/program/all_gather_kernel.h"
 #include "runtime/program/all_reduce_kernel.h"
 #include "runtime/program/shared_buffer_kernels.h"
 #include "runtime/program/scan_kernel.h"
@@ -82,6 +83,9 @@ std::unique_ptr<Kernel> bind(const Op&, const Binding& b) {
     return bind_loop(b);
 }
 
+std::unique_ptr<Kernel> bind(const ir::AllGather&, const Binding& b) {
+    return named("gather", make_all_gather_kernel(b.operation, b.context));
+}
 std::unique_ptr<Kernel> bind(const ir::AllReduce&, const Binding& b) {
     return named("sum", make_all_reduce_kernel(b.operation, b.context));
 }

@@ -20,7 +20,7 @@ constexpr int kNanByte = 0xFF;
 bool may_share(const ir::Operation& op) {
     return op.as<ir::Reshape>() != nullptr || op.as<ir::Slice>() != nullptr ||
            op.as<ir::Concat>() != nullptr || op.as<ir::Pack>() != nullptr ||
-           op.as<ir::AllReduce>() != nullptr;
+           ir::is_over_processes(op);
 }
 
 }  // namespace

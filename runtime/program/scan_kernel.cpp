@@ -118,21 +118,30 @@ class BodyKernel final : public ScanKernel {
         }
         std::vector<int> results(body_.values.size(), 0);
         for (const ir::NamedValue& result : body_.results) ++results[result.value];
-        const auto move = [&](ir::ValueId value, ir::ValueId outside) {
-            placement_.buffers.set(value, outer.buffers.data(outside));
+        const auto move = [&](ir::ValueId value, ir::ValueId outside, size_t skip) {
+            std::byte* const first = bytes_at(outer.buffers.data(outside)) + skip;
+            placement_.buffers.set(value, reinterpret_cast<float*>(first));
             placement_.buffers.set_step(value, body_.type(value).bytes());
             moving_.push_back(value);
         };
         for (size_t i = parts_.carried; i < parts_.first_captured(); ++i) {
             const ir::ValueId input = body_.inputs[i].value;
-            if (by_loops[input] && results[input] == 0) move(input, operation.operands[i]);
+            if (by_loops[input] && results[input] == 0)
+                move(input, operation.operands[i], skipped(operation, outer, i));
         }
         for (size_t i = parts_.carried; i < body_.results.size(); ++i) {
             const ir::ValueId result = body_.results[i].value;
             if (!ir::is_summed(body_, scan_, i) && made[result] && by_loops[result] &&
                 results[result] == 1)
-                move(result, operation.results[i]);
+                move(result, operation.results[i], 0);
         }
+    }
+    /// Bytes of operand `i`, a row of elements, before that of pass 0: of what has all shards, those
+    /// of the process are read.
+    size_t skipped(const ir::Operation& operation, const BindContext& outer, size_t i) const {
+        const bool all = outer.function.type(operation.operands[i]).shape[0] != scan_.count;
+        const int64_t bytes = body_.type(body_.inputs[i].value).bytes();
+        return all ? static_cast<size_t>(scan_.first * bytes) : 0;
     }
     float* in_pass_address(ir::ValueId value, int64_t pass) const {
         return reinterpret_cast<float*>(inside(value) + placement_.buffers.step(value) * pass);
@@ -144,10 +153,12 @@ class BodyKernel final : public ScanKernel {
             const ir::ValueId input = body_.inputs[i].value;
             const auto bytes = static_cast<size_t>(body_.type(input).bytes());
             std::byte* const from = outside(operation.operands[i]);
-            if (i < parts_.carried)
+            if (i < parts_.carried) {
                 starts_.push_back({from, inside(input), bytes});
-            else if (placement_.buffers.step(input) == 0)
-                elements_.push_back({inside(input), from, bytes});
+                continue;
+            }
+            if (placement_.buffers.step(input) == 0)
+                elements_.push_back({inside(input), from + skipped(operation, outer, i), bytes});
         }
         for (size_t i = 0; i < body_.results.size(); ++i) {
             const ir::ValueId result = body_.results[i].value;

@@ -111,6 +111,7 @@ void reference(const ir::ReduceMax& op, ReferenceContext& c) {
 }
 
 /// One process has all shards: a module for one of several is computed by fast kernels only.
+void reference(const ir::AllGather&, ReferenceContext& c) { c.result().data = c.operand(0).data; }
 void reference(const ir::AllReduce&, ReferenceContext& c) { c.result().data = c.operand(0).data; }
 
 /// The part of a flat buffer.

@@ -14,6 +14,7 @@ void reference(const ir::Slice&, ReferenceContext&);
 void reference(const ir::Transpose&, ReferenceContext&);
 
 void reference(const ir::ReduceMax&, ReferenceContext&);
+void reference(const ir::AllGather&, ReferenceContext&);
 void reference(const ir::AllReduce&, ReferenceContext&);
 void reference(const ir::GatherParts&, ReferenceContext&);
 void reference(const ir::OwnPart&, ReferenceContext&);

@@ -35,7 +35,8 @@ SMALL_MODELS = ["vae_mlp", "hinge_sn", "wgan_gp_ring", "loops"]
 
 
 # Models of generated pictures that are not in models/.
-TEST_MODELS = {"loops": "tests/loops.yaml", "extragradient": "tests/zoo/gans/extragradient.yaml"}
+TEST_MODELS = {"loops": "tests/loops.yaml", "couplings": "tests/couplings.yaml",
+               "extragradient": "tests/zoo/gans/extragradient.yaml"}
 
 
 def path_of(model):

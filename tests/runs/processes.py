@@ -24,9 +24,7 @@ import time
 from kills import CHECKPOINT, Bench, all_models, checkpoint, path_of, sets_of, step_of
 from threads import tensors
 
-SMALL_MODELS = ["vae_mlp", "wgan_gp_ring", "hinge_sn", "loops", "extragradient", "seed_gan"]
-# Models that --shards refuses: a parameter with a row per example.
-ALONE = {"ebm"}
+SMALL_MODELS = ["vae_mlp", "wgan_gp_ring", "hinge_sn", "loops", "extragradient", "couplings", "wae_mmd", "seed_gan"]
 SHARDS = 4
 STEPS = 3
 MOST_SECONDS_TO_END = 10
@@ -366,7 +364,7 @@ def main():
             for launcher in launchers:
                 kills(processes, launcher, options.kills, random.Random(options.kills))
             return
-        models = [model for model in all_models() if model not in ALONE] if options.all_models else SMALL_MODELS
+        models = all_models() if options.all_models else SMALL_MODELS
         for model in models:
             for precision in ("f32", "bf16") if options.all_models or model == "vae_mlp" else ("f32",):
                 same_bits(processes, model, precision)

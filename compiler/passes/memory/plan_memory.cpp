@@ -136,7 +136,7 @@ class Planner {
 
     /// Whether `op` reads element i of `operand` only to compute element i of its results, or sums.
     bool index_by_index(const Operation& op, ValueId operand) const {
-        if (op.as<AllReduce>() != nullptr) return f_.type(operand) == f_.type(op.result());
+        if (is_over_processes(op)) return f_.type(operand) == f_.type(op.result());
         if (op.as<Fused>() == nullptr) return op.info().has(kElementwise);
         return std::all_of(op.body.begin(), op.body.end(), [&](const Operation& inner) {
             return inner.info().has(kElementwise) || inner.info().has(kReduction) ||
@@ -148,7 +148,7 @@ class Planner {
     /// Whether `op` stores element i of `result` as soon as it is computed; a reduction is stored
     /// when the loop has ended.
     static bool stored_by_index(const Operation& op, ValueId result) {
-        if (op.as<AllReduce>() != nullptr) return true;
+        if (is_over_processes(op)) return true;
         if (op.as<Fused>() == nullptr) return op.info().has(kElementwise);
         return std::any_of(op.body.begin(), op.body.end(), [&](const Operation& inner) {
             return inner.result() == result && !inner.info().has(kReduction);

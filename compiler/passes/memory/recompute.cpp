@@ -108,8 +108,10 @@ class Recomputer {
             double best_rate = 0;
             for (int i = 0; i < peak; ++i) {
                 const Operation& op = f_.operations[i];
-                // The body of a scan belongs to it alone.
-                if (op.as<Reshape>() != nullptr || op.as<Scan>() != nullptr) continue;
+                // The body of a scan belongs to it alone; numbers are sent once.
+                if (op.as<Reshape>() != nullptr || op.as<Scan>() != nullptr ||
+                    is_over_processes(op))
+                    continue;
                 if (runs_as_loop(op.info()) != loops) continue;
                 std::optional<Function> candidate = repeated(i, peak);
                 if (!candidate) continue;

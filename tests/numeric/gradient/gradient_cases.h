@@ -96,6 +96,9 @@ inline Cases cases(const ir::Broadcast&) {
             one({1}, {0}, {1, 3}),
             one({2, 3}, {0, 1}, {2, 3})};
 }
+inline Cases cases(const ir::AllGather&) {
+    return {{ir::AllGather{4}, {{{4, 3}}}}, {ir::AllGather{2}, {{{2, 2, 2}}}}};
+}
 inline Cases cases(const ir::AllReduce&) {
     return {{ir::AllReduce{4}, {{{4, 3}}}},
             {ir::AllReduce{1}, {{{1, 2, 2}}}},

@@ -202,6 +202,14 @@ bool grow_shaped(GraphMaker& g, const ir::ReduceSum&) {
     return g.keep(y, {count * f.low, count * f.high, count * (f.error + f.size()), false});
 }
 
+bool grow_shaped(GraphMaker& g, const ir::AllGather&) {
+    const ValueId x = any_ranked(g);
+    const int64_t shards = g.shape(x)[0];
+    if (shards > 16 || (shards & (shards - 1)) != 0) return false;
+    g.moved(g.b.emit(ir::AllGather{shards}, {x}), x);
+    return true;
+}
+
 /// Shards of one process: some axis of 4, 2 or 1 entries comes first.
 bool grow_shaped(GraphMaker& g, const ir::AllReduce&) {
     const ValueId x = any_ranked(g);

@@ -38,7 +38,7 @@ struct Outcome {
 
 /// Runs some training steps of a module of all shards, or of the share of a process. Nothing comes
 /// out after an error: threads may not use Catch2.
-Outcome train(const ir::Module& module, ProcessGroup* group) {
+Outcome train(const ir::Module& module, ProcessGroup* group, bool reference = false) {
     Outcome out;
     Diagnostics diagnostics;
     StateStore states(module);
@@ -47,8 +47,9 @@ Outcome train(const ir::Module& module, ProcessGroup* group) {
     uint32_t call = 0;
     for (int step = 0; step < kSteps; ++step)
         for (const ir::ScheduleEntry& entry : module.schedule) {
-            auto made = Executable::make(module, *module.find_function(entry.function), states,
-                                         arena, {.group = group}, diagnostics);
+            auto made =
+                Executable::make(module, *module.find_function(entry.function), states, arena,
+                                 {.reference = reference, .group = group}, diagnostics);
             if (!made.ok()) return out;
             const int64_t first =
                 group == nullptr ? 0 : first_shard(kShards, group->size(), group->rank());
@@ -81,16 +82,17 @@ std::vector<Outcome> train_in_group(const ir::Module& whole, int size) {
 }  // namespace
 
 TEST_CASE("processes that share the shards of a batch have the bits of one", "[shards]") {
-    for (const std::string name : {"vae_mlp", "wgan_gp_ring", "hinge_sn", "seed_gan"}) {
+    // The last model is a large one, batch norm in convolutions; those before it couple examples.
+    for (const std::string name : {"vae_mlp", "wgan_gp_ring", "hinge_sn", "simclr", "tc_vae",
+                                   "wae_mmd", "ebm", "seed_gan"}) {
         INFO(name);
-        const bool points = name == "wgan_gp_ring";
+        const bool makes_data = name == "wgan_gp_ring" || name == "tc_vae";
         const ir::Module module = compile_file(
-            model(name), points ? std::vector<std::string>{"train.batch_size=16"} : kPictures,
+            model(name), makes_data ? std::vector<std::string>{"train.batch_size=16"} : kPictures,
             "f32", kShards);
         const Outcome alone = train(module, nullptr);
         REQUIRE(!alone.states.empty());
         for (const float result : alone.results) REQUIRE(std::isfinite(result));
-        // The last model is a large one: batch norm in convolutions.
         for (const int size :
              name == "seed_gan" ? std::vector<int>{4} : std::vector<int>{2, 3, 5, 8})
             for (const Outcome& one : train_in_group(module, size)) {
@@ -102,18 +104,22 @@ TEST_CASE("processes that share the shards of a batch have the bits of one", "[s
 
 TEST_CASE("a step in shards is the step as a whole, but for rounding", "[shards]") {
     // Weights learnt through loops, and statistics of the batch, among them.
-    for (const std::string path :
-         {"models/ae", "tests/parity/models/recurrent", "tests/parity/models/norms"}) {
+    for (const std::string path : {"models/ae", "tests/parity/models/recurrent",
+                                   "tests/parity/models/norms", "tests/couplings"}) {
         INFO(path);
         const std::string file = GMC_SOURCE_DIR "/" + path + ".yaml";
         const std::vector<std::string> sets =
             path == "models/ae" ? kPictures : std::vector<std::string>{"train.batch_size=16"};
         const Outcome whole = train(compile_file(file, sets), nullptr);
-        const Outcome shards = train(compile_file(file, sets, "f32", kShards), nullptr);
+        const ir::Module module = compile_file(file, sets, "f32", kShards);
+        const Outcome shards = train(module, nullptr), plain = train(module, nullptr, true);
         REQUIRE(!whole.results.empty());
         REQUIRE(whole.results.size() == shards.results.size());
-        for (size_t i = 0; i < whole.results.size(); ++i)
+        REQUIRE(whole.results.size() == plain.results.size());
+        for (size_t i = 0; i < whole.results.size(); ++i) {
             CHECK(shards.results[i] == Approx(whole.results[i]).epsilon(1e-4));
+            CHECK(plain.results[i] == Approx(whole.results[i]).epsilon(1e-4));
+        }
     }
 }
 
