@@ -30,6 +30,11 @@ struct SlotGroup {
 };
 using Groups = std::vector<SlotGroup>;
 
+/// Averages of parameters are kept like slots, but others read them.
+bool is_slot(const State& state) {
+    return state.role == StateRole::kSlot && state.name.starts_with("optimizer.");
+}
+
 Shape flat(int64_t numbers) { return {numbers}; }
 
 /// Where a value lies in a larger flat one: a slice of it, reshaped.
@@ -64,6 +69,8 @@ class SlotPlan {
         for (const NamedValue& result : f_.results) read_whole(result.value);
         for (const auto& [group, values] : packed_)
             for (ValueId v : values) read_whole(v);
+        for (size_t i = 0; i < f_.operations.size(); ++i)
+            if (live_[i] && is_cut(f_.operations[i])) look_at_results(f_.operations[i]);
     }
 
     bool is_live(size_t operation) const { return live_[operation]; }
@@ -74,8 +81,6 @@ class SlotPlan {
     bool is_cut(const Operation& op) const { return is_cut(op.result()); }
     /// Of a value that is cut: whether something needs all of it.
     bool needs_whole(ValueId v) const { return whole_[v]; }
-    /// Of other values: whether something beside loops that are cut reads them.
-    bool is_read_whole(ValueId v) const { return read_whole_[v]; }
     /// The one value whose slices are the new slots of a group; kNone where there is none.
     ValueId new_slots(int group) const {
         const auto found = direct_.find(group);
@@ -91,6 +96,33 @@ class SlotPlan {
         return found == packed_.end() ? std::vector<ValueId>() : found->second;
     }
     bool is_grouped(StateId state) const { return group_of(state) != kNone; }
+    /// Whether a value is a sum of which each process needs its part only.
+    bool is_scattered(ValueId v) const {
+        const Operation* op = maker(v);
+        return op != nullptr && op->as<AllReduce>() != nullptr && !read_whole_[v] &&
+               std::any_of(groups_.begin(), groups_.end(), [&](const SlotGroup& group) {
+                   return group.fits && f_.type(v) == f32(flat(group.numbers));
+               });
+    }
+    /// Results that are needed as a whole, and follow from what every process has, and from other
+    /// such results: averages of new parameters.
+    std::set<ValueId> made_anew(const Operation& op) const {
+        std::set<ValueId> common, anew;
+        for (ValueId v : op.operands)
+            if (source_[v] == kNone && !is_scattered(v)) common.insert(v);
+        for (const Operation& inner : op.body) {
+            const ValueId v = inner.result();
+            const bool follows = std::all_of(inner.operands.begin(), inner.operands.end(),
+                                             [&](ValueId x) { return common.count(x) != 0; });
+            const bool whole = is_result(op, v) && whole_[v];
+            if (follows && whole && !are_new_slots(v)) anew.insert(v);
+            if (follows || whole) common.insert(v);
+        }
+        return anew;
+    }
+    static bool is_result(const Operation& op, ValueId v) {
+        return std::find(op.results.begin(), op.results.end(), v) != op.results.end();
+    }
 
   private:
     int group_of(StateId state) const {
@@ -175,16 +207,21 @@ class SlotPlan {
         for (ValueId v : op.operands) read_whole(v);
     }
 
-    /// Something needs all of a value. Slots are not put together in a step, nor what is not f32.
+    /// What is not f32 is not put together from parts.
+    void look_at_results(const Operation& op) {
+        const std::set<ValueId> anew = made_anew(op);
+        for (ValueId v : op.results)
+            if (whole_[v] && f_.type(v).dtype != DType::kF32 && anew.count(v) == 0)
+                for (SlotGroup& group : groups_)
+                    if (group.numbers == cut_[v]) group.fits = false;
+    }
+
+    /// Something needs all of a value. Slots are not put together in a step.
     void read_whole(ValueId v) {
         read_whole_[v] = true;
         if (const int g = group_of(f_.values[v].state); g != kNone) groups_[g].fits = false;
         if (source_[v] != kNone) groups_[source_[v]].fits = false;
-        if (cut_[v] == 0) return;
-        whole_[v] = true;
-        if (f_.type(v).dtype == DType::kF32) return;
-        for (SlotGroup& group : groups_)
-            if (group.numbers == cut_[v]) group.fits = false;
+        whole_[v] = cut_[v] > 0;
     }
 
     /// Whether a loop computes each of so many numbers from those at the same place, and scalars.
@@ -261,10 +298,9 @@ class SlotWriter {
             return;
         }
         if (plan_.is_cut(op)) return write_cut(op);
-        if (scatters(op)) {
+        if (plan_.is_scattered(op.result())) {
             const auto& sum = *op.as<AllReduce>();
             const SharedBuffer& shared = buffer(numbers(op.result()));
-            scattered_.insert(op.result());
             own_[op.result()] =
                 append(ReduceScatter{shared, sum.shards, sum.rounded}, op.operands,
                        flat(shared.own_numbers()), f_.values[op.result()].name, op.location);
@@ -274,17 +310,10 @@ class SlotWriter {
         f_.operations.push_back(std::move(op));
     }
 
-    /// Whether an op is a sum of which each process needs its part only.
-    bool scatters(const Operation& op) const {
-        return op.as<AllReduce>() != nullptr && f_.type(op.result()).rank() == 1 &&
-               buffers_.count(numbers(op.result())) != 0 && !plan_.is_read_whole(op.result());
-    }
-
     /// The value as all of it, where it is cut.
     ValueId whole(ValueId v) const {
         return static_cast<size_t>(v) < all_.size() && all_[v] != kNone ? all_[v] : v;
     }
-    bool is_scattered(ValueId v) const { return scattered_.count(v) != 0; }
     /// The process's part of a flat value.
     ValueId part(ValueId v, Location location) {
         if (own_[v] == kNone) {
@@ -298,7 +327,7 @@ class SlotWriter {
     /// The loop for the process's part; then what others need of its results.
     void write_cut(const Operation& op) {
         const SharedBuffer& shared = buffer(numbers(op.result()));
-        const std::set<ValueId> anew = made_anew(op);
+        const std::set<ValueId> anew = plan_.made_anew(op);
         Operation cut = op;
         std::erase_if(cut.results, [&](ValueId v) { return anew.count(v) != 0; });
         prune(cut);
@@ -316,40 +345,13 @@ class SlotWriter {
         if (!anew.empty()) write_anew(op, anew);
     }
 
-    /// Results that are needed as a whole, and follow from what every process has, and from other
-    /// such results: averages of new parameters.
-    std::set<ValueId> made_anew(const Operation& op) const {
-        std::set<ValueId> common, anew;
-        for (ValueId v : op.operands)
-            if (plan_.source(v) == kNone && !is_scattered(v)) common.insert(v);
-        for (const Operation& inner : op.body) {
-            const ValueId v = inner.result();
-            const bool follows = std::all_of(inner.operands.begin(), inner.operands.end(),
-                                             [&](ValueId x) { return common.count(x) != 0; });
-            const bool whole = is_result(op, v) && plan_.needs_whole(v);
-            if (follows && whole && !plan_.are_new_slots(v)) anew.insert(v);
-            if (follows || whole) common.insert(v);
-        }
-        return anew;
-    }
-    static bool is_result(const Operation& op, ValueId v) {
-        return std::find(op.results.begin(), op.results.end(), v) != op.results.end();
-    }
-
     /// The loop that makes these results of `op` from the other ones.
     void write_anew(Operation op, const std::set<ValueId>& results) {
         op.results.assign(results.begin(), results.end());
         std::erase_if(op.body, [&](const Operation& inner) { return all_[inner.result()] != kNone; });
-        std::map<ValueId, ValueId> names;
-        for (const Operation& inner : op.body)
-            for (ValueId v : inner.operands)
-                if (all_[v] != kNone) {
-                    names[v] = all_[v];
-                    op.operands.push_back(v);
-                }
-        for (ValueId v : op.operands)
-            if (all_[v] == kNone) names.try_emplace(v, v);
         prune(op);
+        std::map<ValueId, ValueId> names;
+        for (ValueId v : op.operands) names[v] = whole(v);
         const std::vector<ValueId> before = op.results;
         rename(op, numbers(before[0]), names);
         for (ValueId v : before) all_[v] = names.at(v);
@@ -367,10 +369,14 @@ class SlotWriter {
         }
         if (op.as<Fused>() == nullptr) return;
         op.body = std::move(kept);
+        // In the order in which they are read first.
         std::set<ValueId> seen;
-        std::erase_if(op.operands, [&](ValueId v) {
-            return needed.count(v) == 0 || !seen.insert(v).second;
-        });
+        op.operands.clear();
+        for (const Operation& inner : op.body) {
+            for (ValueId v : inner.operands)
+                if (seen.insert(v).second) op.operands.push_back(v);
+            seen.insert(inner.result());
+        }
     }
 
     /// Gives what a loop computes new names, for so many numbers. `names`: what it reads.
@@ -409,7 +415,6 @@ class SlotWriter {
     const SlotPlan& plan_;
     const Groups& groups_;
     const std::map<int64_t, SharedBuffer>& buffers_;
-    std::set<ValueId> scattered_;
     std::vector<ValueId> own_, all_;  ///< by value of the function as it was
 };
 
@@ -429,7 +434,7 @@ class SlotSharer {
         SharedSlots shared;
         for (const State& state : m_.states) {
             if (state.role != StateRole::kCopy) shared.states.push_back(state);
-            if (state.role == StateRole::kSlot) shared.slot_bytes += packed_bytes(state.type);
+            if (is_slot(state)) shared.slot_bytes += packed_bytes(state.type);
         }
         find_groups();
         while (drop_misfits()) {
@@ -441,7 +446,7 @@ class SlotSharer {
             replace_states(shared);
         }
         for (const State& state : m_.states)
-            if (state.role == StateRole::kSlot) shared.own_bytes += packed_bytes(state.type);
+            if (is_slot(state)) shared.own_bytes += packed_bytes(state.type);
         return shared;
     }
 
@@ -460,8 +465,7 @@ class SlotSharer {
         const auto first = m_.states.begin() + group.first;
         return std::all_of(first, first + static_cast<std::ptrdiff_t>(group.count),
                            [](const State& state) {
-                               return state.role == StateRole::kSlot &&
-                                      state.type.dtype == DType::kF32 &&
+                               return is_slot(state) && state.type.dtype == DType::kF32 &&
                                       state.initializer.kind == "zeros";
                            });
     }

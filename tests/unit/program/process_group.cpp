@@ -45,6 +45,65 @@ TEST_CASE("a group adds its numbers as a binary tree, to the same bits in all pr
         }
 }
 
+TEST_CASE("of scattered sums each process has its range, and a group puts ranges together",
+          "[group]") {
+    for (const int size : {1, 2, 3, 4, 5, 8})
+        for (const int64_t count : {100, 4096, 4097, 10001}) {
+            std::vector<std::vector<float>> numbers(8);
+            std::mt19937 random(static_cast<unsigned>(size * 100000 + count));
+            std::normal_distribution<float> normal;
+            for (auto& of_shard : numbers)
+                for (int64_t i = 0; i < count; ++i) of_shard.push_back(normal(random));
+            const std::vector<float> expected = tree_of(numbers);
+            std::vector<std::vector<float>> sums(static_cast<size_t>(size));
+            std::vector<char> own_right(static_cast<size_t>(size), 0);
+            in_group(size, [&](ProcessGroup& group) {
+                const auto rank = static_cast<size_t>(group.rank());
+                const int64_t first = first_shard(8, size, group.rank());
+                const int64_t end = first_shard(8, size, group.rank() + 1);
+                std::vector<float>& mine = sums[rank];
+                for (const ShardNode& node : shard_nodes(first, end - first)) {
+                    const auto from = numbers.begin() + node.first;
+                    const std::vector<float> sum = tree_of({from, from + node.count});
+                    mine.insert(mine.end(), sum.begin(), sum.end());
+                }
+                group.sum({mine.data(), count, false, 8, count, true});
+                const NumberRange own = range_of({0, count}, size, group.rank());
+                own_right[rank] = std::equal(mine.begin() + own.begin, mine.begin() + own.end,
+                                             expected.begin() + own.begin);
+                std::fill_n(mine.begin(), own.begin, -1.0f);
+                std::fill_n(mine.begin() + own.end, count - own.end, -1.0f);
+                group.gather_ranges(mine.data(), count);
+                mine.resize(static_cast<size_t>(count));
+            });
+            INFO(size << " processes, " << count << " numbers");
+            CHECK(own_right == std::vector<char>(static_cast<size_t>(size), 1));
+            for (const auto& sum : sums) CHECK(sum == expected);
+        }
+}
+
+TEST_CASE("the ranges of processes are next to each other, and make up a flat buffer", "[group]") {
+    for (const int64_t processes : {1, 2, 3, 4, 7, 8, 16}) {
+        const SharedBuffer buffer{{1000, 70000, 70032}, processes, 0};
+        REQUIRE(buffer.is_right());
+        std::vector<int> owners(70032, 0);
+        int64_t largest = 0;
+        for (int64_t rank = 0; rank < processes; ++rank) {
+            SharedBuffer own = buffer;
+            own.rank = rank;
+            largest = std::max(largest, own.own_numbers());
+            for (const NumberRange& range : own.own())
+                for (int64_t i = range.begin; i < range.end; ++i) ++owners[static_cast<size_t>(i)];
+        }
+        CHECK(owners == std::vector<int>(70032, 1));
+        CHECK(largest <= 70032 / processes + 3 * 2 * kRangeStep);
+    }
+    CHECK_FALSE(SharedBuffer{{64}, 4, 0}.is_right());
+    CHECK_FALSE(SharedBuffer{{64, 64}, 1, 0}.is_right());
+    CHECK_FALSE(SharedBuffer{{64}, 2, 2}.is_right());
+    CHECK_FALSE(SharedBuffer{}.is_right());
+}
+
 TEST_CASE("process 0 of a group tells all, and hears of all", "[group]") {
     for (const int size : {1, 2, 3, 5, 8}) {
         std::vector<std::string> told(static_cast<size_t>(size));

@@ -1,14 +1,21 @@
 // Training steps in shards: any number of processes, which are threads here, computes the same
 // bits, and what the step as a whole computes, but for rounding.
+#include <fmt/format.h>
+
 #include <cmath>
 #include <cstring>
+#include <fstream>
+#include <optional>
 
 #include "compiler/batch/process_share.h"
+#include "compiler/ir/text/printer.h"
 #include "compiler/ir/verifier.h"
 #include "compiler/support/shards.h"
 #include "runtime/program/executable.h"
+#include "runtime/train/slot_parts.h"
 #include "tests/catch.h"
 #include "tests/compile_model.h"
+#include "tests/temporary_folder.h"
 #include "tests/unit/program/thread_group.h"
 
 using namespace gmc;
@@ -38,10 +45,13 @@ struct Outcome {
 
 /// Runs some training steps of a module of all shards, or of the share of a process. Nothing comes
 /// out after an error: threads may not use Catch2.
-Outcome train(const ir::Module& module, ProcessGroup* group, bool reference = false) {
+Outcome train(const ir::Module& module, ProcessGroup* group, bool reference = false,
+              const SharedSlots& slots = {}) {
     Outcome out;
     Diagnostics diagnostics;
     StateStore states(module);
+    std::optional<SlotParts> parts;
+    if (!slots.groups.empty()) parts.emplace(slots, states, *group);
     if (!states.initialise(1, diagnostics)) return out;
     auto arena = std::make_shared<Arena>(module);
     uint32_t call = 0;
@@ -64,17 +74,39 @@ Outcome train(const ir::Module& module, ProcessGroup* group, bool reference = fa
             for (size_t r = 0; r < made->result_count(); ++r)
                 out.results.push_back(made->result(r)[0]);
         }
-    const char* bytes = reinterpret_cast<const char*>(states.bytes_begin());
-    out.states.assign(bytes, bytes + states.bytes());
+    const auto append = [&](const float* numbers, int64_t count) {
+        const char* bytes = reinterpret_cast<const char*>(numbers);
+        out.states.insert(out.states.end(), bytes, bytes + count * static_cast<int64_t>(sizeof(float)));
+    };
+    if (!parts) {
+        for (ir::StateId id = 0; id < states.saved_count(); ++id)
+            append(states.data(id), states.elements(id));
+        return out;
+    }
+    if (!group->leads()) {
+        for (Order order = take_order(*group, {}); order.kind == Order::Kind::kSlots;
+             order = take_order(*group, {}))
+            parts->obey(order);
+        return out;
+    }
+    parts->begin();
+    for (size_t i = 0; i < parts->states().size(); ++i)
+        append(parts->own(i) == ir::kNone ? parts->gather(i) : states.data(parts->own(i)),
+               parts->states()[i].type.elements());
+    end_group(*group, 0);
     return out;
 }
 
-std::vector<Outcome> train_in_group(const ir::Module& whole, int size) {
+/// Process 0 has all states; where slots are shared, the others have none.
+std::vector<Outcome> train_in_group(const ir::Module& whole, int size, bool shares_slots = false) {
     std::vector<Outcome> outcomes(static_cast<size_t>(size));
     in_group(size, [&](ProcessGroup& group) {
         ir::Module share = whole;
-        const std::string why = take_share(share, size, group.rank());
-        if (why.empty()) outcomes[static_cast<size_t>(group.rank())] = train(share, &group);
+        SharedSlots slots;
+        const std::string why =
+            take_share(share, size, group.rank(), shares_slots ? &slots : nullptr);
+        if (why.empty())
+            outcomes[static_cast<size_t>(group.rank())] = train(share, &group, false, slots);
     });
     return outcomes;
 }
@@ -99,6 +131,75 @@ TEST_CASE("processes that share the shards of a batch have the bits of one", "[s
                 CHECK(one.results == alone.results);
                 CHECK(one.states == alone.states);
             }
+    }
+}
+
+/// A network whose optimizer, and what else is said of its training, is in `optimizer`.
+std::string model_with(const std::string& optimizer, const std::string& entry,
+                       const std::string& objective) {
+    return fmt::format(
+        "model: t\ndata: {{x: {{synthetic: ring}}}}\nnetworks:\n"
+        "  net: {{inputs: {{x: data.x}}, layers: [{{dense: {{units: 700, activation: tanh}}}}, "
+        "{{dense: {{units: 96, activation: tanh}}}}, {{dense: 2}}]}}\n"
+        "objective: {{minimize: {{networks: net, loss: \"mean(sum((net(x) - x)^2))\"{}}}{}}}\n"
+        "train: {{batch_size: 16, epochs: 1, optimizer: {}}}\n",
+        entry, objective, optimizer);
+}
+
+TEST_CASE("processes that share the slots of the optimizer have the bits of one", "[shards]") {
+    struct Case {
+        std::string optimizer, entry, objective, precision;
+        int shared;  ///< groups of slots
+    };
+    const std::string adam = "{adam: {learning_rate: 1.0e-2}}";
+    const std::vector<Case> cases = {
+        {adam, "", "", "f32", 2},
+        {adam, ", average: 0.9", "", "bf16", 2},
+        {adam, ", accumulate: 2, average: 0.9", "", "f32", 3},
+        {adam, "", ", schedule: extragradient", "f32", 3},
+        {"{adamw: {learning_rate: 1.0e-2, global_clip_norm: 0.1}}", ", accumulate: 2", "", "f32", 3},
+        {"{rmsprop: {learning_rate: 1.0e-2, clip_value: 0.1, momentum: 0.5, centered: true}}", "",
+         "", "f32", 3},
+        {"{sgd: {learning_rate: 1.0e-2, momentum: 0.9, clip_norm: 0.1, lookahead: {every: 2}}}", "",
+         "", "f32", 2},
+        {"{lion: {learning_rate: 1.0e-2, clip_weights: 0.1, rate_factors: {net.dense_1: 2}}}", "",
+         "", "f32", 1},
+        {"{sgd: {learning_rate: 1.0e-2}}", "", "", "f32", 0}};
+    for (const Case& one : cases) {
+        INFO(one.optimizer << one.entry << one.objective);
+        const TemporaryFolder folder;
+        std::ofstream(folder / "t.yaml") << model_with(one.optimizer, one.entry, one.objective);
+        const ir::Module module = compile_file(folder / "t.yaml", {}, one.precision, kShards);
+        const Outcome alone = train(module, nullptr);
+        REQUIRE(!alone.states.empty());
+        ir::Module share = module;
+        SharedSlots slots;
+        REQUIRE(take_share(share, 4, 1, &slots).empty());
+        CHECK(static_cast<int>(slots.groups.size()) == one.shared);
+        if (one.shared > 0) CHECK(slots.own_bytes < slots.slot_bytes / 3);
+        for (const int size : {2, 3, 5, 8}) {
+            const std::vector<Outcome> outcomes = train_in_group(module, size, true);
+            CHECK(outcomes[0].states == alone.states);
+            for (const Outcome& each : outcomes) CHECK(each.results == alone.results);
+        }
+    }
+}
+
+TEST_CASE("sums of gradients are scattered to the processes that share the slots", "[shards]") {
+    const ir::Module module = compile_file(model("vae_mlp"), kPictures, "f32", kShards);
+    const Outcome alone = train(module, nullptr);
+    for (const int size : {2, 3}) {
+        ir::Module share = module;
+        SharedSlots slots;
+        REQUIRE(take_share(share, size, 1, &slots).empty());
+        const std::string text = ir::print(share);
+        for (const char* op : {"= reduce_scatter %", "= own_part %", "= gather_parts %"})
+            CHECK(text.find(op) != std::string::npos);
+        CHECK(text.find("state @optimizer.vae.m.encoder.dense.weight.part : f32[") !=
+              std::string::npos);
+        CHECK(slots.groups[0].buffer.ends.size() > 1);
+        const std::vector<Outcome> outcomes = train_in_group(module, size, true);
+        CHECK(outcomes[0].states == alone.states);
     }
 }
 
