@@ -225,8 +225,11 @@ class BodyKernel final : public ScanKernel {
         ProcessGroup* group = sum.elements() >= kLargeSum ? outer.how.group : nullptr;
         int64_t begin = 0;
         for (const int64_t end : ends) {
-            sums_.push_back({sum.part(begin, end - begin), operations_.runs_until(body_, value),
-                             group, scatter != nullptr, {}});
+            sums_.push_back({sum.part(begin, end - begin),
+                             operations_.runs_until(body_, value),
+                             group,
+                             scatter != nullptr,
+                             {}});
             begin = end;
         }
         if (const ir::Operation* pack = packed_in_place(value)) look_for_parts(*pack, ends);
