@@ -28,6 +28,7 @@ constexpr int kNotAnew = 1 << 20;
 /// What a value is to the shards.
 enum class ShardKind {
     kCommon,   ///< computed outside of the shards: the same for all examples, or for all of them
+    kSame,     ///< computed by a loop in each shard, and the same for all examples
     kRows,     ///< has a row per example: each shard has its own
     kPartial,  ///< a sum over a shard's examples, of which the step wants the sum over all shards
 };
@@ -110,19 +111,24 @@ class ShardPlan {
     void place(int index) {
         const Operation& op = f_.operations[index];
         const bool whole = step_.is_whole(op);
-        const bool in_body = !whole && (axes_.of[op.result()] || axes_.sums[op.result()]);
+        const bool in_body =
+            !whole && std::any_of(op.results.begin(), op.results.end(),
+                                  [&](ValueId v) { return axes_.of[v] || axes_.sums[v]; });
         const bool adds =
             !whole && !in_body && adds_sums(op) && are_parts_of_one_level(op.operands);
         int level = 0;
         for (ValueId v : op.operands) {
-            const bool waits =
-                kinds_[v] == ShardKind::kPartial ? !adds : kinds_[v] == ShardKind::kRows && whole;
+            const bool waits = kinds_[v] == ShardKind::kPartial ? !adds
+                               : kinds_[v] == ShardKind::kRows
+                                   ? whole
+                                   : kinds_[v] == ShardKind::kSame && !in_body;
             level = std::max(level, levels_[v] + (waits ? 1 : 0));
         }
         for (ValueId v : op.results) {
             kinds_[v] = whole                   ? ShardKind::kCommon
                         : axes_.of[v]           ? ShardKind::kRows
                         : adds || axes_.sums[v] ? ShardKind::kPartial
+                        : in_body               ? ShardKind::kSame
                                                 : ShardKind::kCommon;
             levels_[v] = level;
             made_by_[v] = index;
@@ -228,7 +234,9 @@ class ShardWriter {
     ValueId outside(ValueId v) {
         const Value& value = whole_.values[v];
         if (value.state != kNone) return out_.state_value(value.state, module_);
-        if (outside_[v] == kNone && plan_.kind(v) == ShardKind::kRows) outside_[v] = gather(v);
+        if (outside_[v] != kNone) return outside_[v];
+        if (plan_.kind(v) == ShardKind::kRows) outside_[v] = gather(v);
+        if (plan_.kind(v) == ShardKind::kSame) outside_[v] = first_of_all(v);
         return outside_[v];
     }
     void copy_outside(const Operation& op) {
@@ -249,6 +257,14 @@ class ShardWriter {
         if (count > 1)
             all = builder_.transpose(builder_.reshape(all, {shards_, count, rest}), {1, 0, 2});
         return builder_.reshape(all, whole_.type(v).shape);
+    }
+    /// What all shards have computed alike.
+    ValueId first_of_all(ValueId v) {
+        const Type& type = f_.type(v);
+        const ValueId all = builder_.emit(AllGather{shards_}, {stacks_[v]}, f_.values[v].name);
+        const ValueId flat = builder_.reshape(all, {shards_ * type.elements()});
+        const Slice first{{0}, {type.elements()}};
+        return builder_.reshape(builder_.emit(first, {flat}), type.shape);
     }
     /// The rows of a value that is there for all examples, by shard.
     ValueId deal(ValueId v) {
@@ -292,7 +308,7 @@ class ShardWriter {
                 continue;
             copy_inside(op);
             for (ValueId v : op.results)
-                if (leaves_[v] && plan_.kind(v) == ShardKind::kRows) rows.push_back(v);
+                if (leaves_[v] && plan_.kind(v) != ShardKind::kPartial) rows.push_back(v);
             for (ValueId v : op.results)
                 if (leaves_[v] && plan_.kind(v) == ShardKind::kPartial)
                     (f_.type(v).bytes() <= kSmallSum ? small : large).push_back(v);

@@ -1,4 +1,4 @@
-// SlotPlan finds what a function does with slots, and which of them cannot be shared; with the rest,
+// SlotPlan says what a function does with slots, and which of them cannot be shared; with the rest,
 // SlotWriter writes the function anew.
 #include "compiler/batch/share_slots.h"
 
@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "compiler/batch/slot_plan.h"
 #include "compiler/ir/scan.h"
 #include "compiler/ir/views.h"
 
@@ -14,22 +15,6 @@ namespace {
 
 using namespace ir;  // NOLINT: all of this is about ir
 
-/// Slots of up to so many numbers stay whole: for few, time is latency.
-constexpr int64_t kFew = 4096;
-
-/// Slots that are packed together: `count` states from `first` on.
-struct SlotGroup {
-    StateId first = kNone;
-    size_t count = 0;
-    int64_t numbers = 0;  ///< of the pack
-    bool fits = true;     ///< whether it can be shared
-    StateId part = kNone;
-    bool has(StateId state) const {
-        return state >= first && state < first + static_cast<StateId>(count);
-    }
-};
-using Groups = std::vector<SlotGroup>;
-
 /// Averages of parameters are kept like slots, but others read them.
 bool is_slot(const State& state) {
     return state.role == StateRole::kSlot && state.name.starts_with("optimizer.");
@@ -37,226 +22,12 @@ bool is_slot(const State& state) {
 
 Shape flat(int64_t numbers) { return {numbers}; }
 
-/// Where a value lies in a larger flat one: a slice of it, reshaped.
-struct Piece {
-    ValueId of = kNone;
-    int64_t begin = 0;
-};
-
-/// What is done with the slots in one function.
-class SlotPlan {
-  public:
-    /// Groups that cannot be shared are marked.
-    SlotPlan(const Module& module, const Function& function, Groups& groups)
-        : m_(module),
-          f_(function),
-          groups_(groups),
-          made_by_(function.values.size(), kNone),
-          source_(function.values.size(), kNone),
-          cut_(function.values.size(), 0),
-          needed_(function.values.size(), false),
-          whole_(function.values.size(), false),
-          read_whole_(function.values.size(), false),
-          live_(function.operations.size(), false) {
-        for (size_t i = 0; i < f_.operations.size(); ++i)
-            for (ValueId v : f_.operations[i].results) made_by_[v] = static_cast<int>(i);
-        find_updates();
-        find_live();
-        for (size_t i = 0; i < f_.operations.size(); ++i)
-            if (live_[i]) look_at(f_.operations[i]);
-        for (const Update& update : f_.updates)
-            if (!is_grouped(update.state)) read_whole(update.value);
-        for (const NamedValue& result : f_.results) read_whole(result.value);
-        for (const auto& [group, values] : packed_)
-            for (ValueId v : values) read_whole(v);
-        for (size_t i = 0; i < f_.operations.size(); ++i)
-            if (live_[i] && is_cut(f_.operations[i])) look_at_results(f_.operations[i]);
-    }
-
-    bool is_live(size_t operation) const { return live_[operation]; }
-    /// The group whose slots a pack is; kNone for other values.
-    int source(ValueId v) const { return source_[v]; }
-    /// Whether only the process's part of a value is computed.
-    bool is_cut(ValueId v) const { return cut_[v] > 0; }
-    bool is_cut(const Operation& op) const { return is_cut(op.result()); }
-    /// Of a value that is cut: whether something needs all of it.
-    bool needs_whole(ValueId v) const { return whole_[v]; }
-    /// The one value whose slices are the new slots of a group; kNone where there is none.
-    ValueId new_slots(int group) const {
-        const auto found = direct_.find(group);
-        return found == direct_.end() ? kNone : found->second;
-    }
-    bool are_new_slots(ValueId v) const {
-        return std::any_of(direct_.begin(), direct_.end(),
-                           [&](const auto& each) { return each.second == v; });
-    }
-    /// Else the new values of each, in order; empty where they stay.
-    std::vector<ValueId> new_values(int group) const {
-        const auto found = packed_.find(group);
-        return found == packed_.end() ? std::vector<ValueId>() : found->second;
-    }
-    bool is_grouped(StateId state) const { return group_of(state) != kNone; }
-    /// Whether a value is a sum of which each process needs its part only.
-    bool is_scattered(ValueId v) const {
-        const Operation* op = maker(v);
-        return op != nullptr && op->as<AllReduce>() != nullptr && !read_whole_[v] &&
-               std::any_of(groups_.begin(), groups_.end(), [&](const SlotGroup& group) {
-                   return group.fits && f_.type(v) == f32(flat(group.numbers));
-               });
-    }
-    /// Results that are needed as a whole, and follow from what every process has, and from other
-    /// such results: averages of new parameters.
-    std::set<ValueId> made_anew(const Operation& op) const {
-        std::set<ValueId> common, anew;
-        for (ValueId v : op.operands)
-            if (source_[v] == kNone && !is_scattered(v)) common.insert(v);
-        for (const Operation& inner : op.body) {
-            const ValueId v = inner.result();
-            const bool follows = std::all_of(inner.operands.begin(), inner.operands.end(),
-                                             [&](ValueId x) { return common.count(x) != 0; });
-            const bool whole = is_result(op, v) && whole_[v];
-            if (follows && whole && !are_new_slots(v)) anew.insert(v);
-            if (follows || whole) common.insert(v);
-        }
-        return anew;
-    }
-    static bool is_result(const Operation& op, ValueId v) {
-        return std::find(op.results.begin(), op.results.end(), v) != op.results.end();
-    }
-
-  private:
-    int group_of(StateId state) const {
-        for (size_t g = 0; state != kNone && g < groups_.size(); ++g)
-            if (groups_[g].fits && groups_[g].has(state)) return static_cast<int>(g);
-        return kNone;
-    }
-    const Operation* maker(ValueId v) const {
-        return made_by_[v] == kNone ? nullptr : &f_.operations[made_by_[v]];
-    }
-    Piece piece_of(ValueId v) const {
-        const Operation* op = maker(v);
-        if (op != nullptr && op->as<Reshape>() != nullptr) op = maker(op->operands[0]);
-        const auto* slice = op == nullptr ? nullptr : op->as<Slice>();
-        if (slice == nullptr || f_.type(op->operands[0]).rank() != 1 || slice->stride(0) != 1)
-            return {};
-        return {op->operands[0], slice->starts[0]};
-    }
-
-    void find_updates() {
-        std::map<int, std::map<StateId, ValueId>> updates;
-        for (const Update& update : f_.updates)
-            if (const int g = group_of(update.state); g != kNone)
-                updates[g][update.state] = update.value;
-        for (const auto& [g, values] : updates) {
-            const SlotGroup& group = groups_[g];
-            if (values.size() != group.count) {
-                groups_[g].fits = false;
-                continue;
-            }
-            const Piece first = piece_of(values.begin()->second);
-            bool direct = first.of != kNone && f_.type(first.of) == f32(flat(group.numbers));
-            int64_t begin = 0;
-            for (const auto& [state, value] : values) {
-                const Piece piece = piece_of(value);
-                direct = direct && piece.of == first.of && piece.begin == begin;
-                begin += packed_size(m_.states[state].type.elements());
-                packed_[g].push_back(value);
-            }
-            if (!direct) continue;
-            packed_.erase(g);
-            direct_[g] = first.of;
-        }
-    }
-
-    void find_live() {
-        for (const Update& update : f_.updates)
-            if (!is_grouped(update.state)) needed_[update.value] = true;
-        for (const NamedValue& result : f_.results) needed_[result.value] = true;
-        for (const auto& [group, value] : direct_) needed_[value] = true;
-        for (const auto& [group, values] : packed_)
-            for (ValueId v : values) needed_[v] = true;
-        for (size_t i = f_.operations.size(); i-- > 0;) {
-            const Operation& op = f_.operations[i];
-            live_[i] = std::any_of(op.results.begin(), op.results.end(),
-                                   [&](ValueId v) { return needed_[v]; });
-            for (ValueId v : op.operands) needed_[v] = needed_[v] || live_[i];
-        }
-    }
-
-    void look_at(const Operation& op) {
-        if (const StateId first = packed_states(f_, op); first != kNone) {
-            const int g = group_of(first);
-            if (g != kNone && groups_[g].first == first && groups_[g].count == op.operands.size()) {
-                source_[op.result()] = g;
-                return;
-            }
-        }
-        for (ValueId v : op.operands)
-            if (const int g = group_of(f_.values[v].state); g != kNone) groups_[g].fits = false;
-        const auto source =
-            std::find_if(op.operands.begin(), op.operands.end(), [&](ValueId v) {
-                return source_[v] != kNone;
-            });
-        if (source != op.operands.end()) {
-            const int64_t numbers = groups_[source_[*source]].numbers;
-            if (can_be_cut(op, numbers)) {
-                for (ValueId v : op.results) cut_[v] = numbers;
-                return;
-            }
-        }
-        for (ValueId v : op.operands) read_whole(v);
-    }
-
-    /// What is not f32 is not put together from parts.
-    void look_at_results(const Operation& op) {
-        const std::set<ValueId> anew = made_anew(op);
-        for (ValueId v : op.results)
-            if (whole_[v] && f_.type(v).dtype != DType::kF32 && anew.count(v) == 0)
-                for (SlotGroup& group : groups_)
-                    if (group.numbers == cut_[v]) group.fits = false;
-    }
-
-    /// Something needs all of a value. Slots are not put together in a step.
-    void read_whole(ValueId v) {
-        read_whole_[v] = true;
-        if (const int g = group_of(f_.values[v].state); g != kNone) groups_[g].fits = false;
-        if (source_[v] != kNone) groups_[source_[v]].fits = false;
-        whole_[v] = cut_[v] > 0;
-    }
-
-    /// Whether a loop computes each of so many numbers from those at the same place, and scalars.
-    bool can_be_cut(const Operation& op, int64_t numbers) const {
-        for (ValueId v : op.operands)
-            if (f_.type(v) != f32(flat(numbers)) && f_.type(v).rank() != 0) return false;
-        if (op.as<Fused>() == nullptr) return op.info().has(kElementwise);
-        const auto is_flat = [&](ValueId v) { return f_.type(v).shape == flat(numbers); };
-        return op.as<Fused>()->space == flat(numbers) &&
-               std::all_of(op.body.begin(), op.body.end(), [&](const Operation& inner) {
-                   if (!is_flat(inner.result())) return false;
-                   if (inner.as<Constant>() != nullptr) return true;
-                   if (inner.as<Broadcast>() != nullptr)
-                       return f_.type(inner.operands[0]).rank() == 0;
-                   return inner.info().has(kElementwise);
-               });
-    }
-
-    const Module& m_;
-    const Function& f_;
-    Groups& groups_;
-    std::vector<int> made_by_;
-    std::vector<int> source_;
-    std::vector<int64_t> cut_;  ///< by value: the numbers of the pack; 0: it is not cut
-    std::vector<bool> needed_, whole_, read_whole_, live_;
-    std::map<int, ValueId> direct_;
-    std::map<int, std::vector<ValueId>> packed_;
-};
-
 /// Writes one function for a process.
 class SlotWriter {
   public:
     /// `buffers`: how a pack of so many numbers is shared.
-    SlotWriter(Module& module, Function& function, const SlotPlan& plan, const Groups& groups,
-               const std::map<int64_t, SharedBuffer>& buffers)
+    SlotWriter(Module& module, Function& function, const SlotPlan& plan, const SlotGroups& groups,
+               const SharedBuffers& buffers)
         : m_(module),
           f_(function),
           plan_(plan),
@@ -306,8 +77,61 @@ class SlotWriter {
                        flat(shared.own_numbers()), f_.values[op.result()].name, op.location);
             return;
         }
+        if (plan_.is_lone(op.result())) return write_lone(op);
+        if (plan_.is_split(op)) return write_split(op);
         for (ValueId& v : op.operands) v = whole(v);
         f_.operations.push_back(std::move(op));
+    }
+
+    /// A bucket alone.
+    SharedBuffer bucket(int64_t size) const {
+        const SharedBuffer& any = buffers_.begin()->second;
+        return {{size}, any.processes, any.rank};
+    }
+
+    /// A sum that is a bucket of a pack, or a reshape of one: the process's part, if it has any.
+    void write_lone(const Operation& op) {
+        const ValueId v = op.result();
+        if (op.as<Reshape>() != nullptr) {
+            own_[v] = own_[op.operands[0]];
+            return;
+        }
+        const auto& sum = *op.as<AllReduce>();
+        const SharedBuffer shared = bucket(f_.type(v).elements());
+        own_[v] = append(ReduceScatter{shared, sum.shards, sum.rounded}, op.operands,
+                         flat(shared.own_numbers()), f_.values[v].name, op.location);
+    }
+
+    /// The process's part of a pack, bucket by bucket.
+    void write_split(const Operation& op) {
+        std::vector<ValueId> parts, run;
+        int64_t size = 0;
+        const auto end_run = [&] {
+            const SharedBuffer shared = bucket(size);
+            if (size > 0 && shared.own_numbers() > 0) {
+                const ValueId pack =
+                    append(Pack{}, std::exchange(run, {}), flat(size), "gradients", op.location);
+                parts.push_back(append(OwnPart{shared}, {pack}, flat(shared.own_numbers()),
+                                       "gradients", op.location));
+            }
+            run.clear();
+            size = 0;
+        };
+        for (ValueId v : op.operands) {
+            if (plan_.is_lone(v)) {
+                end_run();
+                parts.push_back(own_[v]);
+                continue;
+            }
+            run.push_back(whole(v));
+            size += packed_size(f_.type(v).elements());
+        }
+        end_run();
+        own_[op.result()] =
+            parts.size() == 1
+                ? parts[0]
+                : append(Concat{0}, parts, flat(buffer(numbers(op.result())).own_numbers()),
+                         f_.values[op.result()].name, op.location);
     }
 
     /// The value as all of it, where it is cut.
@@ -348,7 +172,8 @@ class SlotWriter {
     /// The loop that makes these results of `op` from the other ones.
     void write_anew(Operation op, const std::set<ValueId>& results) {
         op.results.assign(results.begin(), results.end());
-        std::erase_if(op.body, [&](const Operation& inner) { return all_[inner.result()] != kNone; });
+        std::erase_if(op.body,
+                      [&](const Operation& inner) { return all_[inner.result()] != kNone; });
         prune(op);
         std::map<ValueId, ValueId> names;
         for (ValueId v : op.operands) names[v] = whole(v);
@@ -400,8 +225,7 @@ class SlotWriter {
 
     /// The new slots of a group; kNone where they stay.
     ValueId new_slots(int group) {
-        if (const ValueId direct = plan_.new_slots(group); direct != kNone)
-            return part(direct, {});
+        if (const ValueId direct = plan_.new_slots(group); direct != kNone) return part(direct, {});
         std::vector<ValueId> values = plan_.new_values(group);
         if (values.empty()) return kNone;
         for (ValueId& v : values) v = whole(v);
@@ -413,8 +237,8 @@ class SlotWriter {
     Module& m_;
     Function& f_;
     const SlotPlan& plan_;
-    const Groups& groups_;
-    const std::map<int64_t, SharedBuffer>& buffers_;
+    const SlotGroups& groups_;
+    const SharedBuffers& buffers_;
     std::vector<ValueId> own_, all_;  ///< by value of the function as it was
 };
 
@@ -457,7 +281,7 @@ class SlotSharer {
                 const StateId first = packed_states(*f, op);
                 if (first == kNone) continue;
                 SlotGroup group{first, op.operands.size(), f->type(op.result()).elements()};
-                if (group.numbers > kFew && are_slots(group)) add(group);
+                if (group.numbers > kFewSlots && are_slots(group)) add(group);
             }
         for (SlotGroup& group : groups_) group.fits = group.fits && buffer_of(group.numbers);
     }
@@ -492,15 +316,16 @@ class SlotSharer {
         SharedBuffer buffer{{numbers}, processes_, rank_};
         for (const Function* f : steps_)
             for (const Operation& op : f->operations)
-                if (const auto ends = ends_of_sum(*f, op, numbers); !ends.empty())
-                    buffer.ends = ends;
+                if (const auto ends = ends_of(*f, op, numbers); !ends.empty()) buffer.ends = ends;
         const bool right = buffer.is_right();
         if (right) buffers_[numbers] = buffer;
         return right;
     }
-    std::vector<int64_t> ends_of_sum(const Function& f, const Operation& sum,
-                                     int64_t numbers) const {
-        if (sum.as<AllReduce>() == nullptr || f.type(sum.result()) != f32(flat(numbers))) return {};
+    std::vector<int64_t> ends_of(const Function& f, const Operation& sum, int64_t numbers) const {
+        if (f.type(sum.result()) != f32(flat(numbers))) return {};
+        if (sum.as<Pack>() != nullptr && packed_states(f, sum) == kNone)
+            return LoneSums(f, processes_).bucket_ends(sum);
+        if (sum.as<AllReduce>() == nullptr) return {};
         for (const Operation& op : f.operations) {
             const Function* body = body_of(m_, op);
             const auto at = std::find(op.results.begin(), op.results.end(), sum.operands[0]);
@@ -519,7 +344,7 @@ class SlotSharer {
         const auto before = fitting();
         for (const Function& f : m_.functions) {
             if (std::find(steps_.begin(), steps_.end(), &f) != steps_.end()) {
-                SlotPlan(m_, f, groups_);
+                SlotPlan(m_, f, groups_, buffers_);
                 continue;
             }
             for (const Value& value : f.values)
@@ -539,7 +364,7 @@ class SlotSharer {
         }
         for (Function* f : steps_) {
             const Function before = *f;
-            const SlotPlan plan(m_, before, groups_);
+            const SlotPlan plan(m_, before, groups_, buffers_);
             SlotWriter(m_, *f, plan, groups_, buffers_).run();
         }
     }
@@ -595,8 +420,8 @@ class SlotSharer {
     Module& m_;
     const int64_t processes_, rank_;
     std::vector<Function*> steps_;
-    Groups groups_;
-    std::map<int64_t, SharedBuffer> buffers_;
+    SlotGroups groups_;
+    SharedBuffers buffers_;
 };
 
 }  // namespace

@@ -21,6 +21,11 @@ using namespace ir;  // NOLINT: all of this is about ir
 /// contraction (at 10 Gb/s and some GHz).
 constexpr int64_t kAdditionsPerByte = 8, kProductsPerByte = 20;
 
+bool is_in_shards(const Operation& op, const BatchAxes& axes) {
+    return std::any_of(op.results.begin(), op.results.end(),
+                       [&](ValueId v) { return axes.of[v] || axes.sums[v]; });
+}
+
 /// Adds the operations that it costs less to compute for the whole batch than to send what they
 /// give. The cut of a graph says which: its nodes are operations; an operation whose result goes to
 /// the side of the whole batch costs what is sent, one on that side what it computes.
@@ -34,7 +39,6 @@ class WholeGrower {
           sent_(function.values.size(), kNone) {}
 
     void run() {
-        keep_together();
         std::vector<int> nodes;
         for (const Operation& op : f_.operations) nodes.push_back(add(op));
         for (const Update& update : f_.updates) need_whole(update.value);
@@ -46,24 +50,13 @@ class WholeGrower {
 
   private:
     bool is_whole(const Operation& op) const { return whole_[op.result()]; }
-    bool is_in_shards(ValueId v) const { return axes_.of[v].has_value() || axes_.sums[v]; }
     void make_whole(const Operation& op) {
         for (ValueId v : op.results) whole_[v] = true;
     }
 
-    /// The results of an operation are all computed in shards, or none is.
-    void keep_together() {
-        for (const Operation& op : f_.operations) {
-            const auto in_shards = std::count_if(op.results.begin(), op.results.end(),
-                                                 [&](ValueId v) { return is_in_shards(v); });
-            if (in_shards != 0 && in_shards != static_cast<std::ptrdiff_t>(op.results.size()))
-                make_whole(op);
-        }
-    }
-
     /// The node of an operation; kNone where it is the same for all examples.
     int add(const Operation& op) {
-        if (!is_whole(op) && !is_in_shards(op.result())) return kNone;
+        if (!is_whole(op) && !is_in_shards(op, axes_)) return kNone;
         const int node = cut_.add_node();
         if (is_whole(op)) cut_.add_edge(node, MinCut::kSink, MinCut::kNever);
         cut_.add_edge(MinCut::kSource, node, is_whole(op) ? 0 : cost(op));
@@ -118,28 +111,48 @@ bool is_heavy(const Operation& op) {
     return op.as<Scan>() != nullptr || (op.info().has(kContraction) && op.as<Matmul>() == nullptr);
 }
 
+/// Whether the body of a scan draws random numbers that are the same for all examples: in shards
+/// they would be others in each.
+bool draws_for_all(const Module& module, const Operation& scan,
+                   const std::map<std::string, BatchAxes>& bodies) {
+    const Function* body = body_of(module, scan);
+    if (body == nullptr) return false;
+    const BatchAxes& axes = bodies.at(body->name);
+    return std::any_of(body->operations.begin(), body->operations.end(), [&](const Operation& op) {
+        const bool draws = op.as<RandomNormal>() != nullptr || op.as<RandomUniform>() != nullptr;
+        return (draws && !axes.of[op.result()]) || draws_for_all(module, op, axes.bodies);
+    });
+}
+
 }  // namespace
 
 ShardedStep shard_step(const Module& module, const Function& function, Diagnostics& diagnostics) {
     ShardedStep step{find_batch_axes(module, function, BatchSums::kAllowed),
                      WholeValues(function.values.size(), false)};
-    if (!step.axes.why.empty()) step.axes = find_batch_axes(module, function, step.whole);
     std::set<std::string> warned;  // a loop and its gradient are two scans
+    const auto make_whole = [&](const Operation& op, const std::string& why) {
+        for (ValueId v : op.results) step.whole[v] = true;
+        if (const Scan* scan = op.as<Scan>()) step.axes.bodies.erase(scan->body);
+        if (!is_heavy(op) || !warned.insert(why).second) return;
+        diagnostics
+            .warning(DiagnosticKind::kNotPerExample, {},
+                     "every process computes a part of `{}` for all examples: {}", function.name,
+                     why)
+            .help(fmt::format("this `{}` takes as long with several processes as with one",
+                              op.info().name));
+    };
+    if (!step.axes.why.empty()) step.axes = find_batch_axes(module, function, step.whole);
     while (step.axes.coupled != kNone) {
-        const auto op =
-            std::find_if(function.operations.begin(), function.operations.end(),
-                         [&](const Operation& each) { return each.result() == step.axes.coupled; });
-        for (ValueId v : op->results) step.whole[v] = true;
-        if (is_heavy(*op) && warned.insert(step.axes.why).second)
-            diagnostics
-                .warning(DiagnosticKind::kNotPerExample, {},
-                         "every process computes a part of `{}` for all examples: {}",
-                         function.name, step.axes.why)
-                .help(fmt::format("this `{}` takes as long with several processes as with one",
-                                  op->info().name));
+        const auto is_it = [&](const Operation& op) { return op.result() == step.axes.coupled; };
+        make_whole(*std::find_if(function.operations.begin(), function.operations.end(), is_it),
+                   step.axes.why);
         step.axes = find_batch_axes(module, function, step.whole);
     }
-    if (std::any_of(step.whole.begin(), step.whole.end(), [](bool whole) { return whole; }))
+    for (const Operation& op : function.operations)
+        if (!step.is_whole(op) && is_in_shards(op, step.axes) &&
+            draws_for_all(module, op, step.axes.bodies))
+            make_whole(op, fmt::format("`{}` draws numbers for all examples", op.info().name));
+    if (std::find(step.whole.begin(), step.whole.end(), true) != step.whole.end())
         WholeGrower(function, step.axes, step.whole).run();
     return step;
 }

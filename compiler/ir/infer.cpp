@@ -240,12 +240,20 @@ Type infer(const AllReduce& op, InferContext& c) {
 }
 
 /// Whether `x` is a part or the whole of a flat buffer; else why not is reported.
-bool is_of_buffer(std::string_view name, const SharedBuffer& buffer, int64_t numbers, const Type& x,
+bool is_of_buffer(std::string_view name, const SharedBuffer& buffer, const Type& x, bool own,
                   InferContext& c) {
-    if (!buffer.is_right())
-        c.fail(fmt::format("`{}` of process {} of {}, with buckets that end at {}: it needs "
-                           "increasing ends, and something for each process",
-                           name, buffer.rank, buffer.processes, to_string(buffer.ends)));
+    constexpr int64_t kMostProcesses = 1 << 20;
+    const bool increases = std::adjacent_find(buffer.ends.begin(), buffer.ends.end(),
+                                              std::greater_equal<>()) == buffer.ends.end();
+    const bool right = buffer.processes >= 1 && buffer.processes <= kMostProcesses &&
+                       buffer.rank >= 0 && buffer.rank < buffer.processes && increases &&
+                       !buffer.ends.empty() && buffer.ends[0] >= 1 && buffer.own_numbers() > 0;
+    const int64_t numbers = !right ? 0 : own ? buffer.own_numbers() : buffer.numbers();
+    if (!right)
+        c.fail(
+            fmt::format("`{}` of process {} of {}, with buckets that end at {}: ends increase, "
+                        "and the process has some",
+                        name, buffer.rank, buffer.processes, to_string(buffer.ends)));
     else if (x != f32({numbers}))
         c.fail(fmt::format("`{}` of {} where the buffer's is {}", name, to_string(x),
                            to_string(f32({numbers}))));
@@ -253,23 +261,25 @@ bool is_of_buffer(std::string_view name, const SharedBuffer& buffer, int64_t num
 }
 
 Type infer(const GatherParts& op, InferContext& c) {
-    if (!is_of_buffer("gather_parts", op, op.own_numbers(), c.operands[0], c)) return {};
+    if (!is_of_buffer("gather_parts", op, c.operands[0], true, c)) return {};
     return f32({op.numbers()});
 }
 
 Type infer(const OwnPart& op, InferContext& c) {
-    if (!is_of_buffer("own_part", op, op.numbers(), c.operands[0], c)) return {};
+    if (!is_of_buffer("own_part", op, c.operands[0], false, c)) return {};
     return f32({op.own_numbers()});
 }
 
-/// As `all_reduce`, but that its operand is flat.
+/// The operand may have any shape, and several nodes, as that of `all_reduce`.
 Type infer(const ReduceScatter& op, InferContext& c) {
     if (!is_share(op.shards, op.shards))
         return c.fail(
             fmt::format("`reduce_scatter` over {} shards: it is a power of two", op.shards));
-    Type x = c.operands[0];
-    if (x.rank() == 2) x.shape.erase(x.shape.begin());
-    if (!is_of_buffer("reduce_scatter", op, op.numbers(), x, c)) return {};
+    const Type& x = c.operands[0];
+    const int64_t nodes = x.elements() / std::max<int64_t>(op.numbers(), 1);
+    const bool several = nodes > 1 && x.shape[0] == nodes && x.elements() == nodes * op.numbers();
+    const Type sum{x.dtype, {several ? op.numbers() : x.elements()}};
+    if (!is_of_buffer("reduce_scatter", op, sum, false, c)) return {};
     return f32({op.own_numbers()});
 }
 

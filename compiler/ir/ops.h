@@ -329,9 +329,9 @@ struct GatherParts : SharedBuffer {
     }
 };
 struct OwnPart : SharedBuffer {
-    static constexpr OpInfo kInfo{
-        "own_part", "x", "the part that one of several processes has of a flat buffer",
-        kNoGradient};
+    static constexpr OpInfo kInfo{"own_part", "x",
+                                  "the part that one of several processes has of a flat buffer",
+                                  kNoGradient};
     static constexpr auto fields() {
         return std::tuple{field("ends", &OwnPart::ends), field("processes", &OwnPart::processes),
                           field("rank", &OwnPart::rank)};
@@ -346,11 +346,10 @@ struct ReduceScatter : SharedBuffer {
     int64_t shards = 1;    ///< as in `all_reduce`
     bool rounded = false;  ///< as in `all_reduce`
     static constexpr auto fields() {
-        return std::tuple{field("shards", &ReduceScatter::shards),
-                          field("rounded", &ReduceScatter::rounded),
-                          field("ends", &ReduceScatter::ends),
-                          field("processes", &ReduceScatter::processes),
-                          field("rank", &ReduceScatter::rank)};
+        return std::tuple{
+            field("shards", &ReduceScatter::shards), field("rounded", &ReduceScatter::rounded),
+            field("ends", &ReduceScatter::ends), field("processes", &ReduceScatter::processes),
+            field("rank", &ReduceScatter::rank)};
     }
 };
 /// Where operands of `pack` and states begin: multiples of so many elements, which are whole cache

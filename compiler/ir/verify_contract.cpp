@@ -288,6 +288,9 @@ class ContractCheck {
         const auto* scan = op.as<Scan>();
         const auto* sum = op.as<AllReduce>();
         const auto* all = op.as<AllGather>();
+        if (op.as<GatherParts>() != nullptr || op.as<OwnPart>() != nullptr ||
+            op.as<ReduceScatter>() != nullptr)
+            report_.error(function, op, "a part of a buffer, in a module that has all of it");
         const int64_t shards = scan != nullptr  ? scan->shards
                                : sum != nullptr ? sum->shards
                                : all != nullptr ? all->shards

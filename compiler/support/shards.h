@@ -55,9 +55,9 @@ constexpr NumberRange half_of(const NumberRange& range, bool upper) {
     return upper ? NumberRange{middle, range.end} : NumberRange{range.begin, middle};
 }
 
-/// What process `rank` has of numbers that processes share. Where the number of processes is a power
-/// of two, the lowest bit of the rank says which half it is in, the next bit which half of that: so
-/// partners who exchange halves, as sums do, end with it.
+/// What process `rank` has of numbers that processes share. Where the number of processes is a
+/// power of two, the lowest bit of the rank says which half it is in, the next bit which half of
+/// that: so partners who exchange halves, as sums do, end with it.
 constexpr NumberRange range_of(NumberRange all, int64_t processes, int64_t rank) {
     if ((processes & (processes - 1)) != 0) {
         const int64_t steps = all.count() / kRangeStep;
@@ -93,14 +93,14 @@ struct SharedBuffer {
         for (const NumberRange& range : own()) numbers += range.count();
         return numbers;
     }
-    /// Whether it is a buffer, and every process has some of it.
+    /// Whether it is a buffer with a bucket that is large enough for every process to have some.
     bool is_right() const {
         if (processes < 1 || rank < 0 || rank >= processes || ends.empty() || ends[0] < 1 ||
             std::adjacent_find(ends.begin(), ends.end(), std::greater_equal<>()) != ends.end())
             return false;
-        for (int64_t other = 0; other < processes; ++other)
-            if (SharedBuffer{ends, processes, other}.own_numbers() == 0) return false;
-        return true;
+        int64_t largest = ends[0];
+        for (size_t i = 1; i < ends.size(); ++i) largest = std::max(largest, ends[i] - ends[i - 1]);
+        return processes == 1 || largest / (2 * kRangeStep) >= processes;
     }
 };
 

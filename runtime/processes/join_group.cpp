@@ -7,6 +7,7 @@
 
 #include "runtime/processes/launch.h"
 #include "runtime/processes/process_group.h"
+#include "runtime/processes/roll_call.h"
 
 namespace gmc::runtime {
 namespace {
@@ -67,7 +68,10 @@ std::unique_ptr<ProcessGroup> join_group(WatchQuestions questions, std::string& 
         why = fmt::format("`{}` is of another version of gmc", path);
         return nullptr;
     }
-    return std::make_unique<ProcessGroup>(std::unique_ptr<Transport>(transport), std::move(watch));
+    auto group =
+        std::make_unique<ProcessGroup>(std::unique_ptr<Transport>(transport), std::move(watch));
+    group->number_by_machine(host_name());
+    return group;
 }
 
 }  // namespace gmc::runtime

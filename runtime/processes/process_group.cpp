@@ -52,11 +52,28 @@ void ProcessGroup::end_all(int code) {
 /// Where another process has died, the watch is about to say so, and ends this one.
 void ProcessGroup::exchange(int to, const void* out, size_t out_bytes, int from, void* in,
                             size_t in_bytes) {
+    if (!places_.empty()) to = places_[to], from = places_[from];
     const std::string why = transport_->exchange(to, out, out_bytes, from, in, in_bytes);
     if (why.empty()) return;
     if (watch_) std::this_thread::sleep_for(kForWatch);
     say("gmrun: process {} of {} lost the others: {}\n", rank_, size_, why);
     end_all(3);
+}
+
+void ProcessGroup::number_by_machine(const std::string& machine) {
+    const std::vector<std::string> machines = gather(machine);
+    std::vector<int> places(static_cast<size_t>(size_));
+    for (size_t i = 0; i < places.size(); ++i) places[i] = static_cast<int>(i);
+    const auto first_beside = [&](int place) {
+        return std::find(machines.begin(), machines.end(), machines[place]) - machines.begin();
+    };
+    if (leads())
+        std::stable_sort(places.begin(), places.end(),
+                         [&](int a, int b) { return first_beside(a) < first_beside(b); });
+    broadcast(places.data(), places.size() * sizeof(int));
+    const int own = transport_->rank();
+    rank_ = static_cast<int>(std::find(places.begin(), places.end(), own) - places.begin());
+    places_ = std::move(places);
 }
 
 void ProcessGroup::make_room(const SumJob& job) {

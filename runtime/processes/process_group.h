@@ -30,6 +30,11 @@ class ProcessGroup {
     int size() const { return size_; }
     bool leads() const { return rank_ == 0; }
 
+    /// Numbers the processes anew: those of one machine get neighbouring numbers, so that partners
+    /// in the first rounds of a sum are on one machine, as far as that goes, and what crosses the
+    /// network is halved before. Process 0 stays the first. `machine`: the name of this one.
+    void number_by_machine(const std::string& machine);
+
     /// Makes room for such sums, so that they allocate nothing.
     void make_room(const SumJob& job);
     /// Adds up the numbers of all processes, which all get the sums. What the processes have are
@@ -38,8 +43,8 @@ class ProcessGroup {
     /// rounded to one; messages have half the bytes. Sums that were begun are finished first.
     /// Where the number of processes is no power of two, the job says how many shards there are.
     void sum(const SumJob& job);
-    /// Gives all processes what each has of these numbers, its range_of() them. Sums that were begun
-    /// are finished first.
+    /// Gives all processes what each has of these numbers, its range_of() them. Sums that were
+    /// begun are finished first.
     void gather_ranges(float* numbers, int64_t count);
     /// Begins a sum, and computes it on another thread. Nothing may touch the numbers until
     /// finish_sums(), and no message may be exchanged but by sums.
@@ -91,6 +96,7 @@ class ProcessGroup {
     std::unique_ptr<Transport> transport_;
     std::unique_ptr<Watch> watch_;
     int rank_, size_;
+    std::vector<int> places_;  ///< by rank: the number in transport_; empty: the same
     std::vector<float> received_;
     std::vector<uint16_t> bf16_out_, bf16_in_;  ///< messages of sums that are rounded
     // Where the number of processes is no power of two:

@@ -12,8 +12,8 @@
 #include "runtime/kernels/loop/loop.h"
 #include "runtime/program/all_gather_kernel.h"
 #include "runtime/program/all_reduce_kernel.h"
-#include "runtime/program/shared_buffer_kernels.h"
 #include "runtime/program/scan_kernel.h"
+#include "runtime/program/shared_buffer_kernels.h"
 
 namespace gmc::runtime {
 namespace {
@@ -91,16 +91,16 @@ std::unique_ptr<Kernel> bind(const ir::AllReduce&, const Binding& b) {
 }
 
 std::unique_ptr<Kernel> bind(const ir::GatherParts& op, const Binding& b) {
-    return named("gather", make_gather_parts_kernel(op, b.context.how.group, b.operand(0),
-                                                    b.result()));
+    return named("gather",
+                 make_gather_parts_kernel(op, b.context.how.group, b.operand(0), b.result()));
 }
 std::unique_ptr<Kernel> bind(const ir::OwnPart& op, const Binding& b) {
     return named("copy", make_own_part_kernel(op, b.operand(0), b.result()));
 }
 std::unique_ptr<Kernel> bind(const ir::ReduceScatter& op, const Binding& b) {
-    return named("sum", make_reduce_scatter_kernel(
-                            op, b.context.how.group,
-                            b.context.buffers.data(b.operation.operands[0]), b.result()));
+    return named("sum", make_reduce_scatter_kernel(op, b.context.how.group,
+                                                   b.context.buffers.data(b.operation.operands[0]),
+                                                   b.result()));
 }
 
 std::unique_ptr<Kernel> bind(const ir::Concat&, const Binding& b) { return bind_copy(b); }

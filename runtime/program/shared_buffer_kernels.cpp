@@ -1,5 +1,5 @@
-// Parts are copied out of the buffer and into it. Sums are made in its place, bucket by bucket; where
-// the scan before has begun them, only their end is waited for.
+// Parts are copied out of the buffer and into it. Sums are made in its place, bucket by bucket;
+// where the scan before has begun them, only their end is waited for.
 #include "runtime/program/shared_buffer_kernels.h"
 
 #include <algorithm>

@@ -8,7 +8,7 @@
 #include "runtime/processes/orders.h"
 #include "runtime/processes/roll_call.h"
 #include "runtime/run/validation.h"
-#include "runtime/train/slot_parts.h"
+#include "runtime/train/slots/slot_parts.h"
 #include "runtime/train/step_runner.h"
 
 namespace gmc::runtime {

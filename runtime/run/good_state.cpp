@@ -7,9 +7,9 @@
 #include <cstring>
 
 #include "compiler/support/check.h"
-#include "runtime/train/slot_parts.h"
 #include "runtime/threads/team.h"
 #include "runtime/threads/thread_count.h"
+#include "runtime/train/slots/slot_parts.h"
 
 namespace gmc::runtime {
 

@@ -12,7 +12,7 @@
 
 namespace gmc::runtime {
 
-class SlotParts;  // runtime/train/slot_parts.h
+class SlotParts;  // runtime/train/slots/slot_parts.h
 
 /// All states in one block of memory, in the order of the module. So an optimizer updates packed
 /// states as one tensor, and a checkpoint is written from one place.

@@ -12,7 +12,7 @@
 #include "compiler/support/json.h"
 #include "runtime/files/tensors/safetensors.h"
 #include "runtime/memory/memory_need.h"
-#include "runtime/train/slot_parts.h"
+#include "runtime/train/slots/slot_parts.h"
 
 namespace gmc::runtime {
 namespace {
@@ -171,7 +171,7 @@ std::string shape_text(const StoredTensor& tensor) {
 /// A state that a checkpoint has.
 struct SavedState {
     const ir::State* state;
-    ir::StateId own;   ///< where this process has it as a whole; else kNone
+    ir::StateId own;    ///< where this process has it as a whole; else kNone
     size_t shared = 0;  ///< its number in SlotParts
 };
 std::vector<SavedState> saved_states(const StateStore& states) {
@@ -206,7 +206,8 @@ std::string difference(const SafetensorsFile& file, const StateStore& states) {
         return id != ir::kNone && fits(tensor, states.state(id));
     };
     for (const StoredTensor& tensor : file.tensors())
-        if (names.count(tensor.name) == 0 && !tensor.name.starts_with("batch.") && !is_epoch_start(tensor))
+        if (names.count(tensor.name) == 0 && !tensor.name.starts_with("batch.") &&
+            !is_epoch_start(tensor))
             return fmt::format("is of another model: it has `{}` beside the model's states",
                                tensor.name);
     return "";

@@ -115,8 +115,8 @@ CheckpointOrigin origin_of_checkpoint(const std::string& path);
 [[nodiscard]] bool read_checkpoint(const std::string& path, StateStore& states,
                                    TrainingState& training, Diagnostics& diagnostics,
                                    std::vector<ReplayBatch>* batches = nullptr);
-/// Sets the slots that processes share to those of a checkpoint that was read before: read_checkpoint
-/// has given this process its part. Errors: those of read_checkpoint.
+/// Sets the slots that processes share to those of a checkpoint that was read before:
+/// read_checkpoint has given this process its part. Errors: those of read_checkpoint.
 [[nodiscard]] bool share_slots_of(const std::string& path, SlotParts& slots,
                                   Diagnostics& diagnostics);
 /// Fills in training.epoch_start, which only those need that train on, from the checkpoint that

@@ -83,8 +83,8 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
     ProcessGroup* const group = sharing.group;
     SharedSlots slots;
     if (group != nullptr) {
-        const std::string why = take_share(*module, group->size(), group->rank(),
-                                           sharing.slots ? &slots : nullptr);
+        const std::string why =
+            take_share(*module, group->size(), group->rank(), sharing.slots ? &slots : nullptr);
         if (!why.empty()) {
             diagnostics.error(DiagnosticKind::kBadValue, {}, "{}", why)
                 .help(help_for_processes(module->compilation.shards));
@@ -97,7 +97,8 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
     std::string why = why_too_large(need, limit);
     try {
         if (why.empty())
-            return std::unique_ptr<LoadedModel>(new LoadedModel(path, module.take(), group, std::move(slots)));
+            return std::unique_ptr<LoadedModel>(
+                new LoadedModel(path, module.take(), group, std::move(slots)));
     } catch (const std::bad_alloc&) {
         why = "the system gives no more memory";
     }

@@ -16,7 +16,7 @@
 #include "runtime/processes/process_group.h"
 #include "runtime/program/executable.h"
 #include "runtime/train/data_plan.h"
-#include "runtime/train/slot_parts.h"
+#include "runtime/train/slots/slot_parts.h"
 
 namespace gmc::runtime {
 

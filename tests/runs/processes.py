@@ -3,8 +3,9 @@
 
 Usage: tests/runs/processes.py --bin-dir build [--all-models | --kills N]
 
-Also: a run of 4 processes is resumed by 1 and 3 and is like one that never stopped; processes that do not fit together
-are told apart before the first step. Where a process dies, or mpirun, the others end within seconds, even where mpirun
+Also: a run of 4 processes is resumed by 1 and 3 and is like one that never stopped; so is one whose processes share the
+optimizer's slots, and one that goes back after it diverged. Processes that do not fit together are told apart before
+the first step. Where a process dies, or mpirun, the others end within seconds, even where mpirun
 hangs. With --kills, random processes are killed at random moments: all end within seconds, and the checkpoint is good.
 Exit code 77, for "skipped", where gmc was built without MPI.
 """
@@ -107,6 +108,31 @@ def same_bits(processes, model, precision, *words, more=(), shards=SHARDS, count
     return first
 
 
+SLOTS = "--shard-optimizer"
+
+
+def shared_slots(processes):
+    """Each process has its part of the optimizer's slots; also of sums that are rounded. Alone it has all."""
+    for model in ("vae_mlp", "hinge_sn", "extragradient", "seed_gan"):
+        same_bits(processes, model, "f32", "--no-tune", SLOTS)
+    same_bits(processes, "vae_mlp", "bf16", "--no-tune", SLOTS, more=["--shard-sums=bf16"], counts=(3, 4))
+    same_bits(processes, "vae_mlp", "f32", "--no-tune", SLOTS, shards=8, counts=(5, 8))
+
+
+def goes_back(processes, launcher):
+    """A run that diverges goes back to its checkpoint three times, with slots that the processes share."""
+    name = f"goes_back_{launcher}"
+    (processes.bench.folder / f"{name}.yaml").write_text(DIVERGES)
+    processes.bench.run("gmc", "compile", f"{name}.yaml", "--shards", "4")
+    words = ["--steps", "9", "--no-tune"]
+    processes.train(name, None, 1, f"{name}_alone", *words)
+    out = processes.run(processes.words(launcher, 3, name + ".gmc", "--run", f"{name}_group", "--samples", "0",
+                                        "--log-every", "1", SLOTS, *words))
+    expect(out, "back to the weights of step")
+    expect(out, "optimizer: each of 3 processes has")
+    check_same(processes.bench, f"{name}_alone", f"{name}_group")
+
+
 def rounded_sums(processes):
     """Gradients that are added up as bf16 numbers: other bits than in f32, but the same in all numbers of processes."""
     first = same_bits(processes, "vae_mlp", "f32", "--no-tune", more=["--shard-sums=bf16"])
@@ -125,6 +151,13 @@ def resumed(processes, launcher):
     processes.train(name, None, 1, "parts", "--steps", "4", "--resume", "--no-tune")
     processes.train(name, launcher, 3, "parts", "--steps", "6", "--resume", "--no-tune")
     check_same(processes.bench, "through", "parts")
+    processes.train(name, launcher, 4, "slots", "--steps", "2", "--no-tune", SLOTS)
+    processes.train(name, launcher, 3, "slots", "--steps", "3", "--resume", "--no-tune", SLOTS)
+    processes.train(name, launcher, 2, "slots", "--steps", "4", "--resume", "--no-tune")
+    processes.train(name, launcher, 2, "slots", "--steps", "6", "--resume", "--no-tune", SLOTS)
+    for run in ("parts", "slots"):
+        if checkpoint(processes.bench.folder, run) != checkpoint(processes.bench.folder, "through"):
+            sys.exit(f"{run}: not the checkpoint of a run that goes through")
 
 
 def profiled(processes, launcher):
@@ -184,6 +217,18 @@ def alone(processes, launcher, name):
         sys.exit(f"training by srun without MPI: exit {done.returncode}")
     expect(done.stderr, "srun has started 4 processes, but without MPI they cannot find each other")
 
+
+DIVERGES = """model: diverges
+data: {x: {synthetic: ring}}
+networks:
+  net:
+    {inputs: {x: data.x}, layers: [{dense: {units: 64, activation: relu}}, {dense: {units: 96, activation: relu}},
+     {dense: 2}]}
+objective: {minimize: {networks: net, loss: "mean(sum((net(x) - x)^2))"}}
+train:
+  {batch_size: 16, epochs: 200, validate: 0.1, on_divergence: lower_rate, retries: 20, checkpoint_every: 3 steps,
+   optimizer: {sgd: {learning_rate: 3, momentum: 0.9}}}
+"""
 
 MODEL = """model: numbers
 data: {x: {npy: x.npy}}
@@ -321,7 +366,8 @@ def kills(processes, launcher, count, numbers):
     slowest = last = stuck = 0
     for kill in range(count):
         resume = ["--resume"] if pathlib.Path(run, CHECKPOINT).exists() else ["--overwrite"]
-        mpi = start(processes, launcher, numbers.choice((2, 3, 4)), name, run, *resume)
+        slots = [SLOTS] if numbers.random() < 0.5 else []
+        mpi = start(processes, launcher, numbers.choice((2, 3, 4)), name, run, *resume, *slots)
         early = numbers.random() < 0.2
         while mpi.poll() is None and (len(ranks_of(run)) < 2 or not early and steps_at(run) <= last):
             time.sleep(0.01)
@@ -370,15 +416,17 @@ def main():
                 same_bits(processes, model, precision)
         same_bits(processes, "vae_mlp", "f32", shards=8, counts=(5, 8))
         rounded_sums(processes)
+        shared_slots(processes)
         if has_avx2():
             same_bits(processes, "seed_gan", "f32", "--no-tune", "--isa", "avx2")
         if not options.all_models:
             for launcher in launchers:
                 resumed(processes, launcher)
+                goes_back(processes, launcher)
                 profiled(processes, launcher)
                 misfits(processes, launcher)
                 lone_deaths(processes, launcher)
-                for left in ("through", "parts"):
+                for left in ("through", "parts", "slots"):
                     shutil.rmtree(pathlib.Path(folder) / left)
         print(f"{len(models)} models in 1 to 8 processes of {' and '.join(launchers)}: the same bits")
 

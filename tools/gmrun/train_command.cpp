@@ -138,11 +138,12 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
 /// What the processes have of the optimizer's slots.
 std::string slots_text(runtime::LoadedModel& model) {
     if (model.group() == nullptr || model.group()->size() == 1)
-        return "--shard-optimizer: one process alone has all of the optimizer's slots; `mpirun -n 2 "
-               "gmrun train ...` shares them\n";
+        return "--shard-optimizer: one process alone has all of the optimizer's slots; `mpirun -n "
+               "2 gmrun train ...` shares them\n";
     const runtime::SlotParts* slots = model.states().slots();
     if (slots == nullptr)
-        return "--shard-optimizer: each process has all of the optimizer's slots: there are none of "
+        return "--shard-optimizer: each process has all of the optimizer's slots: there are none "
+               "of "
                "more than 4096 numbers that are changed one by one\n";
     return fmt::format("optimizer: each of {} processes has {} of {} of slots\n",
                        model.group()->size(), runtime::memory_text(slots->shared().own_bytes),
@@ -210,9 +211,8 @@ int train_command(const Words& words) {
     set_computing(line);
     const std::unique_ptr<runtime::ProcessGroup> group = join_training(line, stop, diagnostics);
     if (diagnostics.any()) return report(diagnostics);
-    auto model =
-        load_model(line, diagnostics, runtime::LoadedModel::Purpose::kTraining,
-                   {group.get(), line.flag("shard-optimizer")});
+    auto model = load_model(line, diagnostics, runtime::LoadedModel::Purpose::kTraining,
+                            {group.get(), line.flag("shard-optimizer")});
     const auto train = [&] { return train_model(line, **model, stop, diagnostics); };
     if (!group) return model.ok() ? train() : report(diagnostics);
     return share_training(*group, line, model.ok() ? model->get() : nullptr, diagnostics, train);

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <random>
 
 #include "runtime/processes/roll_call.h"
@@ -82,6 +83,53 @@ TEST_CASE("of scattered sums each process has its range, and a group puts ranges
         }
 }
 
+/// Bytes that leave each machine in a sum of `count` numbers by processes on these machines.
+static std::map<char, int64_t> bytes_between(const std::string& machines, int64_t count,
+                                             bool numbered) {
+    std::map<char, int64_t> bytes;
+    std::mutex mutex;
+    const MessageCounter counter = [&](int from, int to, size_t size) {
+        const std::lock_guard lock(mutex);
+        if (machines[from] != machines[to]) bytes[machines[from]] += static_cast<int64_t>(size);
+    };
+    const auto size = static_cast<int>(machines.size());
+    in_group(
+        size,
+        [&](ProcessGroup& group) {
+            if (numbered) group.number_by_machine(std::string(1, machines[group.rank()]));
+            const int64_t shards = 16, first = first_shard(shards, size, group.rank());
+            const int64_t end = first_shard(shards, size, group.rank() + 1);
+            const auto nodes = static_cast<int64_t>(shard_nodes(first, end - first).size());
+            std::vector<float> numbers(static_cast<size_t>(nodes * count), 1.0f);
+            group.sum({numbers.data(), count, false, shards, count});
+        },
+        counter);
+    return bytes;
+}
+
+TEST_CASE("a sum sends between machines what one process on each would send", "[group]") {
+    // The numbering itself takes less than 500 bytes.
+    constexpr int64_t kCount = 1 << 16, kBytes = kCount * 4, kSmall = 500;
+    for (const std::string machines : {"aabb", "abab", "abba", "aaaabbbb", "abababab"}) {
+        INFO(machines);
+        for (const auto& [machine, bytes] : bytes_between(machines, kCount, true)) {
+            CHECK(bytes >= kBytes);
+            CHECK(bytes < kBytes + kSmall);
+        }
+    }
+    for (const std::string machines : {"aabbccdd", "abcdabcd", "dcbaabcd"}) {
+        INFO(machines);
+        const auto all = bytes_between(machines, kCount, true);
+        CHECK(all.size() == 4);
+        for (const auto& [machine, bytes] : all) {
+            CHECK(bytes >= kBytes * 3 / 2);
+            CHECK(bytes < kBytes * 3 / 2 + kSmall);
+        }
+    }
+    // As the processes come, partners of the first round are on two machines.
+    CHECK(bytes_between("abab", kCount, false).at('a') >= 2 * kBytes);
+}
+
 TEST_CASE("the ranges of processes are next to each other, and make up a flat buffer", "[group]") {
     for (const int64_t processes : {1, 2, 3, 4, 7, 8, 16}) {
         const SharedBuffer buffer{{1000, 70000, 70032}, processes, 0};
@@ -98,7 +146,8 @@ TEST_CASE("the ranges of processes are next to each other, and make up a flat bu
         CHECK(owners == std::vector<int>(70032, 1));
         CHECK(largest <= 70032 / processes + 3 * 2 * kRangeStep);
     }
-    CHECK_FALSE(SharedBuffer{{64}, 4, 0}.is_right());
+    CHECK_FALSE(SharedBuffer{{255, 300}, 4, 0}.is_right());
+    CHECK(SharedBuffer{{256, 300}, 4, 0}.is_right());
     CHECK_FALSE(SharedBuffer{{64, 64}, 1, 0}.is_right());
     CHECK_FALSE(SharedBuffer{{64}, 2, 2}.is_right());
     CHECK_FALSE(SharedBuffer{}.is_right());

@@ -12,7 +12,7 @@
 #include "compiler/ir/verifier.h"
 #include "compiler/support/shards.h"
 #include "runtime/program/executable.h"
-#include "runtime/train/slot_parts.h"
+#include "runtime/train/slots/slot_parts.h"
 #include "tests/catch.h"
 #include "tests/compile_model.h"
 #include "tests/temporary_folder.h"
@@ -45,8 +45,8 @@ struct Outcome {
 
 /// Runs some training steps of a module of all shards, or of the share of a process. Nothing comes
 /// out after an error: threads may not use Catch2.
-Outcome train(const ir::Module& module, ProcessGroup* group, bool reference = false,
-              const SharedSlots& slots = {}) {
+Outcome train(const ir::Module& module, ProcessGroup* group, const SharedSlots& slots = {},
+              bool reference = false) {
     Outcome out;
     Diagnostics diagnostics;
     StateStore states(module);
@@ -76,7 +76,8 @@ Outcome train(const ir::Module& module, ProcessGroup* group, bool reference = fa
         }
     const auto append = [&](const float* numbers, int64_t count) {
         const char* bytes = reinterpret_cast<const char*>(numbers);
-        out.states.insert(out.states.end(), bytes, bytes + count * static_cast<int64_t>(sizeof(float)));
+        out.states.insert(out.states.end(), bytes,
+                          bytes + count * static_cast<int64_t>(sizeof(float)));
     };
     if (!parts) {
         for (ir::StateId id = 0; id < states.saved_count(); ++id)
@@ -105,8 +106,7 @@ std::vector<Outcome> train_in_group(const ir::Module& whole, int size, bool shar
         SharedSlots slots;
         const std::string why =
             take_share(share, size, group.rank(), shares_slots ? &slots : nullptr);
-        if (why.empty())
-            outcomes[static_cast<size_t>(group.rank())] = train(share, &group, false, slots);
+        if (why.empty()) outcomes[static_cast<size_t>(group.rank())] = train(share, &group, slots);
     });
     return outcomes;
 }
@@ -157,7 +157,8 @@ TEST_CASE("processes that share the slots of the optimizer have the bits of one"
         {adam, ", average: 0.9", "", "bf16", 2},
         {adam, ", accumulate: 2, average: 0.9", "", "f32", 3},
         {adam, "", ", schedule: extragradient", "f32", 3},
-        {"{adamw: {learning_rate: 1.0e-2, global_clip_norm: 0.1}}", ", accumulate: 2", "", "f32", 3},
+        {"{adamw: {learning_rate: 1.0e-2, global_clip_norm: 0.1}}", ", accumulate: 2", "", "f32",
+         3},
         {"{rmsprop: {learning_rate: 1.0e-2, clip_value: 0.1, momentum: 0.5, centered: true}}", "",
          "", "f32", 3},
         {"{sgd: {learning_rate: 1.0e-2, momentum: 0.9, clip_norm: 0.1, lookahead: {every: 2}}}", "",
@@ -201,6 +202,18 @@ TEST_CASE("sums of gradients are scattered to the processes that share the slots
         const std::vector<Outcome> outcomes = train_in_group(module, size, true);
         CHECK(outcomes[0].states == alone.states);
     }
+    // Gradients of several scans, as batch norm makes them: each sum that is large is scattered.
+    ir::Module gan = compile_file(model("seed_gan"), kPictures, "f32", kShards);
+    SharedSlots slots;
+    REQUIRE(take_share(gan, 4, 1, &slots).empty());
+    int scattered = 0;
+    for (const ir::Function& function : gan.functions)
+        for (const ir::Operation& op : function.operations) {
+            scattered += op.as<ir::ReduceScatter>() != nullptr ? 1 : 0;
+            if (op.as<ir::AllReduce>() != nullptr)
+                CHECK(function.type(op.result()).elements() < 5 * 5 * 64 * 128);
+        }
+    CHECK(scattered == 5);
 }
 
 TEST_CASE("a step in shards is the step as a whole, but for rounding", "[shards]") {
@@ -213,7 +226,7 @@ TEST_CASE("a step in shards is the step as a whole, but for rounding", "[shards]
             path == "models/ae" ? kPictures : std::vector<std::string>{"train.batch_size=16"};
         const Outcome whole = train(compile_file(file, sets), nullptr);
         const ir::Module module = compile_file(file, sets, "f32", kShards);
-        const Outcome shards = train(module, nullptr), plain = train(module, nullptr, true);
+        const Outcome shards = train(module, nullptr), plain = train(module, nullptr, {}, true);
         REQUIRE(!whole.results.empty());
         REQUIRE(whole.results.size() == shards.results.size());
         REQUIRE(whole.results.size() == plain.results.size());
@@ -244,4 +257,10 @@ TEST_CASE("a module that is run as a whole has all shards", "[shards]") {
     };
     CHECK(says("3 of 8 shards, in a module compiled with 8"));
     CHECK(says("several nodes of shards, in a module that has all shards"));
+    share = compile_file(model("vae_mlp"), kPictures, "f32", kShards);
+    SharedSlots slots;
+    REQUIRE(take_share(share, 3, 1, &slots).empty());
+    CHECK(
+        !ir::verify(share, problems, {.allow_gradient = false, .planned = true, .runnable = true}));
+    CHECK(says("a part of a buffer, in a module that has all of it"));
 }

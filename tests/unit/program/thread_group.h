@@ -23,13 +23,18 @@ struct Mailbox {
     std::map<std::pair<int, int>, std::deque<std::vector<char>>> messages;
 };
 
+/// Hears of each message: sender, receiver, bytes.
+using MessageCounter = std::function<void(int, int, size_t)>;
+
 class ThreadTransport final : public Transport {
   public:
-    ThreadTransport(Mailbox& box, int rank, int size) : box_(box), rank_(rank), size_(size) {}
+    ThreadTransport(Mailbox& box, int rank, int size, MessageCounter counter)
+        : box_(box), rank_(rank), size_(size), counter_(std::move(counter)) {}
     int rank() const override { return rank_; }
     int size() const override { return size_; }
     std::string exchange(int to, const void* out, size_t out_bytes, int from, void* in,
                          size_t in_bytes) override {
+        if (counter_ && out_bytes > 0) counter_(rank_, to, out_bytes);
         std::unique_lock lock(box_.mutex);
         const char* bytes = static_cast<const char*>(out);
         if (out_bytes > 0) box_.messages[{rank_, to}].emplace_back(bytes, bytes + out_bytes);
@@ -48,15 +53,17 @@ class ThreadTransport final : public Transport {
   private:
     Mailbox& box_;
     int rank_, size_;
+    MessageCounter counter_;
 };
 
 /// Runs `work` in so many threads at once, each a process of one group.
-inline void in_group(int size, const std::function<void(ProcessGroup&)>& work) {
+inline void in_group(int size, const std::function<void(ProcessGroup&)>& work,
+                     const MessageCounter& counter = nullptr) {
     Mailbox box;
     std::vector<std::thread> threads;
     for (int rank = 0; rank < size; ++rank)
         threads.emplace_back([&, rank] {
-            ProcessGroup group(std::make_unique<ThreadTransport>(box, rank, size));
+            ProcessGroup group(std::make_unique<ThreadTransport>(box, rank, size, counter));
             work(group);
         });
     for (std::thread& thread : threads) thread.join();

@@ -83,7 +83,7 @@ int share_training(runtime::ProcessGroup& group, const CommandLine& line,
 std::string sums_text(const runtime::ProcessGroup& group, const runtime::SumTime& time) {
     const auto seconds = [](int64_t ns) { return static_cast<double>(ns) * 1e-9; };
     return fmt::format(
-        "sums over {} processes: {} in {:.3f} s, of which {:.3f} s were hidden "
+        "sums and gathers over {} processes: {} in {:.3f} s, of which {:.3f} s were hidden "
         "behind computation\n",
         group.size(), runtime::memory_text(time.bytes), seconds(time.busy_ns),
         seconds(std::max<int64_t>(time.busy_ns - time.waited_ns, 0)));

@@ -27,7 +27,7 @@ int share_training(runtime::ProcessGroup& group, const CommandLine& line,
                    runtime::LoadedModel* model, Diagnostics& diagnostics,
                    const std::function<int()>& lead);
 
-/// A line about what the processes added up: "sums over 2 processes: 80 MiB, ...".
+/// A line about what the processes added up: "sums and gathers over 2 processes: 80 MiB, ...".
 std::string sums_text(const runtime::ProcessGroup& group, const runtime::SumTime& time);
 
 }  // namespace gmc::tools

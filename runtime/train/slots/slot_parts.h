@@ -1,6 +1,6 @@
-// Optimizer slots that the processes of a group share (compiler/batch/share_slots.h): each has a part
-// of them among its states. Here process 0 gets and sets them as a whole, for checkpoints, and has
-// all processes keep them, go back to them and look at them.
+// Optimizer slots that the processes of a group share (compiler/batch/share_slots.h): each has a
+// part of them among its states. Here process 0 gets and sets them as a whole, for checkpoints, and
+// has all processes keep them, go back to them and look at them.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // Parts go from process to process as bytes, one state at a time: so nobody has more than one state
 // as a whole.
-#include "runtime/train/slot_parts.h"
+#include "runtime/train/slots/slot_parts.h"
 
 #include <algorithm>
 #include <charconv>
@@ -66,8 +66,10 @@ void SlotParts::order(Action action, size_t state) {
 const float* SlotParts::gather(size_t state) {
     order(Action::kGather, state);
     std::vector<std::string> parts;
-    if (begun_) parts = group_.gather(packed(state));
-    else parts.push_back(packed(state));
+    if (begun_)
+        parts = group_.gather(packed(state));
+    else
+        parts.push_back(packed(state));
     whole_.assign(static_cast<size_t>(numbers(state)), 0);
     for (size_t rank = 0; rank < parts.size(); ++rank) {
         const char* from = parts[rank].data();
@@ -106,8 +108,10 @@ void SlotParts::restore() {
 std::set<size_t> SlotParts::find_not_finite() {
     order(Action::kFind);
     std::vector<std::string> lists;
-    if (begun_) lists = group_.gather(own_not_finite());
-    else lists.push_back(own_not_finite());
+    if (begun_)
+        lists = group_.gather(own_not_finite());
+    else
+        lists.push_back(own_not_finite());
     std::set<size_t> found;
     for (const std::string& list : lists)
         for (size_t at = 0; at < list.size(); at = list.find(' ', at) + 1)
