@@ -136,8 +136,8 @@ class BodyKernel final : public ScanKernel {
                 move(result, operation.results[i], 0);
         }
     }
-    /// Bytes of operand `i`, a row of elements, before that of pass 0: of what has all shards, those
-    /// of the process are read.
+    /// Bytes of operand `i`, a row of elements, before that of pass 0: of what has all shards,
+    /// those of the process are read.
     size_t skipped(const ir::Operation& operation, const BindContext& outer, size_t i) const {
         const bool all = outer.function.type(operation.operands[i]).shape[0] != scan_.count;
         const int64_t bytes = body_.type(body_.inputs[i].value).bytes();
