@@ -205,7 +205,7 @@ bool grow_shaped(GraphMaker& g, const ir::ReduceSum&) {
 bool grow_shaped(GraphMaker& g, const ir::AllGather&) {
     const ValueId x = any_ranked(g);
     const int64_t shards = g.shape(x)[0];
-    if (shards > 16 || (shards & (shards - 1)) != 0) return false;
+    if (g.is_step() || shards > 16 || (shards & (shards - 1)) != 0) return false;
     g.moved(g.b.emit(ir::AllGather{shards}, {x}), x);
     return true;
 }
@@ -214,7 +214,7 @@ bool grow_shaped(GraphMaker& g, const ir::AllGather&) {
 bool grow_shaped(GraphMaker& g, const ir::AllReduce&) {
     const ValueId x = any_ranked(g);
     const int64_t shards = g.shape(x)[0];
-    if (shards > 16 || (shards & (shards - 1)) != 0) return false;
+    if (g.is_step() || shards > 16 || (shards & (shards - 1)) != 0) return false;
     const Facts f = g.facts(x);
     const auto count = static_cast<double>(shards);
     return g.keep(g.b.emit(ir::AllReduce{shards}, {x}),
