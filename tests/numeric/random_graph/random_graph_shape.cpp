@@ -238,6 +238,7 @@ ValueId any_buffer(GraphMaker& g, SharedBuffer& buffer) {
 }
 
 bool grow_shaped(GraphMaker& g, ir::GatherParts op) {
+    if (g.is_step()) return false;
     const ValueId x = any_buffer(g, op);
     Facts f = g.facts(x);
     f.low = std::fmin(f.low, 0), f.high = std::fmax(f.high, 0);
@@ -246,6 +247,7 @@ bool grow_shaped(GraphMaker& g, ir::GatherParts op) {
 }
 
 bool grow_shaped(GraphMaker& g, ir::OwnPart op) {
+    if (g.is_step()) return false;
     const ValueId x = any_buffer(g, op);
     const Facts f = g.facts(x);
     return g.keep(g.b.emit(op, {x}), f);
@@ -253,6 +255,7 @@ bool grow_shaped(GraphMaker& g, ir::OwnPart op) {
 
 /// Shards of one process: their sum is x.
 bool grow_shaped(GraphMaker& g, ir::ReduceScatter op) {
+    if (g.is_step()) return false;
     const ValueId x = any_buffer(g, op);
     const Facts f = g.facts(x);
     return g.keep(g.b.emit(op, {x}), f);
