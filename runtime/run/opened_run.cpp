@@ -242,7 +242,7 @@ bool OpenedRun::take_up_data() {
                             "first {}, which the run had, some are others now",
                             loader->dataset().count(), std::atoll(record.data_values.c_str())));
     if (!values.empty()) record.data_values = values;
-    training.data = in_short(record.data_values);
+    training.data = record.data_values;
     return same && !has_grown;
 }
 
@@ -278,7 +278,7 @@ bool OpenedRun::prepare_validation() {
 /// begin anew. An older checkpoint does not say what its best is of: the record has to tell then.
 void OpenedRun::watch_validation(Progress& progress) {
     if (!validation) return;
-    const std::string now = in_short(fingerprint(validation->dataset()), 0);
+    const std::string now = in_short(fingerprint(validation->dataset()));
     const auto count_and_checksum = [](const std::string& of) {
         return of.substr(0, of.find(' '));
     };
@@ -437,7 +437,7 @@ void OpenedRun::warn_of_lost_lines(int64_t every) {
 void OpenedRun::expect_mended_data() {
     Diagnostics unwritable;
     record.data_values = without_files(record.data_values);
-    training.data = in_short(record.data_values);
+    training.data = record.data_values;
     (void)write_run_record(path("run.json"), record, unwritable);
 }
 
