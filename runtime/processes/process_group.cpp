@@ -56,7 +56,7 @@ void ProcessGroup::exchange(int to, const void* out, size_t out_bytes, int from,
     const std::string why = transport_->exchange(to, out, out_bytes, from, in, in_bytes);
     if (why.empty()) return;
     if (watch_) std::this_thread::sleep_for(kForWatch);
-    say("gmrun: process {} of {} lost the others: {}\n", rank_, size_, why);
+    say("gmrun: process {} of {} lost the others: {}\n", transport_->rank(), size_, why);
     end_all(3);
 }
 

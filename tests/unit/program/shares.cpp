@@ -202,18 +202,16 @@ TEST_CASE("sums of gradients are scattered to the processes that share the slots
         const std::vector<Outcome> outcomes = train_in_group(module, size, true);
         CHECK(outcomes[0].states == alone.states);
     }
-    // Gradients of several scans, as batch norm makes them: each sum that is large is scattered.
+    // Gradients of several scans, as batch norm makes them: each large sum of the generator's is
+    // scattered. Those of the discriminator are of two batches, which are added first.
     ir::Module gan = compile_file(model("seed_gan"), kPictures, "f32", kShards);
     SharedSlots slots;
     REQUIRE(take_share(gan, 4, 1, &slots).empty());
     int scattered = 0;
     for (const ir::Function& function : gan.functions)
-        for (const ir::Operation& op : function.operations) {
+        for (const ir::Operation& op : function.operations)
             scattered += op.as<ir::ReduceScatter>() != nullptr ? 1 : 0;
-            if (op.as<ir::AllReduce>() != nullptr)
-                CHECK(function.type(op.result()).elements() < 5 * 5 * 64 * 128);
-        }
-    CHECK(scattered == 5);
+    CHECK(scattered == 3);
 }
 
 TEST_CASE("a step in shards is the step as a whole, but for rounding", "[shards]") {
