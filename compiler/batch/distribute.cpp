@@ -313,7 +313,7 @@ class ShardWriter {
                 if (leaves_[v] && plan_.kind(v) == ShardKind::kPartial)
                     (f_.type(v).bytes() <= kSmallSum ? small : large).push_back(v);
         }
-        if (body_.operations.empty()) return;
+        if (rows.empty() && small.empty() && large.empty()) return;
         const auto rounded =
             module_.compilation.shard_sums == DType::kBf16 ? static_cast<int64_t>(large.size()) : 0;
         if (small.size() == 1) large.push_back(std::exchange(small, {})[0]);
@@ -407,11 +407,17 @@ bool is_distributed(const Function& function) {
 }
 
 /// Puts the function in shards in the place of function `name`, its bodies before it.
-void distribute_function(Module& module, const std::string& name, Diagnostics& diagnostics) {
+bool distribute_function(Module& module, const std::string& name, Diagnostics& diagnostics) {
     const auto at = static_cast<size_t>(module.find_function(name) - module.functions.data());
     copy_per_reader(module.functions[at]);
     const Function whole = module.functions[at];
     const ShardedStep step = shard_step(module, whole, diagnostics);
+    if (!step.axes.why.empty()) {
+        diagnostics.error(DiagnosticKind::kNotPerExample, {},
+                          "`{}` cannot be computed in shards of the batch: {}", name,
+                          step.axes.why);
+        return false;
+    }
     const ShardPlan plan(whole, step);
     const int64_t batch = module.training->batch_size, shards = module.compilation.shards;
     resize(module, module.functions[at], step.axes, batch, batch / shards);
@@ -422,6 +428,7 @@ void distribute_function(Module& module, const std::string& name, Diagnostics& d
     module.functions.insert(module.functions.begin() + static_cast<std::ptrdiff_t>(at),
                             std::make_move_iterator(made.begin()),
                             std::make_move_iterator(made.end()));
+    return true;
 }
 
 }  // namespace
@@ -432,7 +439,7 @@ Result<bool> passes::distribute(Module& module, Diagnostics& diagnostics) {
     for (const ScheduleEntry& entry : module.schedule) {
         const Function* function = module.find_function(entry.function);
         if (function == nullptr || is_distributed(*function)) continue;
-        distribute_function(module, entry.function, diagnostics);
+        if (!distribute_function(module, entry.function, diagnostics)) return Failure{};
         changed = true;
     }
     return changed;

@@ -40,7 +40,8 @@
 
 namespace gmc::passes {
 
-/// True = changed. Warns where a network is computed for the whole batch (kNotPerExample).
+/// True = changed. Warns where a network is computed for the whole batch (kNotPerExample). Errors:
+/// kNotPerExample where an input has no row per example, which inputs of models have.
 Result<bool> distribute(ir::Module& module, Diagnostics& diagnostics);
 
 }  // namespace gmc::passes

@@ -35,6 +35,7 @@ class Resizer {
     /// Shapes and positions in the attributes.
     void resize(Operation& op) {
         if (auto* fused = std::get_if<Fused>(&op.op)) resize(*fused, op.body);
+        for (Operation& inner : op.body) resize(inner);
         const auto axis =
             op.operands.empty() ? std::nullopt : axes_.of[static_cast<size_t>(op.operands[0])];
         if (!axis) return;

@@ -148,6 +148,7 @@ ShardedStep shard_step(const Module& module, const Function& function, Diagnosti
                    step.axes.why);
         step.axes = find_batch_axes(module, function, step.whole);
     }
+    if (!step.axes.why.empty()) return step;
     for (const Operation& op : function.operations)
         if (!step.is_whole(op) && is_in_shards(op, step.axes) &&
             draws_for_all(module, op, step.axes.bodies))

@@ -18,7 +18,8 @@ struct ShardedStep {
 };
 
 /// An operation is computed for the whole batch where it has to be, or where that costs less than
-/// to send what it gives. Networks are in the shards: a warning says where they cannot be.
+/// to send what it gives. Where the step has an input without a row per example, `axes.why` says
+/// so, and the rest is void. Networks are in the shards: a warning says where they cannot be.
 ShardedStep shard_step(const ir::Module& module, const ir::Function& function,
                        Diagnostics& diagnostics);
 

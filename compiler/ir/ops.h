@@ -36,6 +36,7 @@ enum Trait : unsigned {
         1u << 6,  ///< sums of products, where the time goes: convolutions and the matrix product
     kRepeats = 1u << 7,  ///< repeats its operand along more axes
     kLoop = 1u << 8,     ///< runs the ops of its body in one loop
+    kWindow = 1u << 9,   ///< a part of its operand, or its operand with zeros around it
 };
 
 /// An op's facts that do not depend on attributes. `operands` names the operands, e.g. "x,
@@ -63,6 +64,11 @@ struct OpInfo {
 constexpr bool fits_in_loop(const OpInfo& info) {
     return info.has(kElementwise) || info.has(kGenerator) || info.has(kReduction) ||
            info.has(kRepeats);
+}
+/// Whether an op of a loop reads, for an element of the loop, another element of a tensor that is
+/// complete before the loop begins.
+constexpr bool reads_elsewhere(const OpInfo& info) {
+    return info.has(kRepeats) || info.has(kWindow);
 }
 /// Whether the runtime runs an op as a loop: what fits in one, alone, and `fused`.
 constexpr bool runs_as_loop(const OpInfo& info) { return fits_in_loop(info) || info.has(kLoop); }
@@ -363,7 +369,8 @@ struct Pack : NoFields {
 struct Pad {
     static constexpr OpInfo kInfo{
         "pad", "x",
-        "zeros: low[i] before, high[i] after and interior[i] between neighbours along axis i"};
+        "zeros: low[i] before, high[i] after and interior[i] between neighbours along axis i",
+        kWindow};
     std::vector<int64_t> low, high;
     std::vector<int64_t> interior{};  ///< empty: none anywhere
     int64_t gap(size_t axis) const { return interior.empty() ? 0 : interior[axis]; }
@@ -378,7 +385,8 @@ struct Reshape : NoFields {
 };
 struct Slice {
     static constexpr OpInfo kInfo{
-        "slice", "x", "every strides[i]-th element from starts[i] up to limits[i] along axis i"};
+        "slice", "x", "every strides[i]-th element from starts[i] up to limits[i] along axis i",
+        kWindow};
     std::vector<int64_t> starts, limits;
     std::vector<int64_t> strides{};  ///< empty: 1 everywhere
     int64_t stride(size_t axis) const { return strides.empty() ? 1 : strides[axis]; }

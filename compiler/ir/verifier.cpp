@@ -40,6 +40,7 @@
 #include "compiler/ir/verify_contract.h"
 #include "compiler/ir/verify_plan.h"
 #include "compiler/ir/verify_report.h"
+#include "compiler/ir/views.h"
 
 namespace gmc::ir {
 namespace {
@@ -292,6 +293,7 @@ class FunctionCheck {
         std::vector<ValueId> read_outside;
         for (const Operation& inner : op.body) {
             fused_body_op(inner, attributes.space, reduced);
+            if (inner.info().has(kWindow)) window(inner, inside);
             for (ValueId operand : inner.operands)
                 if (inside.count(operand) == 0 &&
                     std::find(read_outside.begin(), read_outside.end(), operand) ==
@@ -329,7 +331,7 @@ class FunctionCheck {
                        const std::set<ValueId>& reduced) {
         const OpInfo& info = inner.info();
         const bool reduction = info.has(kReduction), scalar = info.has(kRuntimeScalar);
-        if (!fits_in_loop(info) && !scalar)
+        if (!fits_in_loop(info) && !info.has(kWindow) && !scalar)
             report_.error(function_, inner,
                           fmt::format("`{}` cannot be in a fused body", info.name));
         for (ValueId operand : inner.operands) {
@@ -348,6 +350,19 @@ class FunctionCheck {
                 function_, inner,
                 fmt::format("{} is {} in a loop over {}", shown(function_, inner.result()),
                             to_string(function_.type(inner.result())), to_string(space)));
+    }
+
+    /// A slice or pad in a loop copies whole pieces of rows of a tensor that is in memory.
+    void window(const Operation& inner, const std::set<ValueId>& inside) {
+        if (inner.operands.size() == 1 && inside.count(inner.operands[0]) != 0)
+            report_.error(function_, inner,
+                          fmt::format("`{}` reads {} elsewhere than it is computed in this loop",
+                                      inner.info().name, shown(function_, inner.operands[0])));
+        if (!window_starts(inner))
+            report_.error(
+                function_, inner,
+                fmt::format("`{}` in a fused body leaves out or inserts elements between others",
+                            inner.info().name));
     }
 
     // ---- ends of functions ----

@@ -25,6 +25,21 @@ std::optional<int64_t> view_offset(const Function& function, const Operation& op
     return offset;
 }
 
+std::optional<std::vector<int64_t>> window_starts(const Operation& op) {
+    if (const auto* slice = op.as<Slice>()) {
+        for (size_t i = 0; i < slice->starts.size(); ++i)
+            if (slice->stride(i) != 1) return std::nullopt;
+        return slice->starts;
+    }
+    const auto& pad = *op.as<Pad>();
+    std::vector<int64_t> starts;
+    for (size_t i = 0; i < pad.low.size(); ++i) {
+        if (pad.gap(i) != 0) return std::nullopt;
+        starts.push_back(-pad.low[i]);
+    }
+    return starts;
+}
+
 int64_t packed_bytes(const Type& type) {
     return packed_size(type.elements()) * dtype_size(type.dtype);
 }

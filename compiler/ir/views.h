@@ -20,6 +20,11 @@ std::optional<int64_t> view_offset(const Function& function, const Operation& op
 /// part is one piece: for a concat, axes before the one that grows have size 1. Empty otherwise.
 std::vector<int64_t> part_offsets(const Function& function, const Operation& op);
 
+/// Along each axis, the position in the operand of the slice or pad `op` that position 0 of the
+/// result shows: negative for a pad, which has zeros there. Nothing where positions are left out or
+/// inserted in between.
+std::optional<std::vector<int64_t>> window_starts(const Operation& op);
+
 /// Bytes that a tensor takes in a pack, and a state in the memory of all states.
 int64_t packed_bytes(const Type& type);
 

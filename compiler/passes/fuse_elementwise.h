@@ -1,6 +1,8 @@
 // Groups element-wise ops, broadcasts, generators and reductions over one iteration space into
 // `fused` ops: one loop over memory each.
 //
+// Slices and pads that only loops read become part of these: they read pieces of rows.
+//
 // Why here: after the algebra (each op removed is one less to place), before plan_memory (values
 // inside a loop need no memory).
 // How: some values must be stored in memory whatever the loops are: what contractions make or read,

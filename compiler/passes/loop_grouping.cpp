@@ -18,6 +18,8 @@
 #include <set>
 #include <tuple>
 
+#include "compiler/ir/views.h"
+
 namespace gmc::passes {
 
 using namespace ir;  // NOLINT
@@ -31,6 +33,9 @@ constexpr int kRecomputeCostMost = 36;
 /// A value need not be stored if other loops have to read at most this many more tensors to compute
 /// it anew: storing it costs a write and a read as well.
 constexpr size_t kRecomputeReadsMost = 2;
+/// A slice or pad in a loop copies pieces of at least this many elements: a copy of its own has
+/// code for shorter ones.
+constexpr int64_t kWindowPieceLeast = 32;
 /// Below this many elements loops of one depth and shape are always joined: starting one costs more
 /// than running it.
 constexpr int64_t kSmallSpace = 4096;
@@ -94,16 +99,43 @@ void LoopGrouping::index() {
     users_.resize(values);
     fusable_.resize(count);
     for (size_t i = 0; i < count; ++i) {
-        fusable_[i] = fits_in_loop(function_.operations[i].info());
         for (ValueId v : function_.operations[i].results) producer_[v] = static_cast<int>(i);
         for (ValueId v : function_.operations[i].operands) users_[v].push_back(static_cast<int>(i));
     }
+    for (size_t i = 0; i < count; ++i)
+        fusable_[i] =
+            fits_in_loop(function_.operations[i].info()) || fits_as_window(static_cast<int>(i));
     op_marks_.resize(count);
     value_marks_.resize(values);
     level_.assign(count, 0);
     group_of_.assign(count, -1);
     candidate_of_.assign(count, -1);
     computing_.resize(count);
+}
+
+/// Whether operation `i` is a slice or pad that only loops read, in pieces of rows that are long
+/// enough, and which costs anything as it is: some slices are views.
+bool LoopGrouping::fits_as_window(int i) const {
+    const Operation& o = op(i);
+    if (!o.info().has(kWindow)) return false;
+    const std::optional<std::vector<int64_t>> starts = window_starts(o);
+    if (!starts || (o.as<Slice>() != nullptr && view_offset(function_, o))) return false;
+    const ValueId v = o.result();
+    const Shape &whole = function_.type(o.operands[0]).shape, &shape = function_.type(v).shape;
+    int64_t piece = 1;
+    for (size_t axis = shape.size(); axis-- > 0;) {
+        piece *= std::min(whole[axis], shape[axis]);
+        if (whole[axis] != shape[axis]) break;
+    }
+    const auto leaves = [&](const auto& named) { return named.value == v; };
+    return piece >= kWindowPieceLeast && !users_[v].empty() &&
+           std::all_of(users_[v].begin(), users_[v].end(),
+                       [&](int user) {
+                           const OpInfo& info = op(user).info();
+                           return fits_in_loop(info) && !reads_elsewhere(info);
+                       }) &&
+           std::none_of(function_.updates.begin(), function_.updates.end(), leaves) &&
+           std::none_of(function_.results.begin(), function_.results.end(), leaves);
 }
 
 /// What must be in memory whatever the loops: it is made or read by another kind of op, or leaves
@@ -113,16 +145,16 @@ void LoopGrouping::find_stored() {
     for (size_t v = 0; v < function_.values.size(); ++v) {
         const int p = producer_[v];
         is_stored_[v] = p < 0 || !is_fusable(p) || op(p).info().has(kReduction);
-        // A broadcast reads from outside its loop.
+        // A broadcast, slice or pad reads from outside its loop.
         for (int user : users_[v])
-            if (!is_fusable(user) || is_broadcast(user)) is_stored_[v] = true;
+            if (!is_fusable(user) || reads_outside(user)) is_stored_[v] = true;
     }
     for (const Update& u : function_.updates) is_stored_[u.value] = true;
     for (const NamedValue& r : function_.results) is_stored_[r.value] = true;
 
     reads_stored_.assign(function_.operations.size(), false);
     for (size_t i = 0; i < function_.operations.size(); ++i)
-        if (is_fusable(static_cast<int>(i)) && !is_broadcast(static_cast<int>(i)))
+        if (is_fusable(static_cast<int>(i)) && !reads_outside(static_cast<int>(i)))
             for (ValueId v : function_.operations[i].operands)
                 if (is_stored_[v] || reads_stored_[producer_[v]]) reads_stored_[i] = true;
 }
@@ -135,7 +167,7 @@ void LoopGrouping::find_levels() {
         for (ValueId v : op(i).operands) {
             const int p = producer_[v];
             if (p < 0) continue;
-            const bool joinable = is_fusable(i) && !is_broadcast(i) && is_fusable(p) &&
+            const bool joinable = is_fusable(i) && !reads_outside(i) && is_fusable(p) &&
                                   !op(p).info().has(kReduction) && space(p) == space(i);
             level_[k] = std::max(level_[k], joinable ? level_[p] : level_[p] + 1);
         }
@@ -178,7 +210,7 @@ void LoopGrouping::walk_down(int from, const Enter& enter, const Leaf& leaf) {
     while (!stack_.empty()) {
         const int i = stack_.back();
         stack_.pop_back();
-        if (is_broadcast(i)) continue;  // what it reads comes from outside
+        if (reads_outside(i)) continue;  // what it reads comes from outside
         for (ValueId v : op(i).operands) {
             if (is_stored_[v])
                 leaf(v);
@@ -230,7 +262,7 @@ std::vector<std::vector<int>> LoopGrouping::connected(const std::vector<int>& ro
     }
     for (size_t next = 0; next < found.size() && sets.count() > 1; ++next) {
         const auto [i, owner] = found[next];
-        if (is_broadcast(i)) continue;  // what it reads comes from outside
+        if (reads_outside(i)) continue;  // what it reads comes from outside
         for (ValueId v : op(i).operands) {
             if (is_stored_[v])
                 touch(v, owner);
@@ -310,9 +342,10 @@ void LoopGrouping::store_costly_values() {
         is_due_[i] = false;
         looked_at_least_ = std::min(looked_at_least_, i);
         // These are made anew in every loop that reads them, as that costs next to nothing: a
-        // broadcast reads a stored value, a constant none. A constant may be read by as many loops
-        // as there are layers, so that even listing them each time would take too long.
-        if (is_broadcast(i) || op(i).as<Constant>() != nullptr) continue;
+        // broadcast, slice or pad reads a stored value, a constant none. A constant may be read by
+        // as many loops as there are layers, so that even listing them each time would take too
+        // long.
+        if (reads_outside(i) || op(i).as<Constant>() != nullptr) continue;
         update_computing(i);
         if (computing_[i].size() < 2) continue;
         std::string why = too_costly(i);
@@ -345,6 +378,7 @@ std::string LoopGrouping::too_costly(int i) {
     const auto enter = [&](int k) {
         if (cost > kRecomputeCostMost || marked(op_marks_[k], 0)) return false;
         cost += op(k).info().cost;
+        if (op(k).info().has(kWindow)) leaves.push_back(op(k).result());
         return true;
     };
     walk_down(i, enter, [&](ValueId v) {
@@ -367,7 +401,7 @@ std::string LoopGrouping::too_many_reads(int i, const std::vector<ValueId>& leav
             const int p = producer_[v];
             if (p >= 0 && candidate_of_[p] == loop) return true;
             const bool read = std::any_of(users_[v].begin(), users_[v].end(), [&](int user) {
-                return !is_broadcast(user) && computes_without(loop, user, i);
+                return !reads_outside(user) && computes_without(loop, user, i);
             });
             // Marks say "leads nowhere". The operations on the way to a success are marked, too, so
             // they must not hold for the next search.
@@ -455,7 +489,8 @@ void LoopGrouping::find_neighbours(int i, std::vector<int>& stale) {
     for (ValueId v : leaves) {
         if (producer_[v] >= 0 && is_fusable(producer_[v])) roots.push_back(producer_[v]);
         for (int user : users_[v])
-            if (is_fusable(user) && !is_broadcast(user) && user != i) walk_up(user, g.level, roots);
+            if (is_fusable(user) && !reads_outside(user) && user != i)
+                walk_up(user, g.level, roots);
     }
     for (int root : roots)
         if (root != i && group_of_[root] == group) stale.push_back(candidate_of_[root]);
@@ -468,7 +503,7 @@ void LoopGrouping::note_stored_operand(int i) {
         const int k = stack_.back();
         stack_.pop_back();
         for (int user : users_[op(k).result()]) {
-            if (reads_stored_[user] || !is_fusable(user) || is_broadcast(user)) continue;
+            if (reads_stored_[user] || !is_fusable(user) || reads_outside(user)) continue;
             reads_stored_[user] = true;
             if (!is_root(user)) stack_.push_back(user);
         }

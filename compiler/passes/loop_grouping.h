@@ -1,11 +1,14 @@
 // Which element-wise ops, broadcasts, generators and reductions of a function run in one loop: the
-// decisions of fuse_elementwise, which writes them into the function and explains them.
+// decisions of fuse_elementwise, which writes them into the function and explains them. Slices and
+// pads that only loops read belong into these, too: there they read pieces of rows where they are,
+// instead of being copied first.
 //
 // A value is stored when it goes through memory. Some values are stored whatever the loops are:
-// those that ops of other kinds make or read, those that leave the function, those that a broadcast
-// reads, and the results of reductions, which are known only when their loop has ended. An op whose
-// result is stored is a root of its loop. A loop computes its roots from stored values. What lies
-// between is computed inside the loop, and once more in every other loop that needs it. Where that
+// those that ops of other kinds make or read, those that leave the function, those that a
+// broadcast, slice or pad reads, and the results of reductions, which are known only when their
+// loop has ended. An op whose result is stored is a root of its loop. A loop computes its roots
+// from stored values. What lies between is computed inside the loop, and once more in every other
+// loop that needs it. Where that
 // would cost too much (kRecomputeCostMost, kRecomputeReadsMost), the value is stored too.
 #pragma once
 
@@ -67,7 +70,9 @@ class LoopGrouping {
     };
 
     const ir::Operation& op(int i) const { return function_.operations[i]; }
-    bool is_broadcast(int i) const { return op(i).as<ir::Broadcast>() != nullptr; }
+    /// Whether operation `i`, of a loop, reads from outside of it.
+    bool reads_outside(int i) const { return ir::reads_elsewhere(op(i).info()); }
+    bool fits_as_window(int i) const;
 
     void index();
     void find_stored();

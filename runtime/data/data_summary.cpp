@@ -256,11 +256,10 @@ std::string fingerprint(const Dataset& dataset) {
     return out;
 }
 
-std::string in_short(const std::string& fingerprint, size_t known) {
-    size_t end = fingerprint.find(' ');
-    for (size_t word = 0; word <= known && end != std::string::npos; ++word)
-        end = fingerprint.find(' ', end + 1);
-    return fingerprint.substr(0, end);
+std::string in_short(const std::string& fingerprint) {
+    const size_t first = fingerprint.find(' ');
+    return fingerprint.substr(
+        0, first == std::string::npos ? first : fingerprint.find(' ', first + 1));
 }
 
 std::string without_files(const std::string& fingerprint) {

@@ -35,8 +35,8 @@ DataSummary summarise(const Dataset& dataset);
 /// "60000-1c291ca3 vv:5d00e1a2 0b12c3d4=99aa0011 ... 0c33a1b9~77aa0012 ...". "" where one of these
 /// cannot be read: it may be mended before a run goes on.
 std::string fingerprint(const Dataset& dataset);
-/// The fingerprint with at most `known` examples by name: for a checkpoint, which may be small.
-std::string in_short(const std::string& fingerprint, size_t known = 64);
+/// The fingerprint without examples and files by name.
+std::string in_short(const std::string& fingerprint);
 /// The fingerprint without what it says of the bytes of files, some of which are to be mended.
 std::string without_files(const std::string& fingerprint);
 /// Whether the first examples are those of data with an earlier fingerprint, which had fewer.

@@ -46,7 +46,8 @@ struct RingEntry {
     Batch batch;
     std::vector<AlignedFloats> memory;
     std::optional<DataError> error;
-    std::exception_ptr bug;  ///< an InternalError, rethrown at the consumer
+    DiagnosticKind kind = DiagnosticKind::kBadFile;  ///< of the error
+    std::exception_ptr bug;                          ///< an InternalError, rethrown at the consumer
 };
 
 /// Makes the batch at any cursor; used by one thread at a time. Keeps the order of one epoch.
@@ -71,6 +72,7 @@ class BatchMaker {
     void make(Cursor cursor, RingEntry& entry) {
         entry.error.reset();
         entry.bug = nullptr;
+        entry.kind = DiagnosticKind::kBadFile;
         try {
             fill(cursor, entry.batch);
         } catch (const InternalError& e) {
@@ -78,6 +80,9 @@ class BatchMaker {
             entry.bug = std::current_exception();
         } catch (const DataError& e) {
             entry.error = e;
+        } catch (const std::bad_alloc&) {
+            entry.kind = DiagnosticKind::kTooLarge;
+            entry.error.emplace("there is not enough memory to read the examples of a batch");
         } catch (const std::exception& e) {
             entry.error.emplace(e.what());
         } catch (...) {
@@ -345,8 +350,7 @@ Result<const Batch*> Loader::next(Diagnostics& diagnostics) {
     RingEntry& entry = ring_->take();
     if (entry.bug) std::rethrow_exception(entry.bug);
     if (entry.error) {
-        Diagnostic& error =
-            diagnostics.error(DiagnosticKind::kBadFile, {}, "{}", entry.error->what());
+        Diagnostic& error = diagnostics.error(entry.kind, {}, "{}", entry.error->what());
         if (!entry.error->help().empty()) error.help(entry.error->help());
         return Failure{};
     }

@@ -20,6 +20,8 @@ struct CallContext {
     double step = 0;       ///< the op `step`
     double epoch = 0;      ///< the op `epoch`
     double iteration = 0;  ///< the op `iteration`
+    /// Within a scan: the place of this pass in its sequences.
+    int64_t pass = 0;
 };
 
 /// An operation that runs behind another one and reads its result piece by piece, each as soon as
@@ -71,8 +73,18 @@ class Buffers {
     /// The value's elements, row-major; null for values that live only inside a fused loop.
     float* data(ir::ValueId value) const { return data_[value]; }
 
+    /// A value of the body of a scan that has another address in each pass: data() in pass 0, and
+    /// so many bytes behind it in the next. Loops alone may read and write it.
+    void set_step(ir::ValueId value, int64_t bytes) {
+        if (steps_.empty()) steps_.resize(data_.size(), 0);
+        steps_[value] = bytes;
+    }
+    /// 0 for all other values.
+    int64_t step(ir::ValueId value) const { return steps_.empty() ? 0 : steps_[value]; }
+
   private:
     std::vector<float*> data_;
+    std::vector<int64_t> steps_;
 };
 
 }  // namespace gmc::runtime

@@ -29,7 +29,7 @@ class Arena {
     bool make_huge();
 
     /// Makes the scratch block at least `bytes` large; called when kernels are bound. The block may
-    /// move, and its content is lost.
+    /// move, and its content is lost. Throws std::bad_alloc when there is not that much memory.
     void reserve_scratch(int64_t bytes);
     /// The scratch block as it is now. Kernels ask again at each run.
     std::byte* scratch() const { return scratch_.data(); }

@@ -4,12 +4,15 @@
 #include "runtime/memory/memory_need.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <limits>
+#include <set>
 #include <sstream>
 
 #include "compiler/ir/views.h"
@@ -20,9 +23,11 @@
 namespace gmc::runtime {
 namespace {
 
+constexpr const char* kStatus = "/proc/self/status";
 constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
-/// Kept back for libraries and scratch memory: `ulimit` counts them, too.
-constexpr int64_t kReserve = int64_t{112} << 20;
+/// Kept back for what is not counted: scratch memory, machine code, the loader's batches. `ulimit`
+/// counts them, too.
+constexpr int64_t kReserve = int64_t{64} << 20;
 /// What the program itself and its libraries touch in all, which control groups count: the training
 /// of a model of 512 B touches 22 MiB.
 constexpr int64_t kProgram = int64_t{24} << 20;
@@ -119,13 +124,16 @@ void lower(MemoryLimit& limit, int64_t left, const char* reason, int64_t program
 }
 
 /// The limits of what is touched: the machine's, and those of control groups, of which the program
-/// itself will have touched `program` bytes in all.
-MemoryLimit limit_of_touched(const std::string& root, int64_t program) {
+/// itself will have touched `program` bytes in all. `taken` bytes will be touched, too.
+MemoryLimit limit_of_touched(const std::string& root, int64_t program, int64_t taken) {
     MemoryLimit limit{kNoLimit, ""};
-    lower(limit, kibibytes_of(root + "/proc/meminfo", "MemAvailable:"),
+    const auto beside = [&](int64_t left) {
+        return left == kNoLimit ? left : std::max<int64_t>(left - taken, 0);
+    };
+    lower(limit, beside(kibibytes_of(root + "/proc/meminfo", "MemAvailable:")),
           "this machine has {} of memory left");
-    const int64_t touched = kibibytes_of(root + "/proc/self/status", "VmRSS:");
-    lower(limit, group_limit(root, true), "this process's control group leaves {}",
+    const int64_t touched = kibibytes_of(root + kStatus, "VmRSS:");
+    lower(limit, beside(group_limit(root, true)), "this process's control group leaves {}",
           touched == kNoLimit ? program : std::max<int64_t>(program - touched, 0));
     return limit;
 }
@@ -149,15 +157,27 @@ MemoryNeed memory_need(const ir::Module& module) {
 MemoryNeed training_need(const ir::Module& module) {
     MemoryNeed need = memory_need(module);
     need.copies = need.states;
-    for (const ir::State& state : module.states)
-        if (state.role == ir::StateRole::kParameter && state.type.rank() >= 2)
-            need.copies += state.type.bytes();
+    for (const ir::StateId id : trained_parameters(module))
+        need.copies += module.states[id].type.bytes();
     return need;
 }
 
+std::vector<ir::StateId> trained_parameters(const ir::Module& module) {
+    std::set<ir::StateId> ids;
+    for (const ir::ScheduleEntry& entry : module.schedule)
+        if (const ir::Function* function = module.find_function(entry.function))
+            for (const ir::Update& update : function->updates)
+                if (module.states[update.state].role == ir::StateRole::kParameter)
+                    ids.insert(update.state);
+    return {ids.begin(), ids.end()};
+}
+
 MemoryLimit memory_limit(const std::string& root) {
-    MemoryLimit limit = limit_of_touched(root, kProgram);
-    lower_to_limits_of_process(limit, kReserve + stacks(thread_count()));
+    const int64_t taken = root.empty() ? untouched_memory() + expected_memory() : 0;
+    MemoryLimit limit = limit_of_touched(root, kProgram, taken);
+    const int64_t begun = number_of(root + kStatus, "Threads:", 1) - 1;
+    lower_to_limits_of_process(limit,
+                               kReserve + stacks(std::max<int64_t>(thread_count() - begun, 0)));
     return limit;
 }
 
@@ -180,27 +200,45 @@ std::string why_too_large(const MemoryNeed& need, const MemoryLimit& limit) {
 }
 
 /// Stacks are asked for whole, but hardly touched.
-int64_t untouched_memory() {
+int64_t asked_memory() {
 #ifdef __SANITIZE_THREAD__  // it asks for terabytes, as AddressSanitizer does
     return 0;
 #endif
     if (kAddressSanitizer) return 0;
-    constexpr const char* kStatus = "/proc/self/status";
     const int64_t asked = kibibytes_of(kStatus, "VmData:");
-    const int64_t touched = kibibytes_of(kStatus, "RssAnon:");
-    if (asked == kNoLimit || touched == kNoLimit) return 0;
-    return std::max<int64_t>(asked - touched - stacks(number_of(kStatus, "Threads:", 1)), 0);
+    if (asked == kNoLimit) return 0;
+    return std::max<int64_t>(asked - stacks(number_of(kStatus, "Threads:", 1)), 0);
 }
+
+int64_t untouched_memory() {
+    const int64_t touched = kibibytes_of(kStatus, "RssAnon:");
+    return touched == kNoLimit ? 0 : std::max<int64_t>(asked_memory() - touched, 0);
+}
+
+namespace {
+std::atomic<int64_t> expected = 0;
+}
+
+void expect_to_ask_for(int64_t bytes) { expected = bytes; }
+int64_t expected_memory() { return expected; }
 
 std::string why_no_room(int64_t bytes) {
     MemoryLimit asked{kNoLimit, ""};
     lower_to_limits_of_process(asked, 0);  // libraries and threads are there
     if (bytes > asked.bytes)
         return fmt::format("it takes {} more, but {}", memory_text(bytes), asked.reason);
-    const MemoryLimit touched = limit_of_touched("", 0);
+    const MemoryLimit touched = limit_of_touched("", 0, 0);
     const int64_t all = bytes + untouched_memory();
     if (all <= touched.bytes) return "";
     return fmt::format("it takes {} more, but {}", memory_text(all), touched.reason);
+}
+
+void share_heap_under_limit() {
+#ifdef M_ARENA_MAX
+    rlimit limit{};
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        mallopt(M_ARENA_MAX, 1);
+#endif
 }
 
 std::string memory_text(int64_t bytes) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "compiler/ir/module.h"
 
@@ -19,8 +20,10 @@ struct MemoryNeed {
 };
 MemoryNeed memory_need(const ir::Module& module);
 /// Training keeps copies, too: of all states, to go back to when a number is not finite, and of the
-/// matrices, to see what an epoch has moved.
+/// parameters that it updates, to see what an epoch has moved.
 MemoryNeed training_need(const ir::Module& module);
+/// The parameters that functions of the schedule update, in the order of the module's states.
+std::vector<ir::StateId> trained_parameters(const ir::Module& module);
 
 /// The most that this process can still get, and what sets that limit.
 struct MemoryLimit {
@@ -41,11 +44,22 @@ MemoryLimit memory_of_machine(const std::string& root = "");
 /// Why `need` does not fit into `limit`; "" when it fits.
 std::string why_too_large(const MemoryNeed& need, const MemoryLimit& limit);
 
-/// Bytes that this process has asked for and not touched yet: the system gives them when they are
+/// Bytes that this process has asked for, beside stacks.
+int64_t asked_memory();
+/// Bytes of these that it has not touched yet: the system gives them when they are
 /// touched, and ends the process where it cannot.
 int64_t untouched_memory();
+/// Says that this process will ask for so many bytes more, which data read before must leave;
+/// memory_limit() counts them. 0: it has them now.
+void expect_to_ask_for(int64_t bytes);
+/// What it was told last.
+int64_t expected_memory();
 /// Why `bytes` more do not fit beside all that this process has asked for; "" when they do.
 std::string why_no_room(int64_t bytes);
+
+/// Where `ulimit -v` is set, lets all threads share one heap. Otherwise the first malloc of each
+/// thread reserves 64 MB of addresses, touched or not, and 128 MB for a moment.
+void share_heap_under_limit();
 
 /// "3.2 GiB", "14.0 MiB", "512 B"
 std::string memory_text(int64_t bytes);

@@ -1,6 +1,8 @@
 // Counts the work of an operation from types alone, so that nothing has to run.
 #include "runtime/profile/work.h"
 
+#include <algorithm>
+
 namespace gmc::runtime {
 namespace {
 
@@ -27,13 +29,27 @@ double attention_flops(const ir::Function& function, const ir::Operation& operat
     return 2 * scores * (forward ? depth + width : 3 * depth + 2 * width);
 }
 
+/// Of a tensor that a loop reads through slices and pads alone, only what these show.
+double bytes_read(const ir::Function& function, const ir::Operation& operation, ir::ValueId value) {
+    const auto whole = static_cast<double>(function.type(value).bytes());
+    double shown = 0;
+    for (const ir::Operation& inner : operation.body) {
+        if (std::find(inner.operands.begin(), inner.operands.end(), value) == inner.operands.end())
+            continue;
+        if (!inner.info().has(ir::kWindow)) return whole;
+        shown += static_cast<double>(function.type(inner.result()).bytes());
+    }
+    return shown > 0 ? std::min(shown, whole) : whole;
+}
+
 }  // namespace
 
 Work work_of(const ir::Function& function, const ir::Operation& operation) {
     Work work;
-    for (const auto* list : {&operation.operands, &operation.results})
-        for (ir::ValueId value : *list)
-            work.bytes += static_cast<double>(function.type(value).bytes());
+    for (ir::ValueId value : operation.operands)
+        work.bytes += bytes_read(function, operation, value);
+    for (ir::ValueId value : operation.results)
+        work.bytes += static_cast<double>(function.type(value).bytes());
     work.flops = attention_flops(function, operation);
     if (!operation.info().has(ir::kContraction)) return work;
     const ir::ValueId a = operation.operands[0], b = operation.operands[1],

@@ -214,10 +214,10 @@ class Scheduler {
         const int64_t elements =
             items_[item].is_part() ? items_[item].part.elements() : space_elements(loop);
         if (elements != function_.type(result).elements()) return false;
-        const auto broadcast = [&](const ir::Operation& op) {
-            return op.as<ir::Broadcast>() != nullptr && range(op.operands[0]).overlaps(whole);
+        const auto elsewhere = [&](const ir::Operation& op) {
+            return ir::reads_elsewhere(op.info()) && range(op.operands[0]).overlaps(whole);
         };
-        if (broadcast(loop) || std::any_of(loop.body.begin(), loop.body.end(), broadcast))
+        if (elsewhere(loop) || std::any_of(loop.body.begin(), loop.body.end(), elsewhere))
             return false;
         const std::vector<Range>& reads = items_[item].footprint.reads;
         return std::all_of(reads.begin(), reads.end(), [&](const Range& read) {

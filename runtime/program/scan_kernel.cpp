@@ -1,7 +1,9 @@
 // Runs scans. The values of the body lie in the scan's workspace. Values that the body captures are
-// read where they lie outside. Carried values and elements are copied into the workspace before a
-// pass, and stacked values are copied out of it after the pass. Values that are added up over the
-// passes are added as soon as they are there.
+// read where they lie outside. So are elements that loops alone read, and stacked values that loops
+// alone make and read are written there: loops know that these move from pass to pass. Carried
+// values and other elements are copied into the workspace before a pass, and other stacked values
+// are copied out of it after the pass. Values that are added up over the passes are added as soon
+// as they are there.
 #include "runtime/program/scan_kernel.h"
 
 #include <cstring>
@@ -44,6 +46,7 @@ class BodyKernel final : public ScanKernel {
           placement_(place_body(operation, outer)) {
         for (size_t i = parts_.first_captured(); i < body_.inputs.size(); ++i)
             contractions_.keep_for_call(body_.inputs[i].value);
+        let_move(operation, outer);
         BindContext context{outer.module,  body_,     placement_.buffers,
                             contractions_, outer.how, outer.arena_base + scan_.workspace};
         if (scan_.workspace == ir::Scan::kUnset) context.arena_base = 0;
@@ -60,7 +63,9 @@ class BodyKernel final : public ScanKernel {
     }
     void run_watched(const CallContext& call, OperationWatcher& watcher) override {
         run_passes(call, [&](const CallContext& in_pass, int64_t pass) {
-            operations_.run_watched(body_, placement_.buffers, in_pass, watcher);
+            Buffers here = placement_.buffers;
+            for (ir::ValueId value : moving_) here.set(value, in_pass_address(value, pass));
+            operations_.run_watched(body_, here, in_pass, watcher);
             for (Sum& sum : sums_) add(sum, pass);
         });
     }
@@ -69,17 +74,23 @@ class BodyKernel final : public ScanKernel {
     template <typename RunBody>
     void run_passes(const CallContext& call, const RunBody& run_body) {
         contractions_.begin_call();
-        for (const Transfer& start : starts_) start.run();
+        run_all(starts_);
         for (int64_t i = 0; i < scan_.count; ++i) {
             const int64_t pass = scan_.reverse ? scan_.count - 1 - i : i;
             contractions_.begin_pass();
-            for (const Row& row : elements_) std::memcpy(row.each, row.of_pass(pass), row.bytes);
-            run_body(call_of_pass(call, scan_.first + pass), pass);
-            for (const Row& row : stacks_) std::memcpy(row.of_pass(pass), row.each, row.bytes);
-            for (const Transfer& aside : asides_) aside.run();
-            for (const Transfer& next : nexts_) next.run();
+            for (size_t e = 0; e < elements_.size(); ++e)
+                into_[e] = {elements_[e].of_pass(pass), elements_[e].each, elements_[e].bytes};
+            run_all(into_);
+            CallContext in_pass = call_of_pass(call, scan_.first + pass);
+            in_pass.pass = pass;
+            run_body(in_pass, pass);
+            for (size_t s = 0; s < stacks_.size(); ++s)
+                out_of_[s] = {stacks_[s].each, stacks_[s].of_pass(pass), stacks_[s].bytes};
+            run_all(out_of_);
+            run_all(asides_);
+            run_all(nexts_);
         }
-        for (const Transfer& end : ends_) end.run();
+        run_all(ends_);
     }
 
     Placement place_body(const ir::Operation& operation, const BindContext& outer) const {
@@ -94,6 +105,48 @@ class BodyKernel final : public ScanKernel {
 
     std::byte* inside(ir::ValueId value) const { return bytes_at(placement_.buffers.data(value)); }
 
+    /// Finds the elements and stacked values that are read and written where they lie outside.
+    void let_move(const ir::Operation& operation, const BindContext& outer) {
+        if (outer.how.reference) return;
+        std::vector<bool> by_loops(body_.values.size(), true);
+        std::vector<bool> made(body_.values.size(), false);
+        for (const ir::Operation& op : body_.operations) {
+            const bool loop = ir::runs_as_loop(op.info());
+            for (ir::ValueId value : op.operands)
+                if (!loop) by_loops[value] = false;
+            for (ir::ValueId value : op.results) made[value] = loop;
+        }
+        std::vector<int> results(body_.values.size(), 0);
+        for (const ir::NamedValue& result : body_.results) ++results[result.value];
+        const auto move = [&](ir::ValueId value, ir::ValueId outside, size_t skip) {
+            std::byte* const first = bytes_at(outer.buffers.data(outside)) + skip;
+            placement_.buffers.set(value, reinterpret_cast<float*>(first));
+            placement_.buffers.set_step(value, body_.type(value).bytes());
+            moving_.push_back(value);
+        };
+        for (size_t i = parts_.carried; i < parts_.first_captured(); ++i) {
+            const ir::ValueId input = body_.inputs[i].value;
+            if (by_loops[input] && results[input] == 0)
+                move(input, operation.operands[i], skipped(operation, outer, i));
+        }
+        for (size_t i = parts_.carried; i < body_.results.size(); ++i) {
+            const ir::ValueId result = body_.results[i].value;
+            if (!ir::is_summed(body_, scan_, i) && made[result] && by_loops[result] &&
+                results[result] == 1)
+                move(result, operation.results[i], 0);
+        }
+    }
+    /// Bytes of operand `i`, a row of elements, before that of pass 0: of what has all shards,
+    /// those of the process are read.
+    size_t skipped(const ir::Operation& operation, const BindContext& outer, size_t i) const {
+        const bool all = outer.function.type(operation.operands[i]).shape[0] != scan_.count;
+        const int64_t bytes = body_.type(body_.inputs[i].value).bytes();
+        return all ? static_cast<size_t>(scan_.first * bytes) : 0;
+    }
+    float* in_pass_address(ir::ValueId value, int64_t pass) const {
+        return reinterpret_cast<float*>(inside(value) + placement_.buffers.step(value) * pass);
+    }
+
     void connect(const ir::Operation& operation, const BindContext& outer) {
         const auto outside = [&](ir::ValueId value) { return bytes_at(outer.buffers.data(value)); };
         for (size_t i = 0; i < parts_.first_captured(); ++i) {
@@ -104,10 +157,8 @@ class BodyKernel final : public ScanKernel {
                 starts_.push_back({from, inside(input), bytes});
                 continue;
             }
-            // Of what has all shards, those of the process are read.
-            const bool all = outer.function.type(operation.operands[i]).shape[0] != scan_.count;
-            const size_t before = all ? static_cast<size_t>(scan_.first) * bytes : 0;
-            elements_.push_back({inside(input), from + before, bytes});
+            if (placement_.buffers.step(input) == 0)
+                elements_.push_back({inside(input), from + skipped(operation, outer, i), bytes});
         }
         for (size_t i = 0; i < body_.results.size(); ++i) {
             const ir::ValueId result = body_.results[i].value;
@@ -115,7 +166,8 @@ class BodyKernel final : public ScanKernel {
             std::byte* const to = outside(operation.results[i]);
             if (ir::is_summed(body_, scan_, i)) continue;
             if (i >= parts_.carried) {
-                stacks_.push_back({inside(result), to, bytes});
+                if (placement_.buffers.step(result) == 0)
+                    stacks_.push_back({inside(result), to, bytes});
                 continue;
             }
             std::byte* const carried = inside(body_.inputs[i].value);
@@ -123,6 +175,8 @@ class BodyKernel final : public ScanKernel {
             ends_.push_back({carried, to, bytes});
         }
         put_aside();
+        into_.resize(elements_.size());
+        out_of_.resize(stacks_.size());
     }
 
     /// A result that is the sum over the passes, or a part of it.
@@ -262,9 +316,11 @@ class BodyKernel final : public ScanKernel {
     ContractionContext contractions_;
     Placement placement_;
     BoundOperations operations_;
+    std::vector<ir::ValueId> moving_;  ///< values with a Buffers::step
     MemoryBlock aside_;
     std::vector<Transfer> starts_, asides_, nexts_, ends_;
     std::vector<Row> elements_, stacks_;
+    std::vector<Transfer> into_, out_of_;  ///< the same in the pass at hand
     MemoryBlock kept_;
     std::vector<Sum> sums_;
 };

@@ -35,7 +35,7 @@ OpenedRun::~OpenedRun() {
     if (recorded_choices_) model.set_tuning(nullptr);
 }
 
-bool OpenedRun::open() { return open_folder() && take_up_record(); }
+bool OpenedRun::open() { return open_folder() && take_up_record() && keep_end(); }
 
 bool OpenedRun::open_folder() {
     using Use = RunFolder::Use;
@@ -74,6 +74,34 @@ bool OpenedRun::take_up_record() {
         return false;
     }
     return true;
+}
+
+/// The end that was asked for is kept before anything is measured or read, which may take long: a
+/// run that is killed meanwhile still knows it.
+bool OpenedRun::keep_end() {
+    TrainingState at;
+    if (goes_on()) {
+        const auto header = read_checkpoint_header(path(kCheckpointName), diagnostics);
+        if (!header.ok()) return false;
+        at = header->training;
+    }
+    epochs = record.epochs.value_or(model.module().training->epochs);
+    if (options.more_epochs > 0) {
+        if (stops_early(at)) record.patient_from = at.pass;  // who asks for more has patience
+        record.epochs = epochs = std::max(epochs, at.pass) + options.more_epochs;
+    }
+    const bool is_later = options.more_epochs > 0 || (options.epochs && *options.epochs > at.pass);
+    if (!is_later || !options.resume || !is_there(path("run.json"))) return true;
+    auto before = read_whole_file(path("run.json"), uint64_t{1} << 32, diagnostics);
+    if (!before.ok()) return false;
+    record_before_ = before.take();
+    return write_run_record(path("run.json"), record, diagnostics);
+}
+
+/// A command that is refused leaves the record as it was.
+void OpenedRun::take_back_end() {
+    Diagnostics unwritable;
+    if (record_before_) (void)write_file_atomically(path("run.json"), *record_before_, unwritable);
 }
 
 /// What was not said anew is as it was.
@@ -166,11 +194,6 @@ bool OpenedRun::prepare(Progress& progress) {
     training.epoch =
         static_cast<double>(training.pass) +
         static_cast<double>(cursor().batch) / static_cast<double>(loader->batches_per_epoch());
-    epochs = record.epochs.value_or(model.module().training->epochs);
-    if (options.more_epochs > 0) {
-        if (stops_early()) record.patient_from = training.pass;  // who asks for more has patience
-        record.epochs = epochs = std::max(epochs, training.pass) + options.more_epochs;
-    }
     say_what_changed(data, progress);
     record.ranges.clear();
     for (const FieldSummary& field : summary.fields)
@@ -219,7 +242,7 @@ bool OpenedRun::take_up_data() {
                             "first {}, which the run had, some are others now",
                             loader->dataset().count(), std::atoll(record.data_values.c_str())));
     if (!values.empty()) record.data_values = values;
-    training.data = in_short(record.data_values);
+    training.data = record.data_values;
     return same && !has_grown;
 }
 
@@ -255,7 +278,7 @@ bool OpenedRun::prepare_validation() {
 /// begin anew. An older checkpoint does not say what its best is of: the record has to tell then.
 void OpenedRun::watch_validation(Progress& progress) {
     if (!validation) return;
-    const std::string now = in_short(fingerprint(validation->dataset()), 0);
+    const std::string now = in_short(fingerprint(validation->dataset()));
     const auto count_and_checksum = [](const std::string& of) {
         return of.substr(0, of.find(' '));
     };
@@ -414,7 +437,7 @@ void OpenedRun::warn_of_lost_lines(int64_t every) {
 void OpenedRun::expect_mended_data() {
     Diagnostics unwritable;
     record.data_values = without_files(record.data_values);
-    training.data = in_short(record.data_values);
+    training.data = record.data_values;
     (void)write_run_record(path("run.json"), record, unwritable);
 }
 
@@ -450,16 +473,16 @@ bool OpenedRun::copy_model() {
     return is_copy || (text.ok() && write_file_atomically(path("model.gmc"), *text, diagnostics));
 }
 
-int64_t OpenedRun::epochs_without_better() const {
-    return std::min(training.stopping.epochs_since, training.pass - record.patient_from);
+int64_t OpenedRun::epochs_without_better(const TrainingState& at) const {
+    return std::min(at.stopping.epochs_since, at.pass - record.patient_from);
 }
 
-bool OpenedRun::stops_early() const {
-    return !policy.stopping_metric.empty() && epochs_without_better() >= policy.patience;
+bool OpenedRun::stops_early(const TrainingState& at) const {
+    return !policy.stopping_metric.empty() && epochs_without_better(at) >= policy.patience;
 }
 
 std::string OpenedRun::why_early() const {
-    const int64_t ago = training.stopping.epochs_since, counted = epochs_without_better();
+    const int64_t ago = training.stopping.epochs_since, counted = epochs_without_better(training);
     const std::string since =
         counted < ago ? fmt::format(", and the {} since --more-epochs were no better", counted)
                       : "";

@@ -26,8 +26,10 @@ struct OpenedRun {
     OpenedRun& operator=(const OpenedRun&) = delete;
 
     /// Opens the folder and takes up the record of a resumed run, which is computed with the
-    /// settings that it was begun with.
+    /// settings that it was begun with. The record is told a new end (--epochs, --more-epochs).
     bool open();
+    /// Of a command that was refused behind open().
+    void take_back_end();
     /// Makes the loaders and the states, and says what there is and what has changed.
     bool prepare(Progress& progress);
     /// Behind prepare(), once the other processes of a group wait for orders: gives them their
@@ -56,7 +58,7 @@ struct OpenedRun {
     std::map<std::string, std::string> chosen() const;
     /// False for a run that was killed before its first checkpoint: it begins anew, as it began.
     bool goes_on() const { return options.resume && folder->has_checkpoint(); }
-    bool stops_early() const;
+    bool stops_early() const { return stops_early(training); }
     std::string why_early() const;
     /// Whether no step is left.
     bool finished() const;
@@ -105,11 +107,14 @@ struct OpenedRun {
     bool copy_model();
     void warn_of_lost_lines(int64_t every);
     /// Those that early stopping counts: none from before --more-epochs went on after it.
-    int64_t epochs_without_better() const;
+    int64_t epochs_without_better(const TrainingState& at) const;
+    bool stops_early(const TrainingState& at) const;
+    bool keep_end();
 
     TuningCache* tuning_;
-    std::string model_text_;       ///< of model.gmc; "" where that is large
-    RunSettings settings_before_;  ///< of a resumed run, as it was trained last
+    std::optional<std::string> record_before_;  ///< run.json, where keep_end() changed it
+    std::string model_text_;                    ///< of model.gmc; "" where that is large
+    RunSettings settings_before_;               ///< of a resumed run, as it was trained last
     /// A resumed run's choices, where nothing is measured.
     std::optional<TuningCache> recorded_choices_;
 };

@@ -1,4 +1,4 @@
-// Signs of a run's health: functions that judge figures, weights and samples by fixed limits. The
+// Signs of a run's health: functions that judge figures and samples by fixed limits. The
 // limits are wide: a sign is to say what is certainly wrong, not what could be better.
 #include "runtime/run/signs.h"
 
@@ -26,73 +26,11 @@ constexpr const char* kDiscriminatorLoss = "discriminator_loss";
 /// step; so their limit is lower.
 constexpr size_t kOscillationSteps = FigureHistory::kLastMost;
 constexpr double kAlternating = -0.9, kAlternatingInGames = -0.98, kSwing = 0.05;
-/// Weights that moved by less than kStill of their size have not moved (the rounding of an epoch of
-/// weight decay moves them by about a tenth of that); a layer that moved by more than kMoving
-/// learns.
-constexpr double kStill = 1e-5;
-constexpr double kMoving = 1e-3;
-/// A larger share of dead units in a layer, or of dead codes in a codebook, is reported. A few of
-/// either are usual.
-constexpr double kMostDeadUnits = 0.5, kMostDeadCodes = 0.95;
 /// The variance above which a unit of a latent is active (Burda et al. 2015), and the share of
 /// active units below which a latent has collapsed.
 constexpr double kActiveVariance = 0.01, kFewestActive = 0.05;
 /// Samples that differ less than this share of what data differ are copies of a few.
 constexpr double kLeastDiversity = 0.05;
-
-bool ends_with_weight(const std::string& name) { return name.ends_with(".weight"); }
-
-/// How far numbers have moved, as a share of their size. A common factor does not count: it is what
-/// weight decay does to numbers that have no gradient. (A single number can only move by a factor.)
-class Movement {
-  public:
-    void add(double before, double now) {
-        const double change = now - before;
-        changes_ += change * change;
-        along_ += change * before;
-        sizes_ += before * before;
-        ++count_;
-    }
-    double relative() const {
-        if (sizes_ == 0) return changes_ > 0 ? 1 : 0;
-        const double factor = count_ > 1 ? along_ * along_ / sizes_ : 0;
-        return std::sqrt(std::max(changes_ - factor, 0.0) / sizes_);
-    }
-
-  private:
-    double changes_ = 0, along_ = 0, sizes_ = 0;
-    int64_t count_ = 0;
-};
-
-/// The share of `groups` that have not moved; number i is of group (i / stride) % groups.
-double still_share(const float* now, const std::vector<float>& before, int64_t groups,
-                   int64_t stride) {
-    std::vector<Movement> movements(static_cast<size_t>(groups));
-    for (size_t i = 0; i < before.size(); ++i)
-        movements[(i / static_cast<size_t>(stride)) % movements.size()].add(before[i], now[i]);
-    const auto still = std::count_if(movements.begin(), movements.end(),
-                                     [](const Movement& m) { return m.relative() <= kStill; });
-    return static_cast<double>(still) / static_cast<double>(groups);
-}
-
-/// Whether numbers are held at a limit, as by `clip_weights`: then they stand still without being
-/// dead. It shows in many numbers having exactly the largest size.
-bool are_held(const float* numbers, size_t count) {
-    float largest = 0;
-    size_t at_it = 0;
-    for (size_t i = 0; i < count; ++i) {
-        const float size = std::fabs(numbers[i]);
-        at_it = size > largest ? 1 : at_it + (size == largest ? 1 : 0);
-        largest = std::max(largest, size);
-    }
-    return largest > 0 && at_it > 1 && at_it * 100 > count;
-}
-
-double relative_change(const float* now, const std::vector<float>& before) {
-    Movement movement;
-    for (size_t i = 0; i < before.size(); ++i) movement.add(before[i], now[i]);
-    return movement.relative();
-}
 
 /// Correlation of each change with the change before it: -1 for a value that goes up and down by
 /// the same amount.
@@ -244,54 +182,6 @@ std::set<std::string> alternating_losses(const ir::Module& module) {
         for (const ir::NamedValue& result : function->results) names.insert(result.name);
     }
     return names;
-}
-
-/// Compares each matrix with its copy: codebooks code by code, weights of dense
-/// layers unit by unit, and the layers of a network with each other.
-std::vector<Sign> weight_signs(const StateStore& states, const KeptWeights& before_all) {
-    std::vector<Sign> signs;
-    struct Layer {
-        std::string name;
-        double change;
-    };
-    std::map<std::string, std::vector<Layer>> networks;
-    for (const auto& [id, before] : before_all) {
-        const ir::State& state = states.state(id);
-        const ir::Shape& shape = state.type.shape;
-        const float* now = states.data(id);
-        const double change = relative_change(now, before);
-        if (state.name.ends_with(".codebook")) {
-            const double still = still_share(now, before, shape[0], shape[1]);
-            if (change > 0 && still > kMostDeadCodes)
-                signs.push_back({"dead_codes", still,
-                                 fmt::format("{:.0f} % of the codes of `{}` were never the nearest "
-                                             "in this epoch",
-                                             100 * still, state.name),
-                                 state.name});
-        }
-        if (!ends_with_weight(state.name) || are_held(now, before.size())) continue;
-        networks[state.name.substr(0, state.name.find('.'))].push_back({state.name, change});
-        if (shape.size() != 2 || change <= kMoving) continue;
-        const double still = still_share(now, before, shape.back(), 1);
-        if (still > kMostDeadUnits)
-            signs.push_back({"dead_units", still,
-                             fmt::format("{:.0f} % of the units of `{}` have not moved in this "
-                                         "epoch: they are 0 for every example",
-                                         100 * still, state.name),
-                             state.name});
-    }
-    for (const auto& [network, layers] : networks) {
-        const auto [least, most] =
-            std::minmax_element(layers.begin(), layers.end(),
-                                [](const Layer& a, const Layer& b) { return a.change < b.change; });
-        if (most->change <= kMoving || least->change > kStill) continue;
-        signs.push_back({"vanishing_gradient", least->change,
-                         fmt::format("`{}` moved by {:.1e} of its size in this epoch, `{}` by "
-                                     "{:.1e}: hardly a gradient comes through",
-                                     least->name, least->change, most->name, most->change),
-                         network});
-    }
-    return signs;
 }
 
 int64_t active_units(const float* means, int64_t rows, int64_t width) {

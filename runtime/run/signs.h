@@ -42,9 +42,12 @@ std::set<std::string> alternating_losses(const ir::Module& module);
 /// not look at gradients: a step uses each gradient where it is made, in the loop that updates its
 /// weight, and keeping them would cost a pass over memory. Nor would they say more: Adam, RMSprop
 /// and others divide gradients by their size, so a layer with tiny gradients learns as fast as any.
-/// A layer that no optimizer moves has no gradient. `dead_units` (no weight of theirs has moved),
-/// `dead_codes` (vectors of a codebook that were never the nearest), `vanishing_gradient` (layers
-/// that stand still while others of their network move).
+/// A layer that no optimizer moves has no gradient. `dead_units` (no weight of theirs has moved; of
+/// a whole layer, whose gradients are 0 as those of all layers below it, that the bias of the next
+/// one has moved and its weight has not), `dead_codes` (vectors of a codebook that were never the
+/// nearest), `vanishing_gradient` (layers that stand still while others of their network move).
+/// Parameters that nothing updates show nothing. Of a model that stands still as a whole, only
+/// Adam's means tell a rate of 0 from gradients that are 0.
 std::vector<Sign> weight_signs(const StateStore& states, const KeptWeights& before);
 
 /// Units of a latent that tell the examples of a batch apart: variance over the batch above 0.01

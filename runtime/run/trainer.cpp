@@ -560,7 +560,10 @@ TrainResult train(LoadedModel& model, const TrainOptions& options, Diagnostics& 
     Progress progress(stdout);
     const TrainEnd end = begin_and_loop(run, progress);
     run.folder->has_ended(end == TrainEnd::kDiverged);
-    if (end == TrainEnd::kNotStarted) run.folder->discard();
+    if (end == TrainEnd::kNotStarted) {
+        run.take_back_end();
+        run.folder->discard();
+    }
     return {end, run.folder->path()};
 }
 

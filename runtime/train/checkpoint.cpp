@@ -11,6 +11,7 @@
 
 #include "compiler/support/json.h"
 #include "runtime/files/tensors/safetensors.h"
+#include "runtime/memory/memory_need.h"
 #include "runtime/train/slots/slot_parts.h"
 
 namespace gmc::runtime {
@@ -255,9 +256,8 @@ bool read_batches(const SafetensorsFile& file, std::vector<ReplayBatch>& batches
 
 KeptWeights keep_weights(const StateStore& states) {
     KeptWeights kept;
-    for (ir::StateId id = 0; id < states.saved_count(); ++id)
-        if (states.state(id).role == ir::StateRole::kParameter && states.state(id).type.rank() >= 2)
-            kept[id].assign(states.data(id), states.data(id) + states.elements(id));
+    for (const ir::StateId id : trained_parameters(states.module()))
+        kept[id].assign(states.data(id), states.data(id) + states.elements(id));
     return kept;
 }
 

@@ -39,7 +39,7 @@ struct Watched {
     int64_t epochs_since = 0;  ///< without a better value
 };
 
-/// The weights that are matrices or filters, as they once were.
+/// The parameters that training updates, as they once were.
 using KeptWeights = std::map<ir::StateId, std::vector<float>>;
 KeptWeights keep_weights(const StateStore& states);
 

@@ -96,9 +96,11 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
     const MemoryLimit limit = memory_limit();
     std::string why = why_too_large(need, limit);
     try {
-        if (why.empty())
+        if (why.empty()) {
+            expect_to_ask_for(need.copies);
             return std::unique_ptr<LoadedModel>(
                 new LoadedModel(path, module.take(), group, std::move(slots)));
+        }
     } catch (const std::bad_alloc&) {
         why = "the system gives no more memory";
     }
@@ -109,6 +111,7 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
 
 bool LoadedModel::has_room_to_train(Diagnostics& diagnostics) const {
     const MemoryNeed need = training_need(module_);
+    expect_to_ask_for(0);
     const std::string why = why_no_room(need.copies);
     if (!why.empty())
         refuse_too_large(path_, why, why_no_room(need.copies - need.arena).empty(), diagnostics);

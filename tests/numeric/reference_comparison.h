@@ -9,6 +9,10 @@
 #include "runtime/reference/reference.h"
 #include "tests/numeric/tolerances.h"
 
+namespace gmc::runtime {
+class ProcessGroup;  // runtime/processes/process_group.h
+}
+
 namespace gmc::tests {
 
 /// The numbers that a function is run on.
@@ -34,9 +38,11 @@ RunOutputs run_by_reference(const ir::Module& module, const ir::Function& functi
                             const RunInputs& inputs);
 
 /// Runs by runtime/program/executable.h. With `reference` the executable runs the plain loops on
-/// its own memory, which tests only where the plan puts values.
+/// its own memory, which tests only where the plan puts values. With a group, the module is the
+/// share of one of its processes.
 RunOutputs run_by_executable(const ir::Module& module, const ir::Function& function,
-                             const RunInputs& inputs, bool reference = false);
+                             const RunInputs& inputs, bool reference = false,
+                             runtime::ProcessGroup* group = nullptr);
 
 /// Compares the fast path with the reference: "" or a description. When the function is neither
 /// fused nor planned, the first op whose value differs is named as well.

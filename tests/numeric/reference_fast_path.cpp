@@ -59,15 +59,16 @@ void check_copies(const runtime::StateStore& states) {
 /// States and inputs become floats on the way in; results and the states after the run come out as
 /// doubles again.
 RunOutputs run_by_executable(const ir::Module& module, const ir::Function& function,
-                             const RunInputs& inputs, bool reference) {
+                             const RunInputs& inputs, bool reference,
+                             runtime::ProcessGroup* group) {
     Diagnostics diagnostics;
     runtime::StateStore states(module);
     for (const auto& [name, values] : inputs.states)
         std::copy(values.begin(), values.end(), states.data(module.find_state(name)));
     states.refresh_copies();
-    auto executable = runtime::Executable::make(module, function, states,
-                                                std::make_shared<runtime::Arena>(module),
-                                                {.reference = reference}, diagnostics);
+    auto executable = runtime::Executable::make(
+        module, function, states, std::make_shared<runtime::Arena>(module),
+        {.reference = reference, .group = group}, diagnostics);
     GMC_CHECK(executable.ok(), "{}", diagnostics.render());
     for (const auto& [name, values] : inputs.inputs)
         std::copy(values.begin(), values.end(), executable->input(name));

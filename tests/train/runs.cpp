@@ -7,12 +7,14 @@
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/tuning_cache.h"
 #include "runtime/files/tensors/safetensors.h"
+#include "runtime/run/opened_run.h"
 #include "runtime/run/run_folder.h"
 #include "runtime/run/run_record.h"
 #include "runtime/run/trainer.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/take_weights.h"
 #include "tests/temporary_folder.h"
+#include "tests/train/load_model.h"
 #include "tests/train/train_model.h"
 
 namespace gmc {
@@ -175,6 +177,35 @@ TEST_CASE("a finished run stays as it is; more epochs go on with it, to the bit"
     REQUIRE(train(path, ten).end == runtime::TrainEnd::kDone);
     CHECK(bytes_of(folder / "run/checkpoint.safetensors") ==
           bytes_of(folder / "ten/checkpoint.safetensors"));
+}
+
+TEST_CASE("the end that was asked for is known from the moment that a command is accepted") {
+    const TemporaryFolder folder;
+    const std::string path = write_model(folder, "m", kVae);
+    REQUIRE(train(path, for_steps(in(folder / "run"), 12)).end == runtime::TrainEnd::kDone);
+    const std::string record = bytes_of(folder / "run/run.json");
+    const auto opened_and_killed = [&](const runtime::TrainOptions& options) {
+        const auto model = load(path);
+        Diagnostics diagnostics;
+        runtime::OpenedRun run(*model, options, diagnostics);
+        CHECK(run.open());
+    };
+    runtime::TrainOptions more = resume(folder / "run");
+    more.more_epochs = 2;
+    const std::string other = write_model(folder, "other", kVae, {"data.image.range=[0, 2]"});
+    const Trained refused = train(other, more);
+    CHECK(refused.end == runtime::TrainEnd::kNotStarted);
+    CHECK(contains(refused.errors, "other data"));
+    CHECK(bytes_of(folder / "run/run.json") == record);
+
+    opened_and_killed(more);
+    REQUIRE(train(path, resume(folder / "run")).end == runtime::TrainEnd::kDone);
+    CHECK(said_by(folder / "run", "pass") == "10");
+    runtime::TrainOptions twelve = resume(folder / "run");
+    twelve.epochs = 12;
+    opened_and_killed(twelve);
+    REQUIRE(train(path, resume(folder / "run")).end == runtime::TrainEnd::kDone);
+    CHECK(said_by(folder / "run", "pass") == "12");
 }
 
 TEST_CASE("a run has one seed") {

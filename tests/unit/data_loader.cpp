@@ -301,25 +301,32 @@ TEST_CASE("a loader may be dropped at any moment") {
     }
 }
 
-/// Fails at one example; with `bug` as if an invariant was broken, otherwise as if data were
-/// broken.
+/// Fails at one example: as if data were broken, memory ran out or an invariant was broken.
 class FailingField final : public Field {
   public:
-    explicit FailingField(bool bug) : Field("x", {2}, 40, 0), bug_(bug) {}
+    enum class As { kBadData, kNoMemory, kBug };
+    explicit FailingField(As as) : Field("x", {2}, 40, 0), as_(as) {}
     void read(int64_t index, float* dst) const override {
-        GMC_CHECK(!bug_ || index < 20, "the field is broken");
+        GMC_CHECK(as_ != As::kBug || index < 20, "the field is broken");
+        if (index == 20 && failing && as_ == As::kNoMemory) throw std::bad_alloc();
         if (index == 20 && failing) throw DataError("`x-20.png` ends at byte 7");
         dst[0] = dst[1] = static_cast<float>(index);
     }
     mutable std::atomic<bool> failing{true};
 
   private:
-    bool bug_;
+    As as_;
 };
 
 TEST_CASE("an example that cannot be read is an error at the batch that has it") {
-    for (const int prefetch : {0, 1, 4}) {
-        const auto field = std::make_shared<FailingField>(false);
+    using As = FailingField::As;
+    for (const auto& [prefetch, as, error] :
+         {std::tuple(0, As::kBadData, "[bad-file] `x-20.png` ends at byte 7"),
+          {1, As::kBadData, "[bad-file] `x-20.png` ends at byte 7"},
+          {4, As::kBadData, "[bad-file] `x-20.png` ends at byte 7"},
+          {1, As::kNoMemory,
+           "[too-large] there is not enough memory to read the examples of a batch"}}) {
+        const auto field = std::make_shared<FailingField>(as);
         Diagnostics made;
         Dataset dataset = *make_dataset({field}, made);
         const auto loader = make_loader(dataset, options_of(8, LoaderMode::kEvaluate, prefetch));
@@ -328,7 +335,7 @@ TEST_CASE("an example that cannot be read is an error at the batch that has it")
         for (int again = 0; again < 2; ++again) {
             Diagnostics diagnostics;
             CHECK_FALSE(loader->next(diagnostics).ok());
-            CHECK(only_error(diagnostics) == "[bad-file] `x-20.png` ends at byte 7");
+            CHECK(only_error(diagnostics) == error);
             CHECK(loader->cursor() == Cursor{0, 2});
         }
         field->failing = false;
@@ -339,7 +346,8 @@ TEST_CASE("an example that cannot be read is an error at the batch that has it")
 
 TEST_CASE("a bug in the prefetching thread surfaces as a bug") {
     Diagnostics diagnostics;
-    Dataset dataset = *make_dataset({std::make_shared<FailingField>(true)}, diagnostics);
+    Dataset dataset =
+        *make_dataset({std::make_shared<FailingField>(FailingField::As::kBug)}, diagnostics);
     const auto loader = make_loader(dataset, options_of(20, LoaderMode::kEvaluate, 2));
     next(*loader);
     CHECK_THROWS_AS((void)loader->next(diagnostics), InternalError);

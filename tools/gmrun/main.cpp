@@ -1,9 +1,11 @@
 // gmrun: trains compiled models on the CPU, and samples and evaluates them.
+#include "runtime/memory/memory_need.h"
 #include "tools/command_line/command_line.h"
 #include "tools/gmrun/commands.h"
 
 int main(int argc, char** argv) {
     using namespace gmc::tools;
+    gmc::runtime::share_heap_under_limit();
     static constexpr Command kCommands[] = {
         {"bench", "measures the training step", bench_command},
         {"compare", "prints what differs between runs, and their results", compare_command},

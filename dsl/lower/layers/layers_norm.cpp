@@ -11,32 +11,42 @@ using ir::ValueId;
 
 namespace {
 
-/// gamma (x - mean) / sqrt(variance + epsilon) + beta. x is reshaped to `view`, and moments are
-/// taken over `axes` of that. It takes two passes, so that the variance is that of centred numbers
-/// and does not cancel.
-ValueId normalise(LayerScope& l, const Shape& view, const std::vector<int64_t>& axes) {
+/// gamma (x - mean) / sqrt(variance + epsilon) + beta. Moments are taken over `axes`; with `groups`
+/// other than 0 also over the channels of a group, after the sums over positions: so the only
+/// values that vary by group are as small as [N, C], and all large ones have the shape of x, whose
+/// loops join with those of the layers around them. It takes two passes, so that the variance is
+/// that of centred numbers and does not cancel.
+ValueId normalise(LayerScope& l, const std::vector<int64_t>& axes, int64_t groups) {
     ir::Builder& b = l.f.b;
     const Shape shape = l.shape();
     const int64_t last = static_cast<int64_t>(shape.size()) - 1, channels = l.channels();
     const ValueId gamma = l.parameter("gamma", {channels}, "ones");
     const ValueId beta = l.parameter("beta", {channels}, "zeros");
-    int64_t values = 1;
-    for (const int64_t axis : axes) values *= view[static_cast<size_t>(axis)];
+    int64_t values = groups == 0 ? 1 : channels / groups;
+    for (const int64_t axis : axes) values *= shape[static_cast<size_t>(axis)];
     if (values == 1) l.warn_of_one_value();
-    const std::vector<int64_t> kept = ir::other_axes(static_cast<int64_t>(view.size()), axes);
-    const auto spread = [&](ValueId v) { return b.broadcast(v, kept, view); };
-    const ValueId x = b.reshape(l.x(), view);
-    const ValueId centred = b.sub(x, spread(b.reduce_mean(x, axes)));
-    const ValueId variance = b.reduce_mean(b.mul(centred, centred), axes);
+    const auto mean = [&](ValueId v) {
+        if (!axes.empty()) v = b.reduce_mean(v, axes);
+        if (groups == 0) return v;
+        const Shape by_channel = b.shape(v), by_group = {shape[0], groups, channels / groups};
+        const ValueId m = b.reduce_mean(b.reshape(v, by_group), {2});
+        return b.reshape(b.broadcast(m, {0, 1}, by_group), by_channel);
+    };
+    const std::vector<int64_t> kept = ir::other_axes(last + 1, axes);
+    const auto spread = [&](ValueId v) { return b.broadcast(v, kept, shape); };
+    const ValueId centred = b.sub(l.x(), spread(mean(l.x())));
+    const ValueId variance = mean(b.mul(centred, centred));
     const ValueId deviation = b.emit(ir::Sqrt{}, {b.offset(variance, l.spec.number("epsilon"))});
-    const ValueId unit = b.reshape(b.div(centred, spread(deviation)), shape);
+    const ValueId unit = b.div(centred, spread(deviation));
     const ValueId scaled = b.mul(unit, b.broadcast(gamma, {last}, shape));
     return b.emit(ir::Add{}, {scaled, b.broadcast(beta, {last}, shape)}, l.path);
 }
 
-/// The number of elements of an example per channel.
-int64_t positions(const LayerScope& l) {
-    return l.f.b.type(l.x()).elements() / (l.shape()[0] * l.channels());
+/// The axes between the examples and the channels.
+std::vector<int64_t> positions(const LayerScope& l) {
+    std::vector<int64_t> axes = ir::all_axes(static_cast<int64_t>(l.shape().size()) - 1);
+    axes.erase(axes.begin());
+    return axes;
 }
 
 /// Reports examples that are single numbers.
@@ -62,10 +72,10 @@ ValueId unit_vector(ir::Builder& b, ValueId x) {
 ValueId layer_norm(LayerScope& l) {
     if (!has_channels(l)) return kNone;
     const Shape shape = l.shape();
-    return normalise(l, shape, {static_cast<int64_t>(shape.size()) - 1});
+    return normalise(l, {static_cast<int64_t>(shape.size()) - 1}, 0);
 }
 
-/// Moments over axes 1 and 3 of [N, P, groups, C / groups].
+/// Moments over axes 1 and 3 of [N, P, groups, C / groups] (Wu and He 2018).
 ValueId group_norm(LayerScope& l) {
     if (!has_channels(l)) return kNone;
     const int64_t groups = l.spec.integer("groups"), channels = l.channels();
@@ -73,7 +83,7 @@ ValueId group_norm(LayerScope& l) {
         return l.wrong_shape(
             "groups", fmt::format("`group_norm` cannot make {} groups of the {} channels of {}",
                                   groups, channels, ir::to_string(example_of(l.shape()))));
-    return normalise(l, {l.shape()[0], positions(l), groups, channels / groups}, {1, 3});
+    return normalise(l, positions(l), groups);
 }
 
 ValueId instance_norm(LayerScope& l) {
@@ -82,7 +92,7 @@ ValueId instance_norm(LayerScope& l) {
                              fmt::format("`instance_norm` needs positions and channels, such as "
                                          "[height, width, channels], got {}",
                                          ir::to_string(example_of(l.shape()))));
-    return normalise(l, {l.shape()[0], positions(l), l.channels()}, {1});
+    return normalise(l, positions(l), 0);
 }
 
 /// `matrix` is W^T of the header. In training one power iteration moves u and v first, and sigma is

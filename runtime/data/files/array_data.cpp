@@ -203,10 +203,12 @@ Result<FieldPtr> read_field(ArrayFile& file, const ValueRules& rules, FieldInfo 
     return FieldPtr(std::make_shared<FloatField>(reader.info(), reader.values()));
 }
 
-/// Half of the machine is for the array, the rest for all else. What other programs hold just now
-/// does not count: the order of examples depends on the answer.
+/// Half of the machine is for the array, the rest for all else; the model may take more. What other
+/// programs hold just now does not count: the order of examples depends on the answer.
 bool fits_machine(uint64_t bytes) {
-    return bytes <= static_cast<uint64_t>(memory_of_machine().bytes) / 2;
+    const auto all = static_cast<uint64_t>(memory_of_machine().bytes);
+    return bytes <= all / 2 &&
+           bytes + static_cast<uint64_t>(asked_memory() + expected_memory()) <= all;
 }
 
 /// Says that an array stays in its file although it would be held in memory elsewhere.

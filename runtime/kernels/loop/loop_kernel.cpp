@@ -30,6 +30,8 @@ constexpr int64_t kElementsPerAccumulator = 16;
 /// With fewer chunks per row than this, threads share the rows, although each then needs an array
 /// of sums of its own.
 constexpr int64_t kChunksLeast = 4;
+/// With fewer blocks than this, units share results: there would be too few units.
+constexpr int64_t kBlocksLeast = 12;
 
 /// Tiles that one thread runs in order.
 struct Unit {
@@ -60,12 +62,14 @@ class LoopKernel final : public Kernel, public Epilogue {
         for (size_t i = 0; i < plan_.cells.size(); ++i) {
             const Cell& cell = plan_.cells[i];
             const bool fixed = cell.kind == Cell::Kind::kOutside && cell.map.mask == 0;
+            if (fixed && cell.step != 0) moving_numbers_.push_back(i);
             if (cell.kind == Cell::Kind::kSpace)
                 space_cells_.push_back(i);
             else if (cell.kind == Cell::Kind::kOutside && !fixed)
                 outside_cells_.push_back(i);
         }
         by_columns_ = choose_by_columns();
+        block_rows_ = choose_block_rows();
         make_units();
         const int64_t threads = thread_count();
         const auto unit_count = static_cast<int64_t>(units_.size());
@@ -73,7 +77,7 @@ class LoopKernel final : public Kernel, public Epilogue {
             workers_.push_back(make_worker());
         if (follows) missing_ = std::make_unique<std::atomic<int64_t>[]>(units_.size());
         for (const Reduction& r : plan_.reductions)
-            accumulators_.emplace_back(r, plan_.space, units_.size(), by_columns_);
+            accumulators_.emplace_back(r, plan_.space, units_.size(), by_columns_, block_rows_);
     }
 
     bool by_columns() const { return by_columns_; }
@@ -142,8 +146,10 @@ class LoopKernel final : public Kernel, public Epilogue {
     int64_t choose_unit_count() const {
         int64_t most = std::min(elements_ * plan_.cost / kUnitWork,
                                 by_columns_ ? plan_.space.chunks : tile_count());
+        if (block_rows_ != 0) most = std::min(most, blocks(block_rows_));
         for (const Reduction& r : plan_.reductions)
-            if (r.accumulators() > 0 && !(by_columns_ && r.map.along_row))
+            if (r.accumulators() > 0 && !(by_columns_ && r.map.along_row) &&
+                !(block_rows_ != 0 && r.in_blocks()))
                 most = std::min(most, elements_ / (kElementsPerAccumulator * r.accumulators()));
         return *std::find_if(std::begin(kUnitCounts), std::end(kUnitCounts),
                              [&](int64_t count) { return count == 1 || count <= most; });
@@ -157,9 +163,28 @@ class LoopKernel final : public Kernel, public Epilogue {
                            [](const Reduction& r) { return r.map.along_row; });
     }
 
+    int64_t blocks(int64_t block_rows) const {
+        return (plan_.space.rows + block_rows - 1) / block_rows;
+    }
+
+    /// Where a result varies along the outermost axis, units divide that axis: then no two have a
+    /// result in common. A block is the fewest whole tiles that end with an index of that axis.
+    int64_t choose_block_rows() const {
+        const LoopSpace& space = plan_.space;
+        if (by_columns_ || !tiles_.empty() || space.sizes.size() < 2 ||
+            std::none_of(plan_.reductions.begin(), plan_.reductions.end(),
+                         [](const Reduction& r) { return r.in_blocks(); }))
+            return 0;
+        const int64_t rows = std::lcm(space.rows_per_tile, space.rows / space.sizes.front());
+        return blocks(rows) < kBlocksLeast ? 0 : rows;
+    }
+
     void make_units() {
         const LoopSpace& space = plan_.space;
         const int64_t count = choose_unit_count();
+        // Tiles that stay together.
+        const int64_t together =
+            block_rows_ == 0 ? 1 : block_rows_ / space.rows_per_tile * space.chunks;
         const auto border = [&](int64_t total, int64_t i) { return total * i / count; };
         for (int64_t i = 0; i < count; ++i) {
             Unit unit;
@@ -170,8 +195,9 @@ class LoopKernel final : public Kernel, public Epilogue {
             unit.columns.end =
                 std::min((unit.chunk_begin + unit.chunks) * space.columns_per_tile, space.inner);
             const int64_t tiles = by_columns_ ? space.row_tiles() * unit.chunks : tile_count();
-            unit.tile_begin = by_columns_ ? 0 : border(tiles, i);
-            unit.tile_end = by_columns_ ? tiles : border(tiles, i + 1);
+            const int64_t groups = (tiles + together - 1) / together;
+            unit.tile_begin = by_columns_ ? 0 : border(groups, i) * together;
+            unit.tile_end = by_columns_ ? tiles : std::min(border(groups, i + 1) * together, tiles);
             unit.element_begin = first_element(unit, unit.tile_begin);
             unit.element_end = first_element(unit, unit.tile_end);
             units_.push_back(unit);
@@ -209,6 +235,10 @@ class LoopKernel final : public Kernel, public Epilogue {
 
     /// What is done once per run.
     void start(const CallContext& context) {
+        pass_ = context.pass;
+        for (size_t i : moving_numbers_)
+            for (Worker& worker : workers_) worker.pointers[i] = plan_.cells[i].at(0, pass_);
+        for (Accumulators& a : accumulators_) a.begin(pass_);
         for (const Action& action : plan_.run_actions) call(action, workers_[0], 1, 0, context);
         for (Worker& worker : workers_) worker.started = false;
     }
@@ -233,11 +263,11 @@ class LoopKernel final : public Kernel, public Epilogue {
     }
 
     void run_tile(Worker& worker, size_t u, const Tile& tile, const CallContext& context) {
-        for (size_t s : space_cells_) worker.pointers[s] = plan_.cells[s].at(tile.first);
+        for (size_t s : space_cells_) worker.pointers[s] = plan_.cells[s].at(tile.first, pass_);
         for (size_t s : outside_cells_) {
             const AccessMap& map = plan_.cells[s].map;
             worker.pointers[s] =
-                plan_.cells[s].at(map.offset(tile.row) + (map.along_row ? tile.column : 0));
+                plan_.cells[s].at(map.offset(tile.row) + (map.along_row ? tile.column : 0), pass_);
         }
         for (const Action& action : plan_.tile_actions)
             run_action(action, worker, u, tile, context);
@@ -258,6 +288,9 @@ class LoopKernel final : public Kernel, public Epilogue {
         else if (action.expansion >= 0)
             expand(plan_.expansions[static_cast<size_t>(action.expansion)],
                    worker.pointers[action.out.front()], tile);
+        else if (action.window >= 0)
+            copy_window(plan_.windows[static_cast<size_t>(action.window)], tile,
+                        worker.pointers[action.out.front()]);
         else if (action.joined != nullptr)
             action.joined(worker.pointers.data(), tile.count());
         else
@@ -276,13 +309,19 @@ class LoopKernel final : public Kernel, public Epilogue {
         action.function(call);
     }
 
+    void copy_window(const WindowCopy& copy, const Tile& tile, float* out) const {
+        runtime::copy_window(copy.window, plan_.space, tile, in_pass(copy.from, copy.step, pass_),
+                             copy.size, reinterpret_cast<std::byte*>(out));
+    }
+
     /// Repeats the elements of a smaller tensor over a tile of short rows.
-    static void expand(const Expansion& expansion, float* out, const Tile& tile) {
+    void expand(const Expansion& expansion, float* out, const Tile& tile) const {
         TileCall fill;
         const AccessMap& map = expansion.map;
+        const float* base = in_pass(expansion.base, expansion.step, pass_);
         for (int64_t row = tile.row, end; row < tile.row + tile.rows; row = end) {
             end = std::min(map.segment_end(row), tile.row + tile.rows);
-            const float* from = expansion.base + map.offset(row);
+            const float* from = base + map.offset(row);
             if (!map.along_row) {
                 fill.out = out;
                 fill.in[0] = from;
@@ -300,8 +339,11 @@ class LoopKernel final : public Kernel, public Epilogue {
     std::vector<Tile> tiles_;  ///< of parts; empty where all of the space is walked
     int64_t elements_;
     std::vector<float> numbers_;                       ///< cells of kind kNumber
-    std::vector<size_t> space_cells_, outside_cells_;  ///< whose pointers move
+    std::vector<size_t> space_cells_, outside_cells_;  ///< whose pointers move from tile to tile
+    std::vector<size_t> moving_numbers_;               ///< and from pass to pass
+    int64_t pass_ = 0;                                 ///< CallContext::pass of this run
     bool by_columns_ = false;
+    int64_t block_rows_ = 0;                ///< of Accumulators; 0 = units are not cut at blocks
     const CallContext* context_ = nullptr;  ///< between begin() and end()
     std::vector<Unit> units_;
     std::vector<Worker> workers_;

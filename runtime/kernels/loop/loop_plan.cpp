@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "compiler/ir/views.h"
 #include "compiler/support/check.h"
 #include "runtime/kernels/loop/loop_join.h"
 #include "runtime/kernels/loop/loop_overlap.h"
@@ -89,8 +90,13 @@ class PlanBuilder {
         shape_ = original_shape();
         GMC_CHECK(shape_.size() < 64, "a fused loop over {} axes", shape_.size());
         std::vector<AxisMask> masks;
-        for (const ir::Operation* op : body_) masks.push_back(original_mask(*op));
-        plan_.space = make_loop_space(shape_, masks, kTileElements);
+        AxisMask cut = 0;
+        for (const ir::Operation* op : body_) {
+            masks.push_back(original_mask(*op));
+            if (op->info().has(ir::kWindow))
+                cut |= cut_axes(*ir::window_starts(*op), shape(op->operands[0]), shape_);
+        }
+        plan_.space = make_loop_space(shape_, masks, cut, kTileElements);
     }
 
     /// How often a value that varies along these axes has to be computed.
@@ -161,6 +167,7 @@ class PlanBuilder {
     Placed outside(ir::ValueId value, AxisMask mask) {
         Cell cell;
         cell.base = buffers_.data(value);
+        cell.step = buffers_.step(value);
         cell.dtype = dtype(value);
         GMC_CHECK(cell.base != nullptr, "%{} of a fused loop has no memory",
                   function_.values[value].name);
@@ -187,6 +194,8 @@ class PlanBuilder {
     void add(const ir::Operation& op) {
         if (op.as<ir::Broadcast>() != nullptr)
             add_broadcast(op);
+        else if (op.info().has(ir::kWindow))
+            add_window(op);
         else if (op.info().has(ir::kReduction))
             add_reduction(op);
         else
@@ -246,7 +255,7 @@ class PlanBuilder {
         if (!in_place) {
             // Short rows: the actions want whole tiles, so the operand is repeated into a register.
             const Cell& from = plan_.cells[placed.cell];
-            Expansion expansion{from.base, from.map, new_cell(at),
+            Expansion expansion{from.base, from.step, from.map, new_cell(at),
                                 cast_function(ir::DType::kF32, ir::DType::kF32, 1)};
             Action action;
             action.expansion = static_cast<int>(plan_.expansions.size());
@@ -256,6 +265,42 @@ class PlanBuilder {
             actions(at).push_back(action);
         }
         values_[op.result()] = placed;
+    }
+
+    /// A slice of long rows is read where it is. Other slices and pads are copied tile by tile,
+    /// into a register.
+    void add_window(const ir::Operation& op) {
+        const ir::ValueId value = op.operands[0];
+        const Window window =
+            make_window(plan_.space, *ir::window_starts(op), shape(value), shape_);
+        const int64_t size = ir::dtype_size(dtype(value));
+        float* memory = buffers_.data(value);
+        GMC_CHECK(memory != nullptr, "%{} of a fused loop has no memory",
+                  function_.values[value].name);
+        overlaps_.reads({memory, function_.type(value).bytes(), false});
+        const AxisMask all = plan_.space.all();
+        if (!plan_.space.whole_rows && window.strides.back() == 1 &&
+            window.is_covered(plan_.space)) {
+            Cell cell;
+            cell.kind = Cell::Kind::kOutside;
+            cell.dtype = dtype(value);
+            cell.base = memory;
+            cell.map = make_access_map(plan_.space, all);
+            cell.step = buffers_.step(value);
+            cell.base = cell.at(window.offset(plan_.space, 0), 0);
+            cell.map.strides.assign(window.strides.begin(), window.strides.end() - 1);
+            values_[op.result()] = {all, add_cell(std::move(cell))};
+            return;
+        }
+        Action action;
+        action.window = static_cast<int>(plan_.windows.size());
+        const int cell = new_cell(Level::kTile, dtype(value));
+        action.out = {cell};
+        plan_.windows.push_back({reinterpret_cast<const std::byte*>(memory), buffers_.step(value),
+                                 window, static_cast<size_t>(size)});
+        plan_.tile_actions.push_back(action);
+        ++plan_.cost;
+        values_[op.result()] = {all, cell};
     }
 
     /// The cell of a tile with the value's elements, even when the value is a number.
@@ -279,6 +324,7 @@ class PlanBuilder {
         reduction.functions = reduce_functions(op.op);
         reduction.map = make_access_map(plan_.space, kept);
         reduction.result = buffers_.data(op.result());
+        reduction.step = buffers_.step(op.result());
         GMC_CHECK(reduction.result != nullptr, "%{} is reduced into no memory",
                   function_.values[op.result()].name);
         if (plan_.space.whole_rows && kept == plan_.space.inner_bit()) reduction.period = period();
@@ -328,11 +374,13 @@ class PlanBuilder {
         if (cell.kind == Cell::Kind::kRegister && made_by >= 0 && !read_after(made_by, memory)) {
             cell.kind = Cell::Kind::kSpace;
             cell.base = memory;
+            cell.step = buffers_.step(value);
             return;
         }
         Cell destination;
         destination.kind = Cell::Kind::kSpace;
         destination.base = memory;
+        destination.step = buffers_.step(value);
         destination.dtype = dtype(value);
         add_action(ir::Cast{}, {placed}, add_cell(std::move(destination)), Level::kTile);
     }

@@ -7,15 +7,24 @@
 #pragma once
 
 #include <deque>
+#include <type_traits>
 #include <vector>
 
 #include "compiler/ir/module.h"
 #include "runtime/kernels/loop/joined_tile.h"
 #include "runtime/kernels/loop/loop_space.h"
+#include "runtime/kernels/loop/loop_window.h"
 #include "runtime/kernels/tile_function.h"
 #include "runtime/kernels/tile_reduce.h"
 
 namespace gmc::runtime {
+
+/// The address `bytes` behind `base`, which moves by `step` bytes from pass to pass.
+template <typename T>
+T* in_pass(T* base, int64_t step, int64_t pass, int64_t bytes = 0) {
+    using Byte = std::conditional_t<std::is_const_v<T>, const std::byte, std::byte>;
+    return reinterpret_cast<T*>(reinterpret_cast<Byte*>(base) + step * pass + bytes);
+}
 
 /// Where an action finds an operand or leaves its result.
 struct Cell {
@@ -30,22 +39,31 @@ struct Cell {
     bool is_number = false;
     int index = -1;                     ///< of the number or the register
     ir::DType dtype = ir::DType::kF32;  ///< of its elements
-    float* base = nullptr;              ///< of kSpace and kOutside
+    float* base = nullptr;              ///< of kSpace and kOutside, in pass 0
+    int64_t step = 0;                   ///< Buffers::step of these
     AccessMap map;                      ///< of kOutside
 
-    /// The address of element `index` of kSpace and kOutside.
-    float* at(int64_t element) const {
-        return reinterpret_cast<float*>(reinterpret_cast<std::byte*>(base) +
-                                        element * ir::dtype_size(dtype));
+    /// The address of an element of kSpace and kOutside.
+    float* at(int64_t element, int64_t pass) const {
+        return in_pass(base, step, pass, element * ir::dtype_size(dtype));
     }
 };
 
 /// Repeats a smaller tensor into a register.
 struct Expansion {
     const float* base = nullptr;
+    int64_t step = 0;  ///< Buffers::step
     AccessMap map;
     int out = -1;
     TileFunction fill = nullptr;  ///< out[i] = in[0][0]
+};
+
+/// Copies what a tile shows of a slice or pad into a register.
+struct WindowCopy {
+    const std::byte* from = nullptr;
+    int64_t step = 0;  ///< Buffers::step
+    Window window;
+    size_t size = 0;  ///< bytes of an element
 };
 
 /// How a reduction takes in a tile, and where its result goes.
@@ -57,12 +75,17 @@ struct Reduction {
     /// Each row in a tile gives an element of the result, without accumulators.
     bool row_by_row = false;
     float* result = nullptr;
+    int64_t step = 0;  ///< Buffers::step of the result
 
+    /// Whether rows of different outermost indices have different results.
+    bool in_blocks() const {
+        return !row_by_row && period == 0 && (map.mask & 1) != 0 && !map.sizes.empty();
+    }
     int64_t accumulators() const { return row_by_row ? 0 : period != 0 ? period : map.elements; }
 };
 
-/// One call of a tile function, or of code for several joined ops; or one expansion; or one
-/// reduction.
+/// One call of a tile function, or of code for several joined ops; or one expansion, copy of a
+/// window, or reduction.
 struct Action {
     TileFunction function = nullptr;
     JoinedFunction joined = nullptr;
@@ -71,6 +94,7 @@ struct Action {
     std::vector<int> out, in;  ///< cells; joined ops have several results, others at most one
     bool is_number = false;    ///< computes a single number
     int expansion = -1;
+    int window = -1;
     int reduction = -1;
 };
 
@@ -81,6 +105,7 @@ struct LoopPlan {
     std::vector<std::shared_ptr<JoinedTile>> code;  ///< owns what Action::joined points to
     std::vector<Cell> cells;
     std::vector<Expansion> expansions;
+    std::vector<WindowCopy> windows;
     std::vector<Reduction> reductions;
     std::vector<Action> run_actions;  ///< once per run, on numbers
     /// Once per thread: values that vary along the row only. They are the same in every tile where

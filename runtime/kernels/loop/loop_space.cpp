@@ -50,21 +50,24 @@ Tile LoopSpace::tile(int64_t row_tile, int64_t chunk) const {
 
 /// Walks the axes from the outermost, joining each with the one before where they are alike; then
 /// decides between tiles of whole rows and tiles within a row.
-LoopSpace make_loop_space(const ir::Shape& shape, const std::vector<AxisMask>& masks,
+LoopSpace make_loop_space(const ir::Shape& shape, const std::vector<AxisMask>& masks, AxisMask cut,
                           int64_t tile_elements) {
     LoopSpace space;
     int64_t previous = -1;
+    bool apart = false;  // an axis since the previous one, or this one, is cut
     for (int64_t a = 0; a < static_cast<int64_t>(shape.size()); ++a) {
+        apart |= (cut >> a & 1) != 0;
         if (shape[a] == 1) {
             space.axis.push_back(-1);
             continue;
         }
-        if (previous >= 0 && alike(previous, a, masks))
+        if (previous >= 0 && !apart && alike(previous, a, masks))
             space.sizes.back() *= shape[a];
         else
             space.sizes.push_back(shape[a]);
         space.axis.push_back(static_cast<int>(space.sizes.size()) - 1);
         previous = a;
+        apart = false;
     }
     if (!space.sizes.empty()) space.inner = space.sizes.back();
     for (size_t i = 0; i + 1 < space.sizes.size(); ++i) space.rows *= space.sizes[i];

@@ -46,9 +46,10 @@ struct LoopSpace {
     AxisMask inner_bit() const { return sizes.empty() ? 0 : AxisMask{1} << (sizes.size() - 1); }
 };
 
-/// Collapses `shape`; `masks` (original axes) are the ways in which operands and results vary.
-/// Tiles have about `tile_elements` elements, multiples of 64 or 16 where possible.
-LoopSpace make_loop_space(const ir::Shape& shape, const std::vector<AxisMask>& masks,
+/// Collapses `shape`; `masks` (original axes) are the ways in which operands and results vary. Axes
+/// of `cut` are not joined with those before them. Tiles have about `tile_elements` elements,
+/// multiples of 64 or 16 where possible.
+LoopSpace make_loop_space(const ir::Shape& shape, const std::vector<AxisMask>& masks, AxisMask cut,
                           int64_t tile_elements);
 
 /// Where the elements of a tensor lie that varies along some of the collapsed axes only. The tensor

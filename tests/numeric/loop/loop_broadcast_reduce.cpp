@@ -42,6 +42,11 @@ const std::vector<ir::Shape> kShapes = {
     {5, 4, 3, 1},
     {16, 28, 28, 3},
     {4, 9, 9, 130},
+    // Enough indices of the first axis for units that have results of their own.
+    {150, 2, 128},
+    {48, 36, 40},
+    {20, 3, 1500},
+    {130, 5, 3, 7},
 };
 
 std::vector<int64_t> subset(unsigned bits) {

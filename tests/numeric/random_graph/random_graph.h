@@ -25,6 +25,9 @@ struct RandomGraphOptions {
     bool smooth = false;
     /// Adds `gradient` ops of a scalar of the graph, and of one of those gradients again.
     bool gradients = false;
+    /// More than 0: a training step of so many examples, of which each input has a row. It draws no
+    /// random numbers.
+    int64_t batch = 0;
 };
 
 /// A module with one function @f, and numbers to run it on.

@@ -182,11 +182,13 @@ bool grow(GraphMaker& g, const ir::Iota&) {
                   {0, static_cast<double>(op.size - 1), 0, true});
 }
 bool grow(GraphMaker& g, const ir::RandomNormal&) {
+    if (g.is_step()) return false;
     // The largest number is sqrt(-2 ln 2^-24) = 5.77.
     const ir::RandomNormal op{g.random.integer(0, 3)};
     return g.keep(g.b.emit_typed(op, {}, ir::f32(g.random_shape())), {-5.8, 5.8, 20, false});
 }
 bool grow(GraphMaker& g, const ir::RandomUniform&) {
+    if (g.is_step()) return false;
     const ir::RandomUniform op{g.random.integer(0, 3)};
     return g.keep(g.b.emit_typed(op, {}, ir::f32(g.random_shape())), {0, 1, 0, true});
 }

@@ -16,11 +16,12 @@ GraphMaker::GraphMaker(RandomGraph& graph, const RandomGraphOptions& options)
       graph_(graph),
       options_(options) {
     const int64_t factor = is_large() ? 5 : 1;
-    const ir::Shape image{random.integer(1, 3), random.integer(2, 4 * factor),
-                          random.integer(2, 4 * factor), random.integer(1, 3 * factor)};
-    const ir::Shape twin = random_shape(1);
+    const ir::Shape image =
+        of_batch({random.integer(1, 3), random.integer(2, 4 * factor),
+                  random.integer(2, 4 * factor), random.integer(1, 3 * factor)});
+    const ir::Shape twin = of_batch(random_shape(1));
     add_input(image, -1, 1, false);
-    add_input(random_shape(2), -2, 2, false);
+    add_input(of_batch(random_shape(2)), -2, 2, false);
     add_input(twin, -2, 3, true);
     add_state(twin);
     add_state(twin);  // two of one shape, so that they can be swapped
@@ -37,12 +38,19 @@ std::vector<double> GraphMaker::numbers(int64_t count, double low, double high, 
     return out;
 }
 
+/// With a row per example, where the graph is a step.
+ir::Shape GraphMaker::of_batch(ir::Shape shape) const {
+    if (is_step()) shape[0] = options_.batch;
+    return shape;
+}
+
 ir::ValueId GraphMaker::add_input(ir::Shape shape, double low, double high, bool whole) {
     ir::Function& function = b.function();
     const std::string name = fmt::format("x{}", function.inputs.size());
     const ir::ValueId id = function.add_value(name, ir::f32(std::move(shape)));
-    function.inputs.push_back(
-        {id, random.chance(0.5) ? ir::InputSource{} : ir::InputSource::data("image")});
+    function.inputs.push_back({id, random.chance(0.5) && !is_step()
+                                       ? ir::InputSource{}
+                                       : ir::InputSource::data("image")});
     graph_.run.inputs[name] = numbers(b.type(id).elements(), low, high, whole);
     note(id, {low, high, 0, true});
     return id;
@@ -162,7 +170,7 @@ RandomGraph random_graph(uint64_t seed, const RandomGraphOptions& options) {
     graph.module.files = {"models/random.yaml", "models/recipes/other.yaml"};
     graph.module.description = "a \\ \"quoted\"\nline";
     graph.module.data = {{"text", {4, 4, 1}, "npz", "a \"file\".npz", "key", {-1, 0.1}, true}};
-    graph.module.training = ir::Training{128, 3};
+    graph.module.training = ir::Training{options.batch > 0 ? options.batch : 128, 3};
     graph.module.schedule = {{"f", 5}};
     graph.module.functions.emplace_back().name = std::string("f");
     graph.run.call = {seed * 0x9E3779B97F4A7C15u + 1, static_cast<uint32_t>(seed % 7), 3, 0.5};

@@ -48,6 +48,7 @@ class GraphMaker {
     /// The most elements of a value. Results of broadcast, pad and concat may have three times as
     /// many.
     int64_t most_elements() const { return options_.most_elements; }
+    bool is_step() const { return options_.batch > 0; }
     bool is_large() const { return options_.most_elements > 500; }
 
     /// A value that `wanted` accepts, preferably a late one; kNone when there is none.
@@ -74,6 +75,7 @@ class GraphMaker {
   private:
     void repeat_an_op();
     ir::ValueId fitted(ir::ValueId x, const ir::Shape& shape);
+    ir::Shape of_batch(ir::Shape shape) const;
     ir::ValueId add_input(ir::Shape shape, double low, double high, bool whole);
     void add_state(ir::Shape shape);
     std::vector<double> numbers(int64_t count, double low, double high, bool whole);

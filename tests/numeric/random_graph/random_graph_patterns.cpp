@@ -63,6 +63,7 @@ bool grow_softmax(GraphMaker& g) {
 
 /// x where a uniform random number is above the rate, otherwise 0; scaled to keep the mean.
 bool grow_dropout(GraphMaker& g) {
+    if (g.is_step()) return false;
     const ValueId x = g.any();
     const ir::Shape shape = g.shape(x);
     const ValueId noise =

@@ -205,7 +205,7 @@ bool grow_shaped(GraphMaker& g, const ir::ReduceSum&) {
 bool grow_shaped(GraphMaker& g, const ir::AllGather&) {
     const ValueId x = any_ranked(g);
     const int64_t shards = g.shape(x)[0];
-    if (shards > 16 || (shards & (shards - 1)) != 0) return false;
+    if (g.is_step() || shards > 16 || (shards & (shards - 1)) != 0) return false;
     g.moved(g.b.emit(ir::AllGather{shards}, {x}), x);
     return true;
 }
@@ -214,7 +214,7 @@ bool grow_shaped(GraphMaker& g, const ir::AllGather&) {
 bool grow_shaped(GraphMaker& g, const ir::AllReduce&) {
     const ValueId x = any_ranked(g);
     const int64_t shards = g.shape(x)[0];
-    if (shards > 16 || (shards & (shards - 1)) != 0) return false;
+    if (g.is_step() || shards > 16 || (shards & (shards - 1)) != 0) return false;
     const Facts f = g.facts(x);
     const auto count = static_cast<double>(shards);
     return g.keep(g.b.emit(ir::AllReduce{shards}, {x}),
@@ -238,6 +238,7 @@ ValueId any_buffer(GraphMaker& g, SharedBuffer& buffer) {
 }
 
 bool grow_shaped(GraphMaker& g, ir::GatherParts op) {
+    if (g.is_step()) return false;
     const ValueId x = any_buffer(g, op);
     Facts f = g.facts(x);
     f.low = std::fmin(f.low, 0), f.high = std::fmax(f.high, 0);
@@ -246,6 +247,7 @@ bool grow_shaped(GraphMaker& g, ir::GatherParts op) {
 }
 
 bool grow_shaped(GraphMaker& g, ir::OwnPart op) {
+    if (g.is_step()) return false;
     const ValueId x = any_buffer(g, op);
     const Facts f = g.facts(x);
     return g.keep(g.b.emit(op, {x}), f);
@@ -253,6 +255,7 @@ bool grow_shaped(GraphMaker& g, ir::OwnPart op) {
 
 /// Shards of one process: their sum is x.
 bool grow_shaped(GraphMaker& g, ir::ReduceScatter op) {
+    if (g.is_step()) return false;
     const ValueId x = any_buffer(g, op);
     const Facts f = g.facts(x);
     return g.keep(g.b.emit(op, {x}), f);

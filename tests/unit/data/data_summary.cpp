@@ -85,7 +85,7 @@ TEST_CASE("one changed example of many in memory makes other data") {
     };
     CHECK(may_be_same_data(of(0.5F), of(0.5F)));
     CHECK_FALSE(may_be_same_data(of(0.5F), of(0.25F)));
-    CHECK_FALSE(may_be_same_data(in_short(of(0.5F), 0), of(0.25F)));
+    CHECK_FALSE(may_be_same_data(in_short(of(0.5F)), of(0.25F)));
 }
 
 }  // namespace

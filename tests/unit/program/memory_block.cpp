@@ -94,7 +94,7 @@ TEST_CASE("a module needs its states and the arena of its largest function") {
     CHECK(why_too_large(need, {need.total() - 1, "the test allows little"}) ==
           "states take 384 B, values 640 B, but the test allows little");
     const MemoryNeed training = training_need(*module);
-    CHECK(training.copies == need.states);  // @w is no matrix
+    CHECK(training.copies == need.states);  // nothing trains @w
     CHECK(
         why_too_large(training, {0, "the test allows nothing"}) ==
         "states take 384 B, values 640 B and copies of states 384 B, but the test allows nothing");
@@ -106,6 +106,14 @@ TEST_CASE("what is left is no more than what there is") {
     CHECK(left.bytes <= all.bytes);
     CHECK_FALSE(left.reason.empty());
     CHECK_FALSE(all.reason.empty());
+}
+
+TEST_CASE("what this process will ask for yet is not left for data") {
+    CHECK(memory_limit().bytes > 0);
+    expect_to_ask_for(int64_t{1} << 60);
+    CHECK(memory_limit().bytes == 0);
+    expect_to_ask_for(0);
+    CHECK(memory_limit().bytes > 0);
 }
 
 TEST_CASE("limits of address space and of writable memory count") {

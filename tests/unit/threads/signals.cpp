@@ -1,0 +1,102 @@
+// No signal writes over what oneDNN's code has the stack pointer point to: the program's own thread
+// handles it on another stack, and no other thread that computes handles any.
+#include "tools/gmrun/stop_signals.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <vector>
+
+#include "runtime/threads/signals_wait.h"
+#include "runtime/threads/team.h"
+#include "tests/catch.h"
+
+namespace gmc {
+namespace {
+
+/// What gmrun listens to, and what it does not hear when the terminal is gone.
+constexpr int kHeard[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
+
+/// Whether `body` is true in a process of its own, whose handlers are nobody else's.
+template <class Body>
+bool in_child(Body body) {
+    const pid_t child = fork();
+    if (child == 0) _exit(body() ? 0 : 1);
+    int status = -1;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+TEST_CASE("every handler of gmrun has the stack of its own that the main thread is given") {
+    CHECK(in_child([] {
+        stack_t stack{};
+        (void)tools::listen_for_stop();
+        return sigaltstack(nullptr, &stack) == 0 && (stack.ss_flags & SS_DISABLE) == 0 &&
+               stack.ss_size >= static_cast<size_t>(SIGSTKSZ);
+    }));
+    for (const int signal : kHeard) {
+        CAPTURE(signal);
+        CHECK(in_child([signal] {
+            (void)tools::listen_for_stop();
+            struct sigaction action {};
+            sigaction(signal, nullptr, &action);
+            return action.sa_handler != SIG_DFL && (action.sa_flags & SA_ONSTACK) != 0;
+        }));
+        CHECK(in_child([signal] {  // and the signal is written into that stack
+            const runtime::StopRequest& stop = tools::listen_for_stop();
+            stack_t stack{};
+            sigaltstack(nullptr, &stack);
+            const auto* bytes = static_cast<const unsigned char*>(stack.ss_sp);
+            const std::vector<unsigned char> before(bytes, bytes + stack.ss_size);
+            raise(signal);
+            return stop.signal == signal && std::memcmp(bytes, before.data(), before.size()) != 0;
+        }));
+    }
+    CHECK(in_child([] {  // those that nohup has ignored stay so
+        signal(SIGHUP, SIG_IGN);
+        (void)tools::listen_for_stop();
+        struct sigaction action {};
+        sigaction(SIGHUP, nullptr, &action);
+        return action.sa_handler == SIG_IGN;
+    }));
+}
+
+/// The signals of kHeard that this thread takes.
+int heard_here() {
+    sigset_t blocked;
+    pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+    return static_cast<int>(std::count_if(std::begin(kHeard), std::end(kHeard), [&](int signal) {
+        return sigismember(&blocked, signal) == 0;
+    }));
+}
+
+TEST_CASE("workers of the team take no signal, and where signals wait the thread takes none") {
+    const int all = heard_here();
+    REQUIRE(all == static_cast<int>(std::size(kHeard)));
+    {
+        const runtime::SignalsWait wait;
+        CHECK(heard_here() == 0);
+    }
+    CHECK(heard_here() == all);
+    std::atomic<int> others = 0, hearing = 0;
+    for (int again = 0; again < 1000 && others == 0; ++again)
+        runtime::run_units(300, 3, [&, here = pthread_self()](int64_t, int) {
+            if (pthread_equal(pthread_self(), here)) {
+                usleep(10);  // leaves some for the others
+                return;
+            }
+            ++others;
+            hearing += heard_here();
+        });
+    CHECK(others > 0);
+    CHECK(hearing == 0);
+    CHECK(heard_here() == all);
+}
+
+}  // namespace
+}  // namespace gmc
