@@ -461,7 +461,7 @@ Evaluated Evaluator::define(const dsl::Definition& definition, const Expression&
     for (size_t i = 0; i < definition.parameters.size(); ++i) {
         const Expression& expression = *call.arguments[i];
         Evaluated& argument = arguments[definition.parameters[i]];
-        if (expression.kind == Expression::Kind::kName)
+        if (expression.kind == Expression::Kind::kName && !is_of_loop(expression.text))
             argument.network = network_named(expression.text);
         if (argument.network != nullptr && !argument.network->is_parameter) continue;
         argument = evaluate(expression);

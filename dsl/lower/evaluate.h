@@ -119,6 +119,11 @@ class Evaluator {
     Evaluated truth(const dsl::Expression& expression);
     /// The network that a name stands for, also as a parameter of a definition; null for others.
     const dsl::NetworkSpec* network_named(const std::string& name) const;
+    /// Whether a name is that of a value of a loop here, which hides networks.
+    bool is_of_loop(const std::string& name) const {
+        if (frame_ != nullptr && frame_->count(name) != 0) return false;
+        return bound_.count(name) != 0 || (outer_ && outer_->is_of_loop(name));
+    }
     /// `averaged(x)`: x computed with the moving averages of the weights.
     Evaluated averaged(const dsl::Expression& call);
 

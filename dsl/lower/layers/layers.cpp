@@ -238,12 +238,13 @@ void LayerScope::warn_of_one_value() {
     if (!f.m.reported_once(spec.span, "one value")) return;
     const bool batch = spec.kind == "batch_norm";
     f.m.diagnostics
-        .warning(DiagnosticKind::kBadValue, spec.span,
-                 "`{}` takes the mean of one number only ({}), so each result is 0, whatever it is "
-                 "of",
-                 spec.kind,
-                 batch ? fmt::format("of [{}] in a batch of 1", fmt::join(example_of(shape()), ","))
-                       : fmt::format("of [{}]", fmt::join(example_of(shape()), ",")))
+        .warning(
+            DiagnosticKind::kBadValue, spec.span,
+            "`{}` takes the mean of one number only ({}), so each result is its offset `beta`, "
+            "whatever comes in",
+            spec.kind,
+            batch ? fmt::format("of [{}] in a batch of 1", fmt::join(example_of(shape()), ","))
+                  : fmt::format("of [{}]", fmt::join(example_of(shape()), ",")))
         .help(batch ? "a `batch_size` of 16 or more; or `layer_norm`, which needs no batch"
                     : "leave it out, or choose one that has more numbers of an example to go by");
 }

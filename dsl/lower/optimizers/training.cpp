@@ -249,7 +249,7 @@ class TrainingBuilder {
         for (size_t i = 0; i < optimizer.rate_factors.size(); ++i) {
             const std::string& name = optimizer.rate_factors[i].name;
             if (!(parameter + ".").starts_with(name + ".")) continue;
-            used_factors_.insert(&optimizer.rate_factors[i]);
+            used_factors_.push_back(optimizer.rate_factors[i].span);
             if (name.size() >= length) best = i;
             length = std::max(length, name.size());
         }
@@ -263,7 +263,9 @@ class TrainingBuilder {
             optimizers.insert(&optimizer_of(entry));
         for (const dsl::OptimizerSpec* optimizer : optimizers)
             for (const dsl::NamedExpression& factor : optimizer->rate_factors)
-                if (used_factors_.count(&factor) == 0) report_unused(*optimizer, factor);
+                if (std::find(used_factors_.begin(), used_factors_.end(), factor.span) ==
+                    used_factors_.end())
+                    report_unused(*optimizer, factor);
     }
 
     void report_unused(const dsl::OptimizerSpec& optimizer, const dsl::NamedExpression& factor) {
@@ -424,7 +426,8 @@ class TrainingBuilder {
 
     ModuleScope& m_;
     const dsl::ObjectiveSpec& objective_;
-    std::set<const dsl::NamedExpression*> used_factors_;
+    /// Places of factors; entries that are repeated have copies of their optimizer.
+    std::vector<Span> used_factors_;
 };
 
 }  // namespace
