@@ -108,6 +108,17 @@ class TrainingLoop {
     }
 
   private:
+    /// The fields of TrainingState that a step depends on and changes, before it.
+    struct StepBegin {
+        int64_t step;
+        uint32_t call;
+        int64_t pass, example;
+        double epoch;
+    };
+    StepBegin present() const {
+        return {training_.step, training_.call, training_.pass, training_.example, training_.epoch};
+    }
+
     bool stop_asked() const { return options_.stop != nullptr && options_.stop->asked(); }
 
     // ---- steps ----
@@ -118,7 +129,6 @@ class TrainingLoop {
         saved_step_ = training_.step;
         saved_s_ = now_s();
         find_way_back();
-        before_ = run_.cursor();
         runner_.take_up(training_.signs);
         count_steps();
         if (policy_.on_divergence != "stop" && !run_.folder->has_checkpoint()) {
@@ -130,7 +140,6 @@ class TrainingLoop {
             if (stop_asked()) return interrupt();
             TrainEnd end = TrainEnd::kDone;
             if (!training_.epoch_end_left) {
-                before_ = run_.cursor();
                 if (!step(diagnostics_)) return data_failed();
                 rate.add(model_.batch_size() * runner_.batches_per_round(), now_s());
                 if (!report(rate)) return log_failed();
@@ -150,7 +159,9 @@ class TrainingLoop {
     /// One step; false where its data cannot be read.
     bool step(Diagnostics& diagnostics) {
         const int64_t pass = training_.pass;
+        const StepBegin begin = present();
         if (!runner_.run(loader_, training_, diagnostics)) return false;
+        last_ = begin;
         count_figures(runner_.values(), training_.signs);
         training_.epoch_end_left = training_.pass > pass;
         return true;
@@ -298,9 +309,11 @@ class TrainingLoop {
         if (const std::string bad = first_not_finite(model_.states()); !bad.empty())
             return diverged(fmt::format("state `{}`", bad));
         good_.keep(model_.states(), training_);
-        if (const std::string bad = try_next_step(); !bad.empty())
-            return diverged(fmt::format("`{}` of the next step", bad));
-        return TrainEnd::kDone;
+        const std::string bad = try_last_step();
+        if (bad.empty()) return TrainEnd::kDone;
+        good_.keep(at_last_step());  // what a replay is to run
+        return diverged(fmt::format("`{}` of the same batches with the new weights", bad),
+                        last_->step);
     }
 
     /// Writes the state that was kept.
@@ -346,17 +359,29 @@ class TrainingLoop {
     }
 
     /// The losses of a step belong to the state before it. So whether the present state has finite
-    /// losses is only known from one more step on the same batches, which is then taken back. Gives
-    /// the name of the loss that is not finite; "" when all are finite.
-    std::string try_next_step() {
-        if (training_.step == 0) return "";
-        TrainingState trial = training_;
-        Diagnostics data_gone;  // an error of the data: there is nothing to try the state with
-        loader_.seek(before_);
-        const bool ran = runner_.run(loader_, trial, data_gone);
-        const std::string bad = ran ? runner_.first_not_finite() : "";
+    /// losses is only known when the step is done once more, with the same batches, random numbers
+    /// and values of `step` and `epoch`, and then taken back. All else about the step was finite,
+    /// so a loss that is not is the state's fault; what is wrong with the batches of the next step
+    /// is found there. Gives the name of the loss that is not finite; "" when all are finite. A
+    /// state that was read was tried before it was written.
+    std::string try_last_step() {
+        if (!last_) return "";
+        const TrainingState trial = at_last_step();
+        loader_.seek(trial.cursor(model_.batch_size()));
+        const std::string bad = runner_.try_round(loader_, trial);
         go_back();
         return bad;
+    }
+
+    /// Where training stood before the last step.
+    TrainingState at_last_step() const {
+        TrainingState at = training_;
+        at.step = last_->step;
+        at.call = last_->call;
+        at.pass = last_->pass;
+        at.example = last_->example;
+        at.epoch = last_->epoch;
+        return at;
     }
 
     /// Goes back to the state that was kept.
@@ -384,6 +409,7 @@ class TrainingLoop {
         training_ = std::exchange(diverged_at_, {});
         ++training_.retries;
         if (policy_.on_divergence == "lower_rate") training_.rate /= 2;
+        last_.reset();  // it was left out
         loader_.seek(run_.cursor());
         good_.keep(model_.states(), training_);
         progress_.message(
@@ -400,14 +426,15 @@ class TrainingLoop {
     /// Goes back to the state after `step`. Steps from the kept state on are repeated, and give the
     /// same numbers again.
     void go_back_to(int64_t step) {
-        go_back();
-        Diagnostics data_gone;
-        while (training_.step < step) {
-            before_ = run_.cursor();
-            if (this->step(data_gone)) continue;
+        const auto go_to_kept = [&] {
+            const int64_t from = training_.step;
             go_back();
-            return;
-        }
+            if (training_.step < from) last_ = present();  // the steps before it are not known
+        };
+        go_to_kept();
+        Diagnostics data_gone;
+        while (training_.step < step)
+            if (!this->step(data_gone)) return go_to_kept();
     }
 
     // ---- ends ----
@@ -447,20 +474,23 @@ class TrainingLoop {
     bool save_quietly(Diagnostics& diagnostics) {
         if (!first_not_finite(model_.states()).empty()) return false;
         good_.keep(model_.states(), training_);
-        if (!try_next_step().empty()) return false;
+        if (!try_last_step().empty()) return false;
         const Saving saving(options_.stop);
         return write_state(false, diagnostics);
     }
 
-    TrainEnd diverged(const std::string& what) {
+    /// What is said of training that diverged; a replay is of the steps from the kept state on, but
+    /// not beyond the one after step `last`.
+    TrainEnd diverged(const std::string& what) { return diverged(what, training_.step); }
+    TrainEnd diverged(const std::string& what, int64_t last) {
         diverged_at_ = training_;
         why_diverged_ =
             fmt::format("{} is not finite after step {} (epoch {})", what, training_.step, epoch());
         // A process of a group has only its share of the batches that a replay consists of.
-        const std::string replay = model_.group() != nullptr
-                                       ? ""
-                                       : write_replay(model_, runner_, loader_, good_,
-                                                      training_.step, run_.folder->path());
+        const std::string replay =
+            model_.group() != nullptr
+                ? ""
+                : write_replay(model_, runner_, loader_, good_, last, run_.folder->path());
         if (options_.on_diverged && !replay.empty()) options_.on_diverged(replay);
         may_go_back_ = policy_.on_divergence != "stop" && diverged_at_.retries < policy_.retries;
         if (may_go_back_) return TrainEnd::kDiverged;  // roll_back() says so
@@ -474,7 +504,7 @@ class TrainingLoop {
             diagnostics_.error(DiagnosticKind::kDiverged, {}, "{}", why_diverged_).help(kept);
         if (!replay.empty())
             error.help(fmt::format("`gmrun replay {}` runs the step again", replay));
-        if (training_.step == 1) {
+        if (training_.step == 1 && last == 1) {
             error.help(
                 "the learning rate has not acted yet: what the first step computes is already too "
                 "large or undefined, such as a logarithm of 0");
@@ -510,7 +540,8 @@ class TrainingLoop {
     Loader& loader_;
     RunLog& log_;
     GoodState good_;
-    Cursor before_;  ///< the first batch of the last step
+    /// The step that the present state is tried with; none where it came from a checkpoint.
+    std::optional<StepBegin> last_;
     EpochSigns signs_;
     TrainingState diverged_at_;  ///< where training stood when a number was not finite
     std::string why_diverged_;

@@ -129,6 +129,16 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
     return true;
 }
 
+std::string StepRunner::try_round(Loader& loader, TrainingState training) {
+    const std::vector<Figure> figures = figures_;
+    const std::vector<Named> values = values_;
+    Diagnostics data_gone;
+    const std::string bad = run(loader, training, data_gone) ? first_not_finite() : "";
+    figures_ = figures;
+    values_ = values;
+    return bad;
+}
+
 /// An optimizer's step is proportional to its learning rate, so a share of the step is a step with
 /// that share of the rate, whatever the optimizer.
 void StepRunner::run_entry(const Entry& entry, const CallContext& call, double rate) {

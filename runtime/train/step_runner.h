@@ -27,6 +27,10 @@ class StepRunner {
     /// the states, unless states_changed(). In process 0 of a group the others are told to run the
     /// round, too; there an error of the data ends all processes.
     bool run(Loader& loader, TrainingState& training, Diagnostics& diagnostics);
+    /// Runs a round that the caller takes back: values() and first_not_finite() stay as they were.
+    /// The name of the first loss or metric that is not finite; "" when there is none, or when the
+    /// data cannot be read.
+    std::string try_round(Loader& loader, TrainingState training);
     /// True when the last run() failed after a function had already changed states.
     bool states_changed() const { return states_changed_; }
     /// Losses and metrics of the last round, in the order of the functions. One that is measured in

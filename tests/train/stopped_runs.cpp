@@ -61,6 +61,34 @@ TEST_CASE("a rollback goes back to the same state, wherever the run was stopped 
     }
 }
 
+TEST_CASE("a step without a finite loss costs itself alone, also around the end of an epoch") {
+    // 4 steps per epoch. The last step of the second one, its middle, and the first of the third.
+    for (const char* when : {"epoch > 1.7 and epoch < 1.9", "epoch > 1.4 and epoch < 1.6",
+                             "epoch > 1.9 and epoch < 2.1", "step == 8"}) {
+        INFO(when);
+        const std::string text = copier(std::string(kError) + " + log(1 - 2 * (" + when + "))",
+                                        "epochs: 4, optimizer: {adam: {learning_rate: 1e-2}}", 64);
+        runtime::TrainOptions options;
+        options.policy.emplace().on_divergence = "rollback";
+        options.policy->retries = 1;
+        options.checkpoint_every = Pace{1, 0};
+        const TemporaryFolder whole;
+        const Watched once = train_watched(whole, write_model(whole, text), options);
+        INFO(once.errors);
+        REQUIRE(once.end == runtime::TrainEnd::kDone);
+        CHECK(lines_with(once, "rolled_back_to") == 1);
+        const TemporaryFolder parts;
+        const std::string path = write_model(parts, text);
+        for (const int64_t steps : {7, 8, 9, 16}) {
+            options.steps_most = steps;
+            REQUIRE(train_watched(parts, path, options).end == runtime::TrainEnd::kDone);
+            options.resume = true;
+        }
+        CHECK(bytes_of(parts / "run/checkpoint.safetensors") ==
+              bytes_of(whole / "run/checkpoint.safetensors"));
+    }
+}
+
 TEST_CASE("the best and the patience begin anew where the validation data are others") {
     const TemporaryFolder folder;
     const auto with = [&](int64_t count) {
