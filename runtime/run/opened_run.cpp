@@ -176,7 +176,7 @@ bool OpenedRun::prepare(Progress& progress) {
                                          diagnostics);
     if (!made.ok() || !begin_states(progress)) return false;
     loader = made.take();
-    if (!take_up_data() || !prepare_validation()) return false;
+    if (!take_up_data() || !is_where_it_can_be() || !prepare_validation()) return false;
     watch_validation(progress);
     warn_of_long_steps();
     const DataSummary summary = summarise(loader->dataset());
@@ -244,6 +244,37 @@ bool OpenedRun::take_up_data() {
     if (!values.empty()) record.data_values = values;
     training.data = record.data_values;
     return same && !has_grown;
+}
+
+/// Whether the data and the model allow what the checkpoint says. The data may have grown since,
+/// but not become fewer. A batch has an example at least, and each call takes one batch.
+bool OpenedRun::is_where_it_can_be() {
+    const int64_t count = loader->dataset().count();
+    const auto refuse = [&](const std::string& what, const char* help) {
+        diagnostics
+            .error(DiagnosticKind::kBadFile, {}, "`{}` cannot be of this run: {}",
+                   path(kCheckpointName), what)
+            .help(help);
+        return false;
+    };
+    constexpr const char* kAnother = "start a new run, or name the checkpoint of this model";
+    if (training.example >= count && training.example > 0)
+        return refuse(fmt::format("its `example` is {}, but the data have {} examples",
+                                  training.example, count),
+                      kAnother);
+    const double read = static_cast<double>(training.pass) * static_cast<double>(count) +
+                        static_cast<double>(training.example);
+    if (static_cast<double>(training.call) > read)
+        return refuse(
+            fmt::format("its `call` is {}, but {} passes and {} examples have no more than "
+                        "{} batches",
+                        training.call, training.pass, training.example, read),
+            kAnother);
+    if (policy.on_divergence != "stop" && training.retries > policy.retries)
+        return refuse(fmt::format("its `retries` is {}, but the model allows {}", training.retries,
+                                  policy.retries),
+                      "`retries` of the model may be raised for a run that goes on");
+    return true;
 }
 
 void OpenedRun::warn_of_long_steps() {

@@ -97,6 +97,7 @@ struct OpenedRun {
     int64_t log_every(const RunSettings& settings) const;
     bool agrees_on_data();
     bool take_up_data();
+    bool is_where_it_can_be();
     void note_choices(RunRecord& in) const;
     void warn_of_long_steps();
     bool prepare_validation();

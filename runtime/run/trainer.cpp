@@ -255,7 +255,7 @@ class TrainingLoop {
             signs_.take(model_, loader_.dataset(), loader_.options(), ended, diagnostics_);
         if (!news.ok()) return false;
         for (const Sign& sign : *news) {
-            if (!options_.quiet) progress_.message(fmt::format("{}: {}", sign.name, sign.text));
+            if (!options_.in_copy) progress_.message(fmt::format("{}: {}", sign.name, sign.text));
             rows.emplace_back(ended.step, std::min(ended.pass, run_.epochs))
                 .add("sign", sign.name)
                 .add("number", sign.number)

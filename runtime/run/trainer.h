@@ -41,7 +41,7 @@ struct TrainOptions {
     std::function<void(Diagnostics&)> show_warnings = nullptr;
     /// Writes what metrics.jsonl gets and the pictures of samples as events for TensorBoard, too.
     bool tensorboard = false;
-    /// No progress line.
+    /// No progress line; signs of trouble are told all the same.
     bool quiet = false;
     bool in_copy = false;  ///< the folder goes away after training: nothing is said of its files
     /// Checked after each step.

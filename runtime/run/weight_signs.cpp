@@ -202,7 +202,8 @@ class WeightJudge {
         if (share > kMostDeadUnits)
             signs_.push_back({"dead_units", share,
                               fmt::format("{:.0f} % of the units of `{}` have not moved in this "
-                                          "epoch: they are 0 for every example",
+                                          "epoch: they are 0 for every example, or nothing reads "
+                                          "them",
                                           100 * share, state.name),
                               state.name});
     }

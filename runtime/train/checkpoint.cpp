@@ -22,6 +22,10 @@ namespace {
 constexpr int kFormat = 3, kFormatWithEpochStart = 4;
 /// The largest count in the metadata; up to here doubles represent every whole number.
 constexpr int64_t kMost = 9007199254740992;
+/// The largest `retries` that a model can allow.
+constexpr int64_t kMostRetries = 1'000'000;
+/// Steps up to which the count of calls, of 32 bits, is taken not to have begun anew.
+constexpr int64_t kCallsCounted = int64_t{1} << 24;
 
 bool bad(Diagnostics& diagnostics, const std::string& path, const std::string& what) {
     diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` {}", path, what)
@@ -110,6 +114,35 @@ class Reader {
     const SafetensorsFile& file_;
 };
 
+/// Throws JsonError where the numbers cannot be of one run. Every pass has a call, since a batch
+/// goes into each, and so has every step. `epoch` is beyond the end of its pass where a run goes on
+/// with larger batches, of which the rest of the pass has none.
+void check_numbers(const TrainingState& at) {
+    const auto refuse_above = [](const char* name, int64_t number, const char* of, int64_t most) {
+        if (number > most)
+            throw JsonError(
+                fmt::format("its `{}` is {}, but its `{}` is {}", name, number, of, most));
+    };
+    if (!(at.rate > 0 && at.rate <= 1))
+        throw JsonError(fmt::format("its `rate` is {}, not above 0 and at most 1", at.rate));
+    if (at.retries > kMostRetries)
+        throw JsonError(fmt::format("its `retries` is {}, above {}", at.retries, kMostRetries));
+    if (const auto pass = static_cast<double>(at.pass); at.epoch < pass || at.epoch > pass + 2)
+        throw JsonError(fmt::format("its `epoch` is {}, but its `pass` is {}", at.epoch, at.pass));
+    if (at.step <= kCallsCounted) {
+        refuse_above("step", at.step, "call", at.call);
+        refuse_above("pass", at.pass, "call", at.call);
+    }
+    if (at.step == 0) {
+        refuse_above("call", at.call, "step", 0);
+        refuse_above("example", at.example, "step", 0);
+    }
+    refuse_above("epoch_began", at.epoch_began, "step", at.step);
+    if (at.back_to) refuse_above("back_to", *at.back_to, "step", at.step);
+    refuse_above("best_since", at.best.epochs_since, "pass", at.pass);
+    refuse_above("stopping_since", at.stopping.epochs_since, "pass", at.pass);
+}
+
 TrainingState read_training(const SafetensorsFile& file) {
     const Reader reader(file);
     TrainingState training;
@@ -125,8 +158,7 @@ TrainingState read_training(const SafetensorsFile& file) {
     if (const std::string* init = file.metadata("init")) training.init = *init;
     if (const std::string* data = file.metadata("validation")) training.validation = *data;
     if (const std::string* data = file.metadata("data_values")) training.data = *data;
-    if (!(training.rate > 0 && training.rate <= 1))
-        throw JsonError(fmt::format("its `rate` is {}, not above 0 and at most 1", training.rate));
+    check_numbers(training);
     return training;
 }
 

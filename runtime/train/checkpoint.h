@@ -110,8 +110,9 @@ struct CheckpointOrigin {
 CheckpointOrigin origin_of_checkpoint(const std::string& path);
 
 /// Reads a checkpoint of the same model into `states`. Errors (kBadFile): no such file, not a
-/// checkpoint, another version, cut off or changed, or of a model with other states (the message
-/// names the first difference). The whole file is checked before a state is changed.
+/// checkpoint, another version, cut off or changed, numbers that no run can have come to, or states
+/// other than the model's (the message names the first difference). The whole file is checked
+/// before a state is changed.
 [[nodiscard]] bool read_checkpoint(const std::string& path, StateStore& states,
                                    TrainingState& training, Diagnostics& diagnostics,
                                    std::vector<ReplayBatch>* batches = nullptr);

@@ -246,6 +246,9 @@ TEST_CASE("weights tell units and codes that are dead, and gradients that vanish
     move("net.dense_1.weight", 64);
     auto found = signs_since();
     CHECK(has_sign(found, "dead_units"));
+    CHECK(found[0].text ==
+          "75 % of the units of `net.dense.weight` have not moved in this epoch: they are 0 for "
+          "every example, or nothing reads them");
     CHECK_FALSE(has_sign(found, "vanishing_gradient"));
     move("net.dense_1.weight", 64);
     found = signs_since();

@@ -253,7 +253,7 @@ TEST_CASE("a checkpoint with weights from the beginning of the epoch is of forma
     REQUIRE(model->states().initialise(1, written));
     runtime::TrainingState inside;
     for (const auto& [began, format] : {std::pair(0, "4"), std::pair(3, "3")}) {
-        inside.step = 3;
+        inside.step = inside.call = 3;
         inside.epoch_began = began;
         inside.epoch_start =
             std::make_shared<const runtime::KeptWeights>(runtime::keep_weights(model->states()));
@@ -308,10 +308,6 @@ TEST_CASE("a checkpoint that is broken, cut off or of another model is refused")
     is_said(bytes_of(folder / "new"), "was written by a newer gmc");
     is_said(bytes_of(folder / "new"), "format 9 of gmc 7.0");
 
-    runtime::TrainingState doubled;
-    doubled.rate = 2;
-    REQUIRE(runtime::write_checkpoint(folder / "rate", model->states(), doubled, written));
-    is_said(bytes_of(folder / "rate"), "its `rate` is 2, not above 0 and at most 1");
     model->states().data(0)[1] = NAN;
     REQUIRE(runtime::write_checkpoint(folder / "nan", model->states(), {}, written));
     is_said(bytes_of(folder / "nan"), "holds no good state: 1 of the");
@@ -329,6 +325,48 @@ TEST_CASE("a checkpoint that is broken, cut off or of another model is refused")
     CHECK_FALSE(runtime::read_checkpoint(folder / "run/checkpoint.safetensors", other->states(),
                                          training, diagnostics));
     CHECK(diagnostics.render().find("another model") != std::string::npos);
+}
+
+TEST_CASE("a checkpoint with numbers that no run can have come to is refused") {
+    const TemporaryFolder folder;
+    auto model = load(write_model(folder, "shapes_vae", 32));
+    Diagnostics written;
+    REQUIRE(model->states().initialise(1, written));
+    using Training = runtime::TrainingState;
+    const auto is_impossible = [&](const auto& change, const std::string& what) {
+        Training training;
+        training.step = training.call = 5;
+        change(training);
+        REQUIRE(runtime::write_checkpoint(folder / "numbers", model->states(), training, written));
+        Diagnostics diagnostics;
+        CHECK_FALSE(
+            runtime::read_checkpoint(folder / "numbers", model->states(), training, diagnostics));
+        INFO(diagnostics.render());
+        CHECK(diagnostics.render().find("is broken: its " + what) != std::string::npos);
+    };
+    is_impossible([](Training& t) { t.rate = 2; }, "`rate` is 2, not above 0 and at most 1");
+    is_impossible([](Training& t) { t.retries = 1'000'000'000; },
+                  "`retries` is 1000000000, above 1000000");
+    is_impossible([](Training& t) { t.epoch = -1; }, "`epoch` is -1, but its `pass` is 0");
+    is_impossible([](Training& t) { t.epoch = 1e300; }, "`epoch` is 1e+300, but its `pass` is 0");
+    is_impossible([](Training& t) { t.step = 6; }, "`step` is 6, but its `call` is 5");
+    is_impossible([](Training& t) { t.epoch = t.pass = 6; }, "`pass` is 6, but its `call` is 5");
+    is_impossible([](Training& t) { t.step = 0; }, "`call` is 5, but its `step` is 0");
+    is_impossible([](Training& t) { t.step = t.call = 0, t.example = 1; },
+                  "`example` is 1, but its `step` is 0");
+    is_impossible([](Training& t) { t.epoch_began = 6; },
+                  "`epoch_began` is 6, but its `step` is 5");
+    is_impossible([](Training& t) { t.back_to = 6; }, "`back_to` is 6, but its `step` is 5");
+    is_impossible(
+        [](Training& t) {
+            t.best = {"loss", 1, 1};
+        },
+        "`best_since` is 1, but its `pass` is 0");
+    is_impossible(
+        [](Training& t) {
+            t.stopping = {"loss", 1, 1};
+        },
+        "`stopping_since` is 1, but its `pass` is 0");
 }
 
 TEST_CASE("a sample does not depend on how many are drawn with it") {

@@ -81,7 +81,7 @@ void add_train_options(CommandLine& line) {
         kFromZero);
     line.add_flag("tensorboard",
                   "write events for TensorBoard into the run's folder, beside metrics.jsonl");
-    line.add_flag("quiet", "no progress line");
+    line.add_flag("quiet", "no progress line; warnings and signs of trouble are told all the same");
     line.add_flag("shard-optimizer",
                   "with mpirun: each process keeps and computes only its part of the optimizer's "
                   "slots, such as Adam's moments; the bits stay the same");
