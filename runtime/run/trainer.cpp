@@ -423,8 +423,7 @@ class TrainingLoop {
         return log_.write({row}, diagnostics_);
     }
 
-    /// Goes back to the state after `step`. Steps from the kept state on are repeated, and give the
-    /// same numbers again.
+    /// Goes back to the state after `step`: repeats steps from the kept one on, to the same bits.
     void go_back_to(int64_t step) {
         const auto go_to_kept = [&] {
             const int64_t from = training_.step;
