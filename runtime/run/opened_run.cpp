@@ -246,35 +246,17 @@ bool OpenedRun::take_up_data() {
     return same && !has_grown;
 }
 
-/// Whether the data and the model allow what the checkpoint says. The data may have grown since,
-/// but not become fewer. A batch has an example at least, and each call takes one batch.
+/// Whether the checkpoint's place lies in the data that the run had, or in those that it has now: a
+/// run may go on with more data or fewer.
 bool OpenedRun::is_where_it_can_be() {
-    const int64_t count = loader->dataset().count();
-    const auto refuse = [&](const std::string& what, const char* help) {
-        diagnostics
-            .error(DiagnosticKind::kBadFile, {}, "`{}` cannot be of this run: {}",
-                   path(kCheckpointName), what)
-            .help(help);
-        return false;
-    };
-    constexpr const char* kAnother = "start a new run, or name the checkpoint of this model";
-    if (training.example >= count && training.example > 0)
-        return refuse(fmt::format("its `example` is {}, but the data have {} examples",
-                                  training.example, count),
-                      kAnother);
-    const double read = static_cast<double>(training.pass) * static_cast<double>(count) +
-                        static_cast<double>(training.example);
-    if (static_cast<double>(training.call) > read)
-        return refuse(
-            fmt::format("its `call` is {}, but {} passes and {} examples have no more than "
-                        "{} batches",
-                        training.call, training.pass, training.example, read),
-            kAnother);
-    if (policy.on_divergence != "stop" && training.retries > policy.retries)
-        return refuse(fmt::format("its `retries` is {}, but the model allows {}", training.retries,
-                                  policy.retries),
-                      "`retries` of the model may be raised for a run that goes on");
-    return true;
+    const int64_t most = std::max(record.examples, loader->dataset().count());
+    if (record.examples == 0 || training.example < most) return true;
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {},
+               "`{}` cannot be of this run: its `example` is {}, but the data have {} examples",
+               path(kCheckpointName), training.example, most)
+        .help("start a new run, or name the checkpoint of this model");
+    return false;
 }
 
 void OpenedRun::warn_of_long_steps() {
