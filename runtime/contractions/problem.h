@@ -74,6 +74,11 @@ struct MatmulProblem : Contraction {
     int64_t c_elements() const { return products * m * n; }
 };
 
+/// Whether threads should share the columns of the result instead of its rows: each then reads its
+/// own columns of b, which is the larger operand. What several threads read is copied into the
+/// cache of each; and weights that were only read by one are faster to update.
+inline bool columns_first(const MatmulProblem& p) { return !p.transpose_a && p.n > p.m; }
+
 ConvProblem conv_problem(const ir::Module& module, const ir::Function& function,
                          const ir::Operation& operation, const Buffers& buffers);
 MatmulProblem matmul_problem(const ir::Module& module, const ir::Function& function,

@@ -75,8 +75,7 @@ class Scheduler {
     }
 
     Schedule find() {
-        for (size_t i = 0; i < items_.size(); ++i)
-            if (operation(i).info().has(ir::kContraction)) add_loop_of(i);
+        for (size_t i : contractions()) add_loop_of(i);
         schedule_.order.clear();
         for (size_t i : order_)
             if (!items_[i].is_part()) schedule_.order.push_back(items_[i].operation);
@@ -195,6 +194,18 @@ class Scheduler {
     }
 
     // ---- epilogues ----
+
+    /// The contractions, those with the largest results first: where two loops stand in each
+    /// other's way, the one that reads more of what is in the cache is the epilogue.
+    std::vector<size_t> contractions() const {
+        std::vector<size_t> found;
+        for (size_t i = 0; i < items_.size(); ++i)
+            if (operation(i).info().has(ir::kContraction)) found.push_back(i);
+        std::stable_sort(found.begin(), found.end(), [&](size_t a, size_t b) {
+            return range(operation(a).result()).bytes > range(operation(b).result()).bytes;
+        });
+        return found;
+    }
 
     /// Elements of a loop's space.
     int64_t space_elements(const ir::Operation& loop) const {

@@ -218,3 +218,21 @@ TEST_CASE("a gradient that cannot wait is followed by nothing") {
     CHECK(found.pairs == Pairs{{2, 5}});
     CHECK(found.parts == std::vector<LoopPart>{{64, 128}});
 }
+
+TEST_CASE("of two loops in each other's way, the one behind the larger result follows") {
+    // %d is written over an operand of %dw, and must wait for it; the update must wait for %dx.
+    const Found found = find(R"(
+func @step(%in: f32[1,4] at 0 = argument, %dy: f32[1,4] at 64 = argument) arena 512 unplanned 512 {
+  %x = exp %in : f32[1,4] at 128
+  %dx = matmul %dy, @w {transpose_b=true} : f32[1,4] at 192
+  %dw = matmul %x, %dy {transpose_a=true} : f32[4,4] at 256
+  %d = mul %dx, %x : f32[1,4] at 128
+  %new = sub @w, %dw : f32[4,4] at @w
+  result d = %d
+  update @w = %new
+}
+)",
+                             "state @w : f32[4,4] parameter = ones\n");
+    CHECK(found.pairs == Pairs{{2, 4}});
+    CHECK(found.order == Order{0, 1, 2, 4, 3});
+}

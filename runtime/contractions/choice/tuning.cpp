@@ -132,8 +132,10 @@ class Trial {
   public:
     using Clock = std::chrono::steady_clock;
 
-    Trial(const Candidate<Problem>& candidate, const Problem& problem, bool bf16)
+    Trial(const Candidate<Problem>& candidate, const Problem& problem, const Operands& operands,
+          bool bf16)
         : workshop_(bf16),
+          operands_(operands),
           kernel_(candidate.make_named(problem, workshop_.context)),
           followed_(problem.followed) {
         if (!kernel_) return;
@@ -157,6 +159,7 @@ class Trial {
     }
     void run() {
         workshop_.context.begin_call();
+        operands_.leave_caches();
         const Clock::time_point begin = Clock::now();
         kernel_->run({});
         if (followed_ && !follows_) reader_->run();
@@ -166,6 +169,7 @@ class Trial {
 
   private:
     Workshop workshop_;
+    const Operands& operands_;
     std::unique_ptr<Kernel> kernel_;
     std::optional<Reader> reader_;
     bool followed_, follows_ = false;
@@ -196,7 +200,7 @@ std::vector<Timed> time_all(std::span<const Candidate<Problem>> candidates, cons
         for (size_t i = 0; i < candidates.size(); ++i) {
             if (candidates[i].preferred(problem) != preferred) continue;
             if (candidates[i].name == "plain" && !trials.empty()) continue;
-            auto trial = std::make_unique<Trial<Problem>>(candidates[i], mine, bf16);
+            auto trial = std::make_unique<Trial<Problem>>(candidates[i], mine, operands, bf16);
             if (trial->can()) trials.emplace_back(i, std::move(trial));
         }
     double best = std::numeric_limits<double>::infinity();

@@ -9,6 +9,8 @@
 #include "runtime/kernels/bf16.h"
 #include "runtime/kernels/philox.h"
 #include "runtime/kernels/tile_cast.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 
@@ -37,6 +39,30 @@ class Operands {
     MatmulProblem of(MatmulProblem p) const {
         p.a = block(0), p.b = block(1), p.c = block(2);
         return p;
+    }
+
+    /// Leaves the caches as they are in a step: threads have written these operands, each its share
+    /// of them, and have since read other memory. Without this, small operands would be in the
+    /// caches of all threads that have read them, which favours kernels whose threads read the same
+    /// weights. Large operands never are, so nothing is done for them.
+    void leave_caches() const {
+        constexpr int64_t kLarge = 16 << 20, kLine = 64, kLinesLeast = 256;
+        constexpr int64_t kOther = 4 << 20;  // more than a second-level cache
+        static const MemoryBlock other(kOther);
+        const auto touch = [&](const MemoryBlock& memory, int64_t line, int64_t end, bool write) {
+            for (; line < end; ++line) {
+                volatile std::byte* byte = memory.data() + line * kLine;
+                const std::byte value = *byte;
+                if (write) *byte = value;
+            }
+        };
+        for (const Block& block : blocks_)
+            if (block.memory.bytes() <= kLarge)
+                run_parts(
+                    block.memory.bytes() / kLine, kLinesLeast, thread_count(),
+                    [&](int64_t line, int64_t end, int) { touch(block.memory, line, end, true); });
+        run_units(thread_count(), thread_count(),
+                  [&](int64_t, int) { touch(other, 0, kOther / kLine, false); });
     }
 
   private:

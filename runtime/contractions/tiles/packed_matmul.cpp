@@ -46,9 +46,9 @@ class PackedMatmul final : public Kernel {
         for (int64_t first = 0; first < p_.k; first += terms_) {
             const Terms terms{first, std::min(terms_, p_.k - first)};
             pack(terms);
-            const int64_t pieces = blocks_.pieces() / blocks_.parts();
             run_units(blocks_.pieces(), threads_, [&](int64_t unit, int worker) {
-                run_unit(terms, unit / pieces, unit % pieces, worker);
+                const auto [block, piece] = blocks_.of_unit(unit, columns_first(p_));
+                run_unit(terms, block, piece, worker);
             });
         }
         if (epilogue_ != nullptr) epilogue_->end();
@@ -71,8 +71,8 @@ class PackedMatmul final : public Kernel {
     static constexpr int64_t kPanelBytes = 4 << 20;
     /// So many units let several threads end at the same time.
     static constexpr int64_t kUnitsWanted = 24;
-    /// Terms that one unit copies.
-    static constexpr int64_t kTermsOfCopy = 32;
+    /// Groups that one unit copies at least.
+    static constexpr int64_t kGroupsOfCopy = 4;
 
     struct Terms {
         int64_t first, count;
@@ -98,43 +98,40 @@ class PackedMatmul final : public Kernel {
     int64_t width(int64_t panel) const { return std::min(panel_, p_.n - panel * panel_); }
 
     void pack(Terms terms) const {
-        const int64_t parts = ceil_div(terms.count, kTermsOfCopy);
-        const int64_t of_b = panels_ * parts, of_a = p_.transpose_a ? parts : 0;
-        run_units(of_b + of_a, threads_, [&](int64_t unit, int) {
-            const int64_t first = unit % parts * kTermsOfCopy;
-            const Terms part{first, std::min(kTermsOfCopy, terms.count - first)};
-            if (unit < of_b)
-                pack_panel(terms, unit / parts, part);
-            else
-                pack_groups(terms, part);
+        run_parts(panels_, 1, threads_, [&](int64_t panel, int64_t end, int) {
+            for (; panel < end; ++panel) pack_panel(terms, panel);
         });
+        if (p_.transpose_a)
+            run_parts(groups_, kGroupsOfCopy, threads_,
+                      [&](int64_t begin, int64_t end, int) { pack_groups(terms, begin, end); });
     }
 
-    /// Copies some terms (counted from the first of the block) of a panel.
-    void pack_panel(Terms terms, int64_t panel, Terms part) const {
-        const int64_t wide = width(panel), k = terms.first + part.first;
-        float* to = panels() + panel * panel_ * terms.count + part.first * wide;
+    void pack_panel(Terms terms, int64_t panel) const {
+        const int64_t wide = width(panel);
+        float* to = panels() + panel * panel_ * terms.count;
         if (p_.transpose_b) {
-            const float* from = p_.b + panel * panel_ * p_.k + k;
-            transpose_(from, p_.k, to, wide, part.count, wide);
+            const float* from = p_.b + panel * panel_ * p_.k + terms.first;
+            transpose_(from, p_.k, to, wide, terms.count, wide);
         } else {
-            const float* from = p_.b + k * p_.n + panel * panel_;
-            for (int64_t i = 0; i < part.count; ++i, from += p_.n, to += wide)
+            const float* from = p_.b + terms.first * p_.n + panel * panel_;
+            for (int64_t i = 0; i < terms.count; ++i, from += p_.n, to += wide)
                 std::memcpy(to, from, static_cast<size_t>(4 * wide));
         }
     }
 
-    /// Copies some terms of all groups. What a group has beyond the last row is not read.
-    void pack_groups(Terms terms, Terms part) const {
-        for (int64_t group = 0; group < groups_; ++group) {
-            const int64_t row = group * kTileRows, rows = std::min<int64_t>(kTileRows, p_.m - row);
-            const float* from = p_.a + (terms.first + part.first) * p_.m + row;
-            float* to = groups() + (group * terms.count + part.first) * kTileRows;
-            for (int64_t i = 0; i < part.count; ++i, from += p_.m, to += kTileRows)
-                if (rows == kTileRows)
-                    std::memcpy(to, from, 4 * kTileRows);
+    /// Copies some groups. What a group has beyond the last row is not read.
+    void pack_groups(Terms terms, int64_t begin, int64_t end) const {
+        for (int64_t term = 0; term < terms.count; ++term) {
+            const float* from = p_.a + (terms.first + term) * p_.m;
+            float* to = groups() + term * kTileRows;
+            for (int64_t group = begin; group < end; ++group) {
+                const int64_t row = group * kTileRows;
+                float* six = to + group * terms.count * kTileRows;
+                if (row + kTileRows <= p_.m)
+                    std::memcpy(six, from + row, 4 * kTileRows);
                 else
-                    std::copy(from, from + rows, to);
+                    std::copy(from + row, from + p_.m, six);
+            }
         }
     }
 

@@ -1,5 +1,5 @@
-// Counts the pieces of a part of a result, so that the thread that completes the last piece of the
-// part can call the epilogue for it.
+// The parts of a result, and the pieces of each: which one a unit computes, and which is the last
+// of its part, so that the thread that completes it can call the epilogue for the part.
 #pragma once
 
 #include <atomic>
@@ -17,6 +17,15 @@ class Pieces {
 
     int64_t parts() const { return parts_; }
     int64_t pieces() const { return parts_ * pieces_per_part_; }
+    struct Place {
+        int64_t part, piece;
+    };
+    /// Threads take the units in order, each from its own share (runtime/threads). `piece_first`:
+    /// the same pieces of all parts are neighbours, and most of them are computed by one thread.
+    Place of_unit(int64_t unit, bool piece_first) const {
+        if (piece_first) return {unit % parts_, unit / parts_};
+        return {unit / pieces_per_part_, unit % pieces_per_part_};
+    }
     /// Nothing is complete.
     void start() {
         for (int64_t i = 0; i < parts_; ++i)

@@ -60,9 +60,9 @@ class TiledMatmul final : public Kernel {
     void run(const CallContext& context) override {
         if (epilogue_ != nullptr) epilogue_->begin(context);
         row_blocks_.start();
-        const int64_t pieces = row_blocks_.pieces() / row_blocks_.parts();
         run_units(row_blocks_.pieces(), threads_, [&](int64_t unit, int worker) {
-            const int64_t block = unit / pieces, column = unit % pieces * columns_;
+            const auto [block, piece] = row_blocks_.of_unit(unit, columns_first(p_));
+            const int64_t column = piece * columns_;
             const Range rows{row_border(block), row_border(block + 1)};
             run_block(rows, {column, std::min(column + columns_, p_.n)});
             if (epilogue_ != nullptr && row_blocks_.completes(block))
