@@ -13,6 +13,8 @@
 #include "runtime/data/array_field.h"
 #include "runtime/data/example_random.h"
 #include "runtime/data/shapes.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 namespace {
@@ -68,10 +70,19 @@ SyntheticFields make_pictures(const std::string& name, const SyntheticOptions& o
     const auto size = static_cast<size_t>(options.height * options.width * options.channels);
     std::vector<uint8_t> pixels(count * size);
     std::vector<uint8_t> labels(count);
-    for (size_t i = 0; i < count; ++i)
-        labels[i] = static_cast<uint8_t>(draw_shape(
-            options.seed, options.first + static_cast<int64_t>(i), options.classes, options.height,
-            options.width, options.channels, std::span(pixels).subspan(i * size, size)));
+    const auto draw = [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+            const auto at = static_cast<size_t>(i);
+            labels[at] = static_cast<uint8_t>(draw_shape(
+                options.seed, options.first + i, options.classes, options.height, options.width,
+                options.channels, std::span(pixels).subspan(at * size, size)));
+        }
+    };
+    // In many calls: each runs on this thread alone while the team is at work for another one.
+    constexpr int64_t kAtOnce = 256, kLeast = 8;
+    for (int64_t first = 0; first < options.count; first += kAtOnce)
+        run_parts(std::min(kAtOnce, options.count - first), kLeast, thread_count(),
+                  [&](int64_t begin, int64_t end, int) { draw(first + begin, first + end); });
     FieldInfo info{name, {options.height, options.width, options.channels}, options.count, 0};
     return {std::make_shared<ByteField>(std::move(info), std::move(pixels), options.range),
             label_field(name, std::move(labels), options.classes)};
