@@ -10,6 +10,7 @@
 #include "compiler/passes/algebra/fold_constants.h"
 #include "compiler/passes/algebra/fuse_attention.h"
 #include "compiler/passes/algebra/join_batches.h"
+#include "compiler/passes/algebra/move_transposes.h"
 #include "compiler/passes/algebra/reuse_quotients.h"
 #include "compiler/passes/algebra/simplify.h"
 #include "compiler/passes/algebra/sink_shapes.h"
@@ -55,7 +56,10 @@ const std::vector<Stage>& pipeline() {
           // Here too: its gradient is then one op, which keeps no scores.
           {"fuse_attention", "computes attention block by block, without storing its scores",
            passes::fuse_attention},
-          {"dce", "removes what attention was made of", passes::dce}},
+          // Here too: gradients then have their rows in the same order.
+          {"move_transposes", "transposes rows of products where they are shorter",
+           passes::move_transposes},
+          {"dce", "removes what attention and transposed products were made of", passes::dce}},
          1,
          {}},
         // Early: everything after sees ordinary ops only, and cleans up what gradient rules leave.
@@ -71,7 +75,8 @@ const std::vector<Stage>& pipeline() {
              {"simplify", "removes shape ops and sums that do nothing or undo each other",
               passes::simplify},
              // Before factor_sums: shows which parts of a sum do not vary.
-             {"sink_shapes", "moves broadcasts and reshapes behind element-wise ops",
+             {"sink_shapes",
+              "moves broadcasts and reshapes behind element-wise ops, slices before them",
               passes::sink_shapes},
              // Before cse: makes sums equal.
              {"factor_sums", "takes out of sums what does not vary within them",

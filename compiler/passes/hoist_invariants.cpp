@@ -54,8 +54,8 @@ class Hoister {
             if (!outside && constants_.count(v) == 0) return false;
             if (outside) read += f_.type(outside_.at(v)).bytes();
         }
-        // Views cost nothing where they are.
-        if (op.as<Reshape>() != nullptr || op.as<Slice>() != nullptr) return false;
+        // It costs nothing where it is.
+        if (op.as<Reshape>() != nullptr) return false;
         return read > 0 && (op.info().has(kContraction) || body_.type(op.result()).bytes() <= read);
     }
 

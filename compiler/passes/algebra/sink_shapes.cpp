@@ -1,8 +1,10 @@
-// Two rules for element-wise ops: by their broadcasts, and by their reshapes.
+// Three rules for element-wise ops: by their broadcasts, by their reshapes, and by the slices that
+// read them.
 #include "compiler/passes/algebra/sink_shapes.h"
 
 #include <algorithm>
 
+#include "compiler/ir/views.h"
 #include "compiler/passes/rewriter.h"
 
 namespace gmc::passes {
@@ -15,12 +17,18 @@ using namespace ir;  // NOLINT: all of this is about ir
 class ShapeSinker {
   public:
     ShapeSinker(Module& module, Function& function)
-        : rewriter_(module, function), uses_(count_readers(function)) {}
+        : rewriter_(module, function), uses_(count_readers(function)), slices_(uses_.size()) {
+        for (const Operation& op : function.operations)
+            if (takes_columns(function, op)) {
+                ++slices_[op.operands[0]].count;
+                slices_[op.operands[0]].elements += function.type(op.result()).elements();
+            }
+    }
 
     bool run() {
         return rewriter_.run([this](Rewriter&, Operation& op) {
             if (op.info().has(kElementwise) && !sink_broadcasts(op)) sink_reshapes(op);
-            return kNone;
+            return takes_columns(rewriter_.builder().function(), op) ? slice_operands(op) : kNone;
         });
     }
 
@@ -122,8 +130,59 @@ class ShapeSinker {
         return from.as<Reshape>() != nullptr ? source : b.splat(source, inner.shape);
     }
 
+    // ---- slices ----
+
+    /// Whether the op is a slice that is no view: a view of what is stored costs nothing.
+    static bool takes_columns(const Function& function, const Operation& op) {
+        return op.as<Slice>() != nullptr && op.as<Slice>()->strides.empty() &&
+               !view_offset(function, op);
+    }
+
+    /// slice(f(x, broadcast)) -> f(slice(x), broadcast), where slices alone read f, and together
+    /// take no more than there is.
+    ValueId slice_operands(const Operation& op) {
+        const ValueId whole = op.operands[0];
+        const Operation* made = rewriter_.definition(whole);
+        if (made == nullptr || !made->info().has(kElementwise) ||
+            static_cast<size_t>(whole) >= uses_.size() || uses_[whole] != slices_[whole].count ||
+            slices_[whole].elements > rewriter_.type(whole).elements())
+            return kNone;
+        const Slice slice = *op.as<Slice>();
+        const Operation f = *made;  // a copy: emitting moves ops
+        std::vector<ValueId> operands;
+        for (const ValueId operand : f.operands) operands.push_back(part_of(operand, slice));
+        return emit_like(f, std::move(operands), rewriter_.shape(op.result()));
+    }
+
+    /// The part of an operand that a slice of the result needs.
+    ValueId part_of(ValueId operand, const Slice& slice) {
+        Builder& b = rewriter_.builder();
+        Type type = rewriter_.type(operand);
+        for (size_t axis = 0; axis < type.shape.size(); ++axis)
+            type.shape[axis] = slice.limits[axis] - slice.starts[axis];
+        if (const double* number = rewriter_.constant(operand))
+            return b.emit_typed(Constant{*number}, {}, type);
+        const Operation* repeated = rewriter_.definition_as<Broadcast>(operand);
+        if (repeated == nullptr) return b.emit(slice, {operand});
+        const std::vector<int64_t> dims = dims_of(*repeated);
+        ValueId source = repeated->operands[0];
+        Slice inner;
+        for (const int64_t axis : dims) {
+            inner.starts.push_back(slice.starts[static_cast<size_t>(axis)]);
+            inner.limits.push_back(slice.limits[static_cast<size_t>(axis)]);
+        }
+        if (!dims.empty()) source = b.emit(inner, {source});
+        return b.emit_typed(Broadcast{dims}, {source}, type);
+    }
+
+    struct Slices {
+        int count = 0;
+        int64_t elements = 0;
+    };
+
     Rewriter rewriter_;
-    std::vector<int> uses_;  ///< by value: how often it was read when the pass began
+    std::vector<int> uses_;       ///< by value: how often it was read when the pass began
+    std::vector<Slices> slices_;  ///< by value: those that read it, without steps
 };
 
 }  // namespace
