@@ -41,7 +41,8 @@ inline std::string followed(const std::string& path) {
 
 /// The kind of error of a file that cannot be written, by errno.
 inline DiagnosticKind kind_of_write_error(int code) {
-    return code == ENOSPC || code == EDQUOT ? DiagnosticKind::kDiskFull : DiagnosticKind::kBadFile;
+    return code == ENOSPC || code == EDQUOT || code == EFBIG ? DiagnosticKind::kDiskFull
+                                                             : DiagnosticKind::kBadFile;
 }
 
 }  // namespace gmc

@@ -146,8 +146,19 @@ bool AtomicFile::commit(Diagnostics& diagnostics) {
 
 bool write_file_atomically(const std::string& path, std::string_view bytes,
                            Diagnostics& diagnostics) {
+    if (has_bytes(path, bytes)) return true;
     Result<AtomicFile> file = AtomicFile::create(path, diagnostics);
     return file && file->write(bytes, diagnostics) && file->commit(diagnostics);
+}
+
+bool has_bytes(const std::string& path, std::string_view bytes) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_nlink > 1 ||
+        static_cast<uint64_t>(status.st_size) != bytes.size())
+        return false;
+    Diagnostics unreadable;
+    const Result<std::string> there = read_whole_file(path, bytes.size(), unreadable);
+    return there.ok() && *there == bytes;
 }
 
 /// Reads as many bytes as the file had when it was opened: one that grows meanwhile is read up to

@@ -57,9 +57,12 @@ class AtomicFile {
     uint64_t bytes_written_ = 0;
 };
 
-/// Writes all of `bytes` to `path`, atomically. False after an error (kBadFile).
+/// Writes all of `bytes` to `path`, atomically. A file that has these bytes stays as it is, so that
+/// this needs no room on a full disk. False after an error (kBadFile).
 [[nodiscard]] bool write_file_atomically(const std::string& path, std::string_view bytes,
                                          Diagnostics& diagnostics);
+/// Whether `path` is a regular file of just these bytes, without a hard link that another run has.
+bool has_bytes(const std::string& path, std::string_view bytes);
 
 /// Reads a whole regular file of at most `bytes_most` bytes. Errors: kBadFile (cannot be opened or
 /// read, not a regular file), kTooLarge.

@@ -13,6 +13,7 @@
 
 #include "compiler/support/check.h"
 #include "compiler/support/json.h"
+#include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "runtime/files/atomic_file.h"
 
@@ -161,7 +162,8 @@ Result<MetricsLog> MetricsLog::resume(const std::string& path, int64_t step,
 MetricsLog::MetricsLog(MetricsLog&& other) noexcept
     : path_(std::move(other.path_)),
       fd_(std::exchange(other.fd_, -1)),
-      ended_at_(other.ended_at_) {}
+      ended_at_(other.ended_at_),
+      saved_(other.saved_) {}
 
 MetricsLog::~MetricsLog() {
     if (fd_ >= 0) ::close(fd_);
@@ -190,6 +192,19 @@ void MetricsLog::stay_in_place() {
     std::swap(fd_, anew->fd_);
 }
 
+void MetricsLog::has_saved() {
+    struct stat status {};
+    saved_ = {};
+    if (fstat(fd_, &status) == 0) saved_ = {status.st_ino, status.st_size};
+}
+
+void MetricsLog::back_to_saved() {
+    struct stat status {};
+    if (saved_ && fstat(fd_, &status) == 0 && status.st_ino == saved_->first &&
+        status.st_size > saved_->second)
+        (void)!ftruncate(fd_, saved_->second);
+}
+
 bool MetricsLog::write(const std::vector<MetricsRow>& rows, Diagnostics& diagnostics) {
     stay_in_place();
     std::string lines;
@@ -202,7 +217,7 @@ bool MetricsLog::write(const std::vector<MetricsRow>& rows, Diagnostics& diagnos
         if (got >= 0) {
             done += static_cast<size_t>(got);
         } else if (errno != EINTR) {
-            diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be written: {}", path_,
+            diagnostics.error(kind_of_write_error(errno), {}, "`{}` cannot be written: {}", path_,
                               std::strerror(errno));
             struct stat status {};
             if (done > 0 && fstat(fd_, &status) == 0)

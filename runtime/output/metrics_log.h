@@ -64,8 +64,12 @@ class MetricsLog {
     /// Appends lines, all or none of them. Where somebody has removed the file meanwhile, it is
     /// written again with all its lines; where another file lies there, the lines go into that; a
     /// line on stderr says so. Where its folder is gone, too, they go into the file that is open.
-    /// Errors: kBadFile (disk full); then a part that was written is removed again.
+    /// Errors: kBadFile, kDiskFull; then a part that was written is removed again.
     [[nodiscard]] bool write(const std::vector<MetricsRow>& rows, Diagnostics& diagnostics);
+    /// A checkpoint has been written that has all steps of these lines.
+    void has_saved();
+    /// Cuts off the lines since then, whose steps are in no checkpoint.
+    void back_to_saved();
 
   private:
     MetricsLog(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
@@ -76,6 +80,7 @@ class MetricsLog {
     std::string path_;
     int fd_ = -1;
     std::optional<int64_t> ended_at_;
+    std::optional<std::pair<uint64_t, int64_t>> saved_;  ///< the file and its size then
 };
 
 }  // namespace gmc::runtime

@@ -417,8 +417,9 @@ bool OpenedRun::write_beginnings() {
     record.origin = model.module().origin;
     record.sources = model.module().files;
     note_choices(record);
+    if (!write_model_and_record() || !open_log()) return false;
     if (goes_on()) drop_checkpoints();
-    return copy_model() && write_run_record(path("run.json"), record, diagnostics) && open_log();
+    return true;
 }
 
 bool OpenedRun::open_log() {
@@ -477,13 +478,20 @@ bool OpenedRun::write_untrained(Progress& progress) {
     return true;
 }
 
-bool OpenedRun::copy_model() {
+/// Writes the copy of the model and the record. On a full disk none of the two is replaced.
+bool OpenedRun::write_model_and_record() {
     constexpr size_t kKeptMost = 64 << 20;  // in memory
+    const std::string to = path("model.gmc");
     std::error_code same;
-    const bool is_copy = fs::equivalent(model.path(), path("model.gmc"), same) && !same;
+    const bool is_copy = fs::equivalent(model.path(), to, same) && !same;
     const auto text = read_whole_file(model.path(), uint64_t{1} << 32, diagnostics);
     if (text.ok() && text->size() <= kKeptMost) model_text_ = *text;
-    return is_copy || (text.ok() && write_file_atomically(path("model.gmc"), *text, diagnostics));
+    const auto record_too = [&] { return write_run_record(path("run.json"), record, diagnostics); };
+    if (is_copy || (text.ok() && has_bytes(to, *text))) return record_too();
+    if (!text.ok()) return false;
+    auto file = AtomicFile::create(to, diagnostics);
+    return file.ok() && file->write(*text, diagnostics) && record_too() &&
+           file->commit(diagnostics);
 }
 
 int64_t OpenedRun::epochs_without_better(const TrainingState& at) const {
@@ -501,6 +509,15 @@ std::string OpenedRun::why_early() const {
                       : "";
     return fmt::format("training ended early: `{}` was best, {:.6g}, {} epochs ago{}",
                        policy.stopping_metric, training.stopping.best.value_or(0), ago, since);
+}
+
+std::string OpenedRun::why_finished() const {
+    const std::optional<int64_t> steps = options.steps_most;
+    if (training.pass >= epochs && !(steps && training.step >= *steps))
+        return fmt::format("{} epochs are done of {} asked for; --more-epochs N goes on",
+                           training.pass, epochs);
+    if (stops_early()) return why_early() + "; --more-epochs N goes on";
+    return fmt::format("{} of {} steps are done", training.step, *steps);
 }
 
 bool OpenedRun::finished() const {

@@ -60,6 +60,8 @@ struct OpenedRun {
     bool goes_on() const { return options.resume && folder->has_checkpoint(); }
     bool stops_early() const { return stops_early(training); }
     std::string why_early() const;
+    /// Why finished(), for a line about a run in which nothing is left to do.
+    std::string why_finished() const;
     /// Whether no step is left.
     bool finished() const;
     /// Whether the last step ended an epoch, and all is told and saved of it.
@@ -105,7 +107,7 @@ struct OpenedRun {
     bool keep_what_a_kill_left();
     bool begin_states(Progress& progress);
     void say_what_changed(const std::string& data, Progress& progress);
-    bool copy_model();
+    bool write_model_and_record();
     void warn_of_lost_lines(int64_t every);
     /// Those that early stopping counts: none from before --more-epochs went on after it.
     int64_t epochs_without_better(const TrainingState& at) const;

@@ -28,10 +28,14 @@ class RunLog {
     static Result<RunLog> open(const std::string& folder, const RunRecord& record,
                                const Options& options, Diagnostics& diagnostics);
 
-    /// Errors: kBadFile (disk full); then metrics.jsonl is as it was.
+    /// Errors: kBadFile, kDiskFull; then metrics.jsonl is as it was.
     [[nodiscard]] bool write(const std::vector<MetricsRow>& rows, Diagnostics& diagnostics);
     /// A picture of samples, for TensorBoard; nothing when the file is not there.
     [[nodiscard]] bool picture(const std::string& file, int64_t step, Diagnostics& diagnostics);
+
+    /// MetricsLog's: a checkpoint has all steps of metrics.jsonl; later ones go from it.
+    void has_saved() { metrics_.has_saved(); }
+    void back_to_saved() { metrics_.back_to_saved(); }
 
     /// The step of the last line of metrics that was there (MetricsLog).
     std::optional<int64_t> ended_at() const { return metrics_.ended_at(); }

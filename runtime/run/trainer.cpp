@@ -33,8 +33,9 @@ constexpr int64_t kKeepEvery = 100;
 double now_s() { return static_cast<double>(steady_ns()) * 1e-9; }
 
 TrainEnd interrupted(const OpenedRun& run, Progress& progress) {
-    constexpr const char* kText = "interrupted after step {}; the checkpoint is written";
-    if (!run.options.in_copy) progress.message(fmt::format(kText, run.training.step));
+    if (!run.options.in_copy)
+        progress.message(
+            fmt::format("interrupted after step {}; the checkpoint is written", run.training.step));
     return TrainEnd::kInterrupted;
 }
 
@@ -65,18 +66,8 @@ bool draw_what_a_kill_left(OpenedRun& run) {
 TrainEnd nothing_left(OpenedRun& run, Progress& progress) {
     if (!draw_what_a_kill_left(run)) return TrainEnd::kFailed;
     run.drop_checkpoints();
-    const std::optional<int64_t> steps = run.options.steps_most;
-    if (run.training.pass >= run.epochs && !(steps && run.training.step >= *steps))
-        progress.message(fmt::format(
-            "nothing is left to do in {}: {} epochs are done of {} asked for; --more-epochs N "
-            "goes on",
-            run.folder->path(), run.training.pass, run.epochs));
-    else if (run.stops_early())
-        progress.message(fmt::format("nothing is left to do in {}: {}; --more-epochs N goes on",
-                                     run.folder->path(), run.why_early()));
-    else
-        progress.message(fmt::format("nothing is left to do in {}: {} of {} steps are done",
-                                     run.folder->path(), run.training.step, *steps));
+    progress.message(
+        fmt::format("nothing is left to do in {}: {}", run.folder->path(), run.why_finished()));
     return TrainEnd::kDone;
 }
 
@@ -336,6 +327,7 @@ class TrainingLoop {
             return false;
         if (!write_checkpoint(run_.path(kCheckpointName), model_.states(), training_, diagnostics))
             return false;
+        log_.has_saved();
         if (!training_.back_to) remove_way_back();
         return true;
     }
@@ -576,7 +568,9 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
     if (run.finished() && !run.training.epoch_end_left) return nothing_left(run, progress);
     if (!run.model.has_room_to_train(run.diagnostics) || !run.write_beginnings())
         return TrainEnd::kNotStarted;
+    run.log->has_saved();
     const TrainEnd end = TrainingLoop(run, progress).run();
+    if (end == TrainEnd::kFailed && run.folder->has_checkpoint()) run.log->back_to_saved();
     run.loader->dataset().add_warnings(run.diagnostics);
     if (!options.quiet) progress.finish();
     return end;

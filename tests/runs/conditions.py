@@ -5,6 +5,7 @@ the trouble is over --resume goes on to the bits of a run that nothing disturbed
 Usage: tests/runs/conditions.py --bin-dir build
 """
 import argparse
+import contextlib
 import os
 import pathlib
 import resource
@@ -85,6 +86,46 @@ def full_disk(bench, name):
     expect(done.returncode == 3, f"full disk: exit code {done.returncode}\n{done.stderr}")
     expect("is kept in `disk/checkpoint.safetensors`" in done.stderr, f"full disk: {done.stderr}")
     check_goes_on(bench, name, "disk", "--epochs", "1000000")
+
+
+def still_full(bench, name):
+    """Where the disk is as full as before, --resume ends with 3 and leaves every file as it was: a limit on the size of
+    files stands for it, and, where root may mount one, a disk without a free block."""
+    def files(run):
+        return {path.relative_to(run): path.read_bytes() for path in run.rglob("*")
+                if path.is_file() and path.name != ".lock"}
+
+    def check(run, limit=None):
+        before = files(bench.folder / run)
+        for more in ([], ["--more-epochs", "2"], ["--log-every", "3"], ["--tensorboard"]):
+            words = ["gmrun", "train", name + ".gmc", "--run", run, "--resume", "--quiet", *more]
+            done = subprocess.run([str(bench.bin_dir / words[0]), *words[1:]], cwd=bench.folder, env=bench.environment,
+                                  capture_output=True, text=True, preexec_fn=limit)
+            expect(done.returncode == 3, f"still full, {more}: exit code {done.returncode}\n{done.stderr}")
+            expect("cannot be written" in done.stderr, f"still full, {more}: {done.stderr}")
+            after = files(bench.folder / run)
+            if "--tensorboard" in more:
+                after = {path: after[path] for path in after if "tfevents" not in path.name}
+            differ = [str(path) for path in {*before, *after} if before.get(path) != after.get(path)]
+            expect(not differ, f"still full, {more}: other files: {differ}")
+
+    bench.run(*train_words(name, "still", "--epochs", "1000000", "--steps", "40"))
+    check("still", lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0)))
+    check_goes_on(bench, name, "still", "--epochs", "1000000")
+    disk = bench.folder / "small_disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "gmc-test", disk], capture_output=True).returncode:
+        return
+    try:
+        bench.run(*train_words(name, "small_disk/run", "--epochs", "1000000", "--steps", "40"))
+        with open(disk / "fill", "wb") as fill, contextlib.suppress(OSError):
+            while True:
+                os.write(fill.fileno(), bytes(4096))
+        check("small_disk/run")
+        (disk / "fill").unlink()
+        check_goes_on(bench, name, "small_disk/run", "--epochs", "1000000")
+    finally:
+        subprocess.run(["umount", disk], check=True)
 
 
 def replace_run(bench):
@@ -270,13 +311,13 @@ def main():
         bench = Bench(options.bin_dir.resolve(), pathlib.Path(folder))
         name = compile_small(bench, "small", "{synthetic: {set: shapes, size: 8}, range: [0, 1], count: 64}")
         bench.run(*train_words(name, "warm", "--steps", "1"))
-        for check in (closed_pipe, full_disk, removed_files, moved_folder, signals, odd_resumes):
+        for check in (closed_pipe, full_disk, still_full, removed_files, moved_folder, signals, odd_resumes):
             check(bench, name)
         replace_run(bench)
         broken_picture(bench)
         while_measuring(bench)
-    print("closed pipe, full disk, removed files, replaced run, moved folder, two signals, odd resumes, bad picture, "
-          "signal while measuring: nothing lost")
+    print("closed pipe, full disk, still full, removed files, replaced run, moved folder, two signals, odd resumes, "
+          "bad picture, signal while measuring: nothing lost")
 
 
 if __name__ == "__main__":

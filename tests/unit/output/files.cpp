@@ -135,9 +135,21 @@ TEST_CASE("a full disk keeps the old file and says so") {
         CHECK_FALSE(write_file_atomically(path, std::string(5000, 'x'), diagnostics));
     }
     CHECK(only_error(diagnostics) ==
-          fmt::format("[bad-file] `{}` cannot be written after 1000 bytes: File too large", path));
+          fmt::format("[disk-full] `{}` cannot be written after 1000 bytes: File too large", path));
     CHECK(read_text(path) == "old");
     CHECK(folder.file_count() == 1);
+}
+
+TEST_CASE("what is there already needs no room on a full disk") {
+    const TempFolder folder;
+    const std::string path = folder.write("a", "same");
+    const FileSizeLimit limit(0);
+    Diagnostics diagnostics;
+    CHECK(write_file_atomically(path, "same", diagnostics));
+    CHECK_FALSE(diagnostics.any());
+    CHECK_FALSE(write_file_atomically(path, "some", diagnostics));
+    CHECK_FALSE(write_file_atomically(path, "sam", diagnostics));
+    CHECK(read_text(path) == "same");
 }
 
 TEST_CASE("an atomic file that failed stays failed") {

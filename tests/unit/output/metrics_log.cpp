@@ -101,6 +101,27 @@ TEST_CASE("a log with a line that is none is left alone") {
     }
 }
 
+TEST_CASE("lines since the last checkpoint go when nothing can save their steps") {
+    const TempFolder folder;
+    const std::string path = folder.path("metrics.jsonl");
+    Diagnostics diagnostics;
+    auto log = MetricsLog::create(path, diagnostics);
+    REQUIRE(log.ok());
+    log->back_to_saved();  // nothing was saved
+    CHECK(log->write({MetricsRow(1, 1)}, diagnostics));
+    const std::string saved = read_text(path);
+    log->has_saved();
+    CHECK(log->write({MetricsRow(2, 1)}, diagnostics));
+    log->back_to_saved();
+    CHECK(read_text(path) == saved);
+    log->back_to_saved();
+    CHECK(read_text(path) == saved);
+    std::filesystem::remove(path);
+    CHECK(log->write({MetricsRow(2, 1)}, diagnostics));  // another file now, which is not cut
+    log->back_to_saved();
+    CHECK(read_text(path) == saved + "{\"step\":2,\"epoch\":1}\n");
+}
+
 TEST_CASE("a log that is removed or replaced while it is open loses no line") {
     const TempFolder folder;
     std::filesystem::create_directory(folder.path("run"));
@@ -151,7 +172,7 @@ TEST_CASE("errors of logs") {
     REQUIRE(log);
     CHECK_FALSE(log->write({MetricsRow(1, 0)}, written));
     CHECK(only_error(written) ==
-          "[bad-file] `/dev/full` cannot be written: No space left on device");
+          "[disk-full] `/dev/full` cannot be written: No space left on device");
 }
 
 }  // namespace
