@@ -60,7 +60,7 @@ bool OpenedRun::take_up_record() {
     record.seed = options.seed.value_or(1);
     record.tuned = tuning_ != nullptr;
     record.bf16 = options.bf16;
-    record.local = {options.local_steps.value_or(0), options.outer};
+    record.local = {options.local_steps.value_or(0), options.outer.value_or(OuterStep::kNesterov)};
     record.processes = model.group() == nullptr ? 1 : model.group()->size();
     record.init = options.init;
     record.init_layout = options.init_layout;
@@ -101,6 +101,10 @@ bool OpenedRun::take_local_steps() {
                 *options.local_steps),
             "leave --local-steps out, or start another run with it");
     if (every == 0) return true;
+    if (options.outer && *options.outer != record.local.outer)
+        return refuse(fmt::format("the run in `{}` was begun with --outer-step {}", folder->path(),
+                                  outer_steps()[static_cast<size_t>(record.local.outer)]),
+                      "leave --outer-step out, or start another run with it");
     if (model.group() == nullptr)
         return refuse(
             fmt::format("the run in `{}` takes local steps in several processes", folder->path()),

@@ -223,6 +223,7 @@ def refused(processes, launcher, run_of):
     once(processes.run(processes.words(None, 1, *local), 2), "--local-steps is for several processes")
     through = ["local.gmc", "--run", run_of("through"), "--resume", "--steps", "40"]
     once(run(1, *through, "--local-steps", "4"), "was begun with --local-steps 5, so it cannot go on with")
+    once(run(1, *through, "--local-steps", "5", "--outer-step", "average"), "was begun with --outer-step nesterov")
     once(run(1, "local.gmc", "--run", run_of("shared_2"), "--resume", "--local-steps", "4"), "without local steps")
     once(processes.run(processes.words(None, 1, *through), 1), "takes local steps in several processes")
     adam = processes.compile("vae_mlp", "f32")

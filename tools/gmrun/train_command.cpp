@@ -149,8 +149,9 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
     options.quiet = line.flag("quiet");
     if (line.has("local-steps")) options.local_steps = line.get<int64_t>("local-steps");
     const auto& outer = runtime::outer_steps();
-    options.outer = static_cast<runtime::OuterStep>(
-        std::find(outer.begin(), outer.end(), line.text("outer-step")) - outer.begin());
+    if (line.given("outer-step"))
+        options.outer = static_cast<runtime::OuterStep>(
+            std::find(outer.begin(), outer.end(), line.text("outer-step")) - outer.begin());
     options.version = kVersion.number;
     options.show_warnings = report_warnings;
     return options;
