@@ -16,9 +16,9 @@ struct SumJob {
     float* numbers = nullptr;
     int64_t count = 0;
     bool rounded = false;  ///< they are bf16 numbers, and so is each sum of two
-    /// Of all processes. Where these are no power of two, a process has the numbers of several
-    /// nodes of the tree (shard_nodes), each `stride` behind the one before; the sums take the
-    /// place of the first, and the others are lost.
+    /// Of all processes: a power of two, or one of each. Where the number of processes is no power
+    /// of two, a process has the numbers of several nodes of the tree (shard_nodes), each `stride`
+    /// behind the one before; the sums take the place of the first, and the others are lost.
     int64_t shards = 0;
     int64_t stride = 0;
     /// Each process needs the sums of its own range (range_of) only; the other numbers are lost.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 #include "runtime/processes/launch.h"
@@ -33,6 +34,13 @@ std::string path_of(const std::string& plugin) {
     return "";
 }
 
+/// UCX, on which MPI may stand, prints a backtrace where another process has died, unless it is
+/// told otherwise before it is loaded.
+void quiet_ucx() {
+    setenv("UCX_HANDLE_ERRORS", "none", 0);
+    setenv("UCX_LOG_LEVEL", "fatal", 0);
+}
+
 }  // namespace
 
 std::unique_ptr<ProcessGroup> join_group(WatchQuestions questions, std::string& why,
@@ -55,6 +63,7 @@ std::unique_ptr<ProcessGroup> join_group(WatchQuestions questions, std::string& 
         help = fmt::format("install {} and build gmc again", mpi->package);
         return nullptr;
     }
+    quiet_ucx();
     // OpenMPI loads libraries of its own, which look for its symbols among the global ones.
     void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL);
     if (library == nullptr) {

@@ -12,10 +12,11 @@ namespace gmc::runtime {
 /// It is sent as it lies in memory: all processes run the same program (roll_call.h).
 struct Order {
     enum class Kind : int64_t {
-        kBegin,  ///< the group broadcasts a text next: how the run is computed
-        kRound,  ///< compute a round of training
-        kSlots,  ///< do something with your part of the optimizer's slots
-        kEnd,    ///< end with `exit_code`
+        kBegin,    ///< the group broadcasts a text next: how the run is computed
+        kRound,    ///< compute a round of training
+        kSlots,    ///< do something with your part of the optimizer's slots
+        kAverage,  ///< add up how far the states of all have come in local steps
+        kEnd,      ///< end with `exit_code`
     };
     Kind kind = Kind::kEnd;
     int64_t exit_code = 0;

@@ -214,16 +214,18 @@ void ProcessGroup::gather_nodes(const SumJob& job) {
     }
 }
 
-/// Nodes are put on a stack. The last two are added as long as they are the halves of one.
+/// Nodes are put on a stack. The last two are added as long as they are the halves of one, and at
+/// the end, where the number of shards is no power of two, whatever they are.
 void ProcessGroup::add_nodes(const SumJob& job) {
     const NumberRange mine = part_of(rank_, job.count);
     stack_.clear();
     for (size_t i = 0; i < nodes_.size(); ++i) {
         stack_.emplace_back(nodes_[i], received_.data() + static_cast<int64_t>(i) * mine.count());
+        const bool is_last = i + 1 == nodes_.size();
         while (stack_.size() > 1) {
             const auto [right, added] = stack_.back();
             auto& [left, sum] = stack_[stack_.size() - 2];
-            if (!are_halves(left, right)) break;
+            if (!is_last && !are_halves(left, right)) break;
             add_numbers(sum, added, mine.count(), job.rounded);
             left.count *= 2;
             stack_.pop_back();

@@ -9,31 +9,77 @@
 namespace gmc::runtime {
 namespace {
 
+/// An error with its place, without the lines that it points into.
+std::string text_of(const Diagnostic& error, const SourceFiles& sources) {
+    if (error.span.file == 0) return error.text;
+    const std::string& path = sources.file(error.span.file).path();
+    if (!error.span.known()) return fmt::format("{}: {}", path, error.text);
+    return fmt::format("{}:{}:{}: {}", path, error.span.line, error.span.column, error.text);
+}
+
 std::string answer(const Facts& facts, const Diagnostics& diagnostics) {
     Json out = Json::object();
     out["host"] = host_name();
-    if (diagnostics.any()) out["error"] = diagnostics.list()[0].text;
+    if (diagnostics.any()) {
+        const Diagnostic& error = diagnostics.list()[0];
+        out["error"] = text_of(error, diagnostics.sources());
+        out["help"] = error.helps.empty() ? "" : error.helps[0];
+    }
     for (const auto& [name, value] : facts) out[name] = value;
     return out.dump();
 }
 
-/// Reports what is wrong with the answer of a process; true when nothing is.
-bool compare(size_t rank, const Facts& facts, const Json& other, Diagnostics& diagnostics) {
-    const std::string who = fmt::format("process {} on {}", rank, other.at("host").text());
+/// What is wrong with a process, or with several for the same reason.
+struct Misfit {
+    std::string fact;   ///< the one that differs; "" after an error
+    std::string text;   ///< what it is there, or the error
+    std::string help;   ///< of an error
+    std::string first;  ///< the first of these processes: "process 2 on a"
+    int others = 0;
+};
+
+/// Whether there is something wrong with the answer of a process.
+bool is_misfit(const Facts& facts, const Json& other, Misfit& misfit) {
     if (other.contains("error")) {
-        diagnostics.error(DiagnosticKind::kBadValue, {}, "{}: {}", who, other.at("error").text());
-        return false;
+        misfit.text = other.at("error").text();
+        misfit.help = other.at("help").text();
+        return true;
     }
     for (const auto& [name, here] : facts) {
-        const std::string there = other.contains(name) ? other.at(name).text() : "";
-        if (there == here) continue;
-        diagnostics.error(DiagnosticKind::kBadValue, {},
-                          "the processes of a run must have the same {}: process 0 on {} has "
-                          "`{}`, {} has `{}`",
-                          name, host_name(), here, who, there);
-        return false;
+        misfit.text = other.contains(name) ? other.at(name).text() : "";
+        misfit.fact = name;
+        if (misfit.text != here) return true;
     }
-    return true;
+    return false;
+}
+
+void add_misfit(std::vector<Misfit>& misfits, Misfit misfit) {
+    for (Misfit& known : misfits)
+        if (known.fact == misfit.fact && known.text == misfit.text) {
+            ++known.others;
+            return;
+        }
+    misfits.push_back(std::move(misfit));
+}
+
+void report(const Misfit& misfit, const Facts& facts, Diagnostics& diagnostics) {
+    std::string who = misfit.first;
+    if (misfit.others > 0)
+        who += fmt::format(" and {} other{}", misfit.others, misfit.others > 1 ? "s" : "");
+    if (misfit.fact.empty()) {
+        Diagnostic& error =
+            diagnostics.error(DiagnosticKind::kBadValue, {}, "{}: {}", who, misfit.text);
+        if (!misfit.help.empty()) error.help(misfit.help);
+        return;
+    }
+    std::string here;
+    for (const auto& [name, value] : facts)
+        if (name == misfit.fact) here = value;
+    diagnostics.error(DiagnosticKind::kBadValue, {},
+                      "the processes of a run must have the same {}: process 0 on {} has "
+                      "`{}`, {} {} `{}`",
+                      misfit.fact, host_name(), here, who, misfit.others > 0 ? "have" : "has",
+                      misfit.text);
 }
 
 }  // namespace
@@ -47,9 +93,15 @@ std::string host_name() {
 bool roll_call(ProcessGroup& group, const Facts& facts, Diagnostics& diagnostics) {
     const bool fine = !diagnostics.any();
     const std::vector<std::string> answers = group.gather(answer(facts, diagnostics));
-    bool all = fine;
-    for (size_t rank = 1; rank < answers.size() && fine; ++rank)
-        all &= compare(rank, facts, Json::parse(answers[rank]).value_or(Json()), diagnostics);
+    std::vector<Misfit> misfits;
+    for (size_t rank = 1; rank < answers.size() && fine; ++rank) {
+        const Json other = Json::parse(answers[rank]).value_or(Json());
+        Misfit misfit;
+        misfit.first = fmt::format("process {} on {}", rank, other.at("host").text());
+        if (is_misfit(facts, other, misfit)) add_misfit(misfits, std::move(misfit));
+    }
+    for (const Misfit& misfit : misfits) report(misfit, facts, diagnostics);
+    bool all = fine && misfits.empty();
     group.broadcast(&all, sizeof(all));
     return all;
 }

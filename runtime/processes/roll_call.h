@@ -15,7 +15,8 @@ using Facts = std::vector<std::pair<std::string, std::string>>;
 
 /// Every process calls it, with what it has. True in all of them when the facts of all are equal
 /// and none has errors. Otherwise process 0 reports (kBadValue) which process differs in what, or
-/// what the errors of others were; its own it has reported already. The others say nothing.
+/// what the first error of others was, once where it is the same of several; its own errors it has
+/// reported already. The others say nothing.
 [[nodiscard]] bool roll_call(ProcessGroup& group, const Facts& facts, Diagnostics& diagnostics);
 
 /// The name of this machine; "" where it has none.

@@ -21,6 +21,7 @@
 #include <sstream>
 
 #include "compiler/support/say.h"
+#include "runtime/processes/left_files.h"
 #include "runtime/processes/process_group.h"
 #include "runtime/processes/roll_call.h"
 
@@ -148,9 +149,10 @@ void Watch::tell_all(char word) {
 
 void Watch::end(int code, const std::string& text) {
     tell_all(kAllEnd);
+    if (!text.empty()) say("gmrun: {}\n", text);  // now: mpirun may end this one while it saves
     const Clock::time_point begin = Clock::now();
     while (questions_.saves() && Clock::now() - begin < kToSave) usleep(kLookMs * 1000);
-    if (!text.empty()) say("gmrun: {}\n", text);
+    remove_shared_memory();
     _exit(code);
 }
 
@@ -231,9 +233,11 @@ void Watch::lost(const Peer& peer) {
 void Watch::check_time() {
     const auto said = [&](const char* text) { return rank_ == 0 ? std::string(text) : ""; };
     const Clock::duration took = Clock::now() - since_;
-    if (getppid() != parent_)
+    if (getppid() != parent_) {
+        remove_session(parent_);
         end(kRunFailed, said("what has started this process is gone, so all end; --resume goes on "
                              "from the last checkpoint"));
+    }
     if (phase_ == Phase::kJoins && questions_.stop_code() != 0) end(questions_.stop_code(), "");
     if (phase_ == Phase::kJoins && took > kToJoin)
         end(kRunFailed, said("the processes of the run have not found each other in 5 minutes"));

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "compiler/ir/module.h"
+#include "compiler/support/shards.h"
 #include "runtime/contractions/context.h"
 #include "runtime/kernels/kernel.h"
 
@@ -16,6 +17,7 @@ struct BindHow {
     bool reference = false;         ///< ExecutableOptions::reference
     bool epilogues = true;          ///< ExecutableOptions::epilogues
     ProcessGroup* group = nullptr;  ///< ExecutableOptions::group
+    NumberRange own_shards{};       ///< ExecutableOptions::own_shards
 };
 
 /// What binding an op may look at. All must outlive the kernel.

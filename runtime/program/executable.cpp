@@ -60,7 +60,7 @@ void Executable::BoundFunction::bind(const ExecutableOptions& options) {
                         function,
                         placement.buffers,
                         contractions,
-                        {options.reference, options.epilogues, options.group}};
+                        {options.reference, options.epilogues, options.group, options.own_shards}};
     operations.bind(context);
     if (options.poison) add_poison();
 }

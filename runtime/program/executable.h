@@ -10,6 +10,7 @@
 #include "compiler/ir/module.h"
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/result.h"
+#include "compiler/support/shards.h"
 #include "runtime/kernels/kernel.h"
 #include "runtime/memory/address_sanitizer.h"
 #include "runtime/memory/arena.h"
@@ -35,6 +36,9 @@ struct ExecutableOptions {
     bool fixed_weights = false;
     /// The processes that share the batch, where the function is one process's share; else null.
     ProcessGroup* group = nullptr;
+    /// Of such a function, without a group: the shards of this process, of which sums over the
+    /// batch are estimated. Else none.
+    NumberRange own_shards{};
     /// Make mistakes of the memory plan and of kernels visible (poison.h). It costs time.
     bool poison = kAddressSanitizer;
 };

@@ -18,7 +18,8 @@ std::string to_text(const TrainingSetup& setup) {
     Json out{{"seed", setup.seed},
              {"tuned", setup.tuned},
              {"bf16", setup.bf16},
-             {"all_data", setup.all_data}};
+             {"all_data", setup.all_data},
+             {"local_steps", setup.local_steps}};
     Json& choices = out["contractions"] = Json::object();
     for (const auto& [problem, choice] : setup.contractions) choices[problem] = choice;
     return out.dump();
@@ -31,6 +32,7 @@ TrainingSetup setup_from(const std::string& text) {
                         json.at("bf16").flag(),
                         json.at("all_data").flag(),
                         {}};
+    setup.local_steps = json.at("local_steps").whole();
     const Json& choices = json.at("contractions");
     for (size_t i = 0; i < choices.names().size(); ++i)
         setup.contractions[choices.names()[i]] = choices.elements()[i].text();
@@ -74,6 +76,7 @@ int follow(LoadedModel& model, Diagnostics& diagnostics) {
     TuningCache choices("", tuning_machine());
     choices.pin(setup.contractions);
     if (!setup.bf16) model.disable_bf16();
+    if (setup.local_steps > 0) model.set_local_steps({setup.local_steps});
     model.set_tuning(setup.tuned ? &choices : nullptr);
     StepRunner runner(model, diagnostics);
     std::unique_ptr<Loader> loader;
@@ -85,11 +88,16 @@ int follow(LoadedModel& model, Diagnostics& diagnostics) {
             model.states().slots()->obey(order);
             continue;
         }
+        if (order.kind == Order::Kind::kAverage) {
+            model.local()->add_up();
+            continue;
+        }
         training.seed = order.seed;
         training.step = order.step;
         training.call = static_cast<uint32_t>(order.call);
         training.rate = order.rate;
         if (order.with_states != 0) model.states().refresh_copies();
+        if (order.with_states != 0 && model.local() != nullptr) model.local()->begin();
         const Cursor cursor{order.epoch, order.batch};
         if (loader->cursor() != cursor) loader->seek(cursor);
         (void)runner.run(*loader, training, diagnostics);

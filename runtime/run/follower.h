@@ -15,6 +15,7 @@ struct TrainingSetup {
     bool bf16 = true;       ///< what was compiled for bf16 is computed in bf16
     bool all_data = false;  ///< also those that the model keeps for validation
     std::map<std::string, std::string> contractions;
+    int64_t local_steps = 0;  ///< LocalSteps::every
 };
 
 /// In process 0, once its functions are bound: tells the others how training is computed. Nothing

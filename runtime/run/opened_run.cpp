@@ -18,6 +18,7 @@
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/validation.h"
 #include "runtime/threads/thread_count.h"
+#include "runtime/train/picture.h"
 #include "runtime/train/take_weights.h"
 
 namespace gmc::runtime {
@@ -35,7 +36,13 @@ OpenedRun::~OpenedRun() {
     if (recorded_choices_) model.set_tuning(nullptr);
 }
 
-bool OpenedRun::open() { return open_folder() && take_up_record() && keep_end(); }
+static std::string samples_file(int64_t epoch) {
+    return fmt::format("samples/epoch-{:03}.png", epoch);
+}
+
+bool OpenedRun::open() {
+    return open_folder() && take_up_record() && take_local_steps() && keep_end();
+}
 
 bool OpenedRun::open_folder() {
     using Use = RunFolder::Use;
@@ -53,6 +60,8 @@ bool OpenedRun::take_up_record() {
     record.seed = options.seed.value_or(1);
     record.tuned = tuning_ != nullptr;
     record.bf16 = options.bf16;
+    record.local = {options.local_steps.value_or(0), options.outer.value_or(OuterStep::kNesterov)};
+    record.processes = model.group() == nullptr ? 1 : model.group()->size();
     record.init = options.init;
     record.init_layout = options.init_layout;
     if (options.resume && is_there(path("run.json"))) {
@@ -73,6 +82,46 @@ bool OpenedRun::take_up_record() {
             .help("leave --seed out, or start another run with it");
         return false;
     }
+    return true;
+}
+
+/// Weights are there only where they have just been averaged, so the run ends with such a step.
+bool OpenedRun::take_local_steps() {
+    const auto refuse = [&](const std::string& what, const std::string& help) {
+        diagnostics.error(DiagnosticKind::kBadValue, {}, "{}", what).help(help);
+        return false;
+    };
+    const int64_t every = record.local.every;
+    if (options.local_steps && *options.local_steps != every)
+        return refuse(
+            fmt::format(
+                "the run in `{}` was begun {}, so it cannot go on with --local-steps {}",
+                folder->path(),
+                every == 0 ? "without local steps" : fmt::format("with --local-steps {}", every),
+                *options.local_steps),
+            "leave --local-steps out, or start another run with it");
+    if (every == 0) return true;
+    if (options.outer && *options.outer != record.local.outer)
+        return refuse(fmt::format("the run in `{}` was begun with --outer-step {}", folder->path(),
+                                  outer_steps()[static_cast<size_t>(record.local.outer)]),
+                      "leave --outer-step out, or start another run with it");
+    if (model.group() == nullptr)
+        return refuse(
+            fmt::format("the run in `{}` takes local steps in several processes", folder->path()),
+            fmt::format("`mpirun -n {} gmrun train ... --resume` goes on with it",
+                        record.processes));
+    if (model.states().slots() != nullptr)
+        return refuse(
+            "--shard-optimizer shares what --local-steps has each process keep as a whole",
+            "leave one of them out");
+    if (options.steps_most && *options.steps_most % every != 0)
+        return refuse(fmt::format("a run of --local-steps {} cannot stop after step {}, where its "
+                                  "processes have different weights",
+                                  every, *options.steps_most),
+                      fmt::format("--steps {}, say", (*options.steps_most / every + 1) * every));
+    if (const std::string why = why_no_local_steps(model.module()); !why.empty())
+        return refuse(why, "leave --local-steps out: then the processes share each step");
+    model.set_local_steps(record.local);
     return true;
 }
 
@@ -190,6 +239,12 @@ bool OpenedRun::prepare(Progress& progress) {
     if (options.show_warnings) options.show_warnings(diagnostics);
     const std::string data = to_text(summary);
     if (!options.quiet) progress.message(data);
+    if (!options.quiet && record.local.every > 0)
+        progress.message(fmt::format(
+            "local steps: each of {} processes takes {} on its own shards before weights are "
+            "averaged; the bits depend on the number of processes, and losses are those of process "
+            "0",
+            model.group()->size(), record.local.every));
     loader->seek(cursor());
     training.epoch =
         static_cast<double>(training.pass) +
@@ -341,6 +396,7 @@ bool OpenedRun::begin_states(Progress& progress) {
     if (goes_on())
         return read_checkpoint(path(kCheckpointName), model.states(), training, diagnostics) &&
                read_epoch_start(path(kCheckpointName), model.states(), training, diagnostics) &&
+               read_outer_momentum(path(kCheckpointName), model.states(), training, diagnostics) &&
                keep_what_a_kill_left();
     if (!model.states().initialise(training.seed, diagnostics)) return false;
     auto all = take_named_weights(model.states(), diagnostics);
@@ -377,6 +433,7 @@ void OpenedRun::say_what_changed(const std::string& data, Progress& progress) {
     now.data = data;
     now.machine = tuning_machine();
     now.threads = thread_count();
+    now.processes = model.group() == nullptr ? 1 : model.group()->size();
     now.examples = loader->dataset().count();
     now.validate_share = policy.validate_share;
     now.precision = model.is_bf16() ? "bf16" : "f32";
@@ -518,6 +575,25 @@ std::string OpenedRun::why_finished() const {
                            training.pass, epochs);
     if (stops_early()) return why_early() + "; --more-epochs N goes on";
     return fmt::format("{} of {} steps are done", training.step, *steps);
+}
+
+bool OpenedRun::draw(int64_t epoch) {
+    const std::optional<int64_t> count = record.settings.samples;
+    const std::string file = path(samples_file(epoch));
+    return count == 0 ||
+           (draw_samples(model, training.seed, count, record.ranges, file, diagnostics) &&
+            (!log || log->picture(file, training.step, diagnostics)));
+}
+
+bool OpenedRun::draw_what_a_kill_left() {
+    if (!ends_epoch()) return true;
+    const int64_t epoch = std::min(training.pass, epochs);
+    const std::string file = path(samples_file(epoch));
+    const bool has_shown =
+        !record.settings.tensorboard || has_picture_event(folder->path(), training.step);
+    if (!has_shown && !log && !open_log()) return false;
+    if (!is_there(file)) return draw(epoch);
+    return has_shown || log->picture(file, training.step, diagnostics);
 }
 
 bool OpenedRun::finished() const {

@@ -37,6 +37,11 @@ struct OpenedRun {
     bool share_slots();
     /// Writes what a run's folder has from the start.
     bool write_beginnings();
+    /// Draws samples into the run's folder, where it is to have them. False after an error.
+    bool draw(int64_t epoch);
+    /// A process that was killed behind the checkpoint of an epoch may not have drawn its samples,
+    /// or drawn them and not shown them to TensorBoard. False after an error.
+    bool draw_what_a_kill_left();
     /// Removes checkpoints that the run is to keep no longer.
     void drop_checkpoints() const;
     /// Opens the log, which write_beginnings() does, too.
@@ -95,6 +100,7 @@ struct OpenedRun {
     bool take_up_record();
     bool is_of_this_model();
     void follow_record();
+    bool take_local_steps();
     void follow_settings();
     int64_t log_every(const RunSettings& settings) const;
     bool agrees_on_data();

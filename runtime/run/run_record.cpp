@@ -81,6 +81,11 @@ std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
         out.push_back(
             fmt::format("the data are others than when the run began\n  then: {}\n  now:  {}",
                         then.data, now.data));
+    if (now.local.every > 0 && then.processes != now.processes)
+        out.push_back(
+            fmt::format("local steps are taken by {} processes now, by {} before: from "
+                        "here on the numbers are others",
+                        now.processes, then.processes));
     const auto other_kernels =
         std::count_if(now.contractions.begin(), now.contractions.end(), [&](const auto& choice) {
             const auto found = then.contractions.find(choice.first);
@@ -150,6 +155,10 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
         {"machine", record.machine}, {"precision", record.precision}, {"bf16", record.bf16},
         {"seed", record.seed},       {"examples", record.examples},   {"tuned", record.tuned}};
     json["threads"] = record.threads;
+    if (record.local.every > 0)
+        json["local_steps"] = {{"every", record.local.every},
+                               {"outer", outer_steps()[static_cast<size_t>(record.local.outer)]},
+                               {"processes", record.processes}};
     if (record.validate_share > 0) json["validate_share"] = record.validate_share;
     if (record.epochs) json["epochs"] = *record.epochs;
     if (record.patient_from > 0) json["patient_from"] = record.patient_from;
@@ -172,6 +181,19 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
     json["weights"] = Json::object();
     for (const auto& [network, checksum] : record.weights) json["weights"][network] = checksum;
     return write_file_atomically(path, json.dump(1) + "\n", diagnostics);
+}
+
+/// Throws JsonError for what write_run_record() does not write.
+static void read_local(const Json& json, RunRecord& record) {
+    record.local.every = json.at("every").whole();
+    record.processes = json.at("processes").whole();
+    const std::string& outer = json.at("outer").text();
+    const auto& names = outer_steps();
+    const auto found = std::find(names.begin(), names.end(), outer);
+    if (record.local.every < 1 || found == names.end())
+        throw JsonError(fmt::format("`local_steps` are every {}, outer `{}`", record.local.every,
+                                    outer.substr(0, 80)));
+    record.local.outer = static_cast<OuterStep>(found - names.begin());
 }
 
 /// Every key is checked by its type; those that were added later may be missing.
@@ -199,6 +221,7 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         record.examples = json.at("examples").whole();
         record.tuned = json.at("tuned").flag();
         if (json.contains("threads")) record.threads = json.at("threads").whole();
+        if (json.contains("local_steps")) read_local(json.at("local_steps"), record);
         if (json.contains("validate_share"))
             record.validate_share = json.at("validate_share").number();
         if (json.contains("data")) record.data = json.at("data").text();

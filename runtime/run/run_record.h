@@ -13,6 +13,7 @@
 #include "compiler/support/pace.h"
 #include "compiler/support/result.h"
 #include "runtime/data/dataset.h"
+#include "runtime/train/slots/local_steps.h"
 
 namespace gmc::runtime {
 
@@ -35,6 +36,8 @@ struct RunRecord {
     ir::Origin origin;                 ///< of the module: fingerprints, settings, texts
     std::vector<std::string> sources;  ///< names of the files that the texts are of
     uint64_t seed = 1;
+    LocalSteps local;
+    int64_t processes = 1;  ///< that train together; on which the numbers of local steps depend
     std::string init, init_layout;  ///< what --init named, "": nothing
     std::optional<int64_t> epochs;  ///< asked for on the command line, instead of the model's
     RunSettings settings;

@@ -21,7 +21,6 @@
 #include "runtime/run/validation.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/generate.h"
-#include "runtime/train/picture.h"
 
 namespace gmc::runtime {
 namespace {
@@ -39,32 +38,8 @@ TrainEnd interrupted(const OpenedRun& run, Progress& progress) {
     return TrainEnd::kInterrupted;
 }
 
-std::string samples_file(int64_t epoch) { return fmt::format("samples/epoch-{:03}.png", epoch); }
-
-/// Draws samples into the run's folder, where it is to have them.
-bool draw(OpenedRun& run, int64_t epoch) {
-    const std::optional<int64_t> count = run.record.settings.samples;
-    const std::string file = run.path(samples_file(epoch));
-    return count == 0 || (draw_samples(run.model, run.training.seed, count, run.record.ranges, file,
-                                       run.diagnostics) &&
-                          (!run.log || run.log->picture(file, run.training.step, run.diagnostics)));
-}
-
-/// A process that was killed behind the checkpoint of an epoch may not have drawn its samples, or
-/// drawn them and not shown them to TensorBoard.
-bool draw_what_a_kill_left(OpenedRun& run) {
-    if (!run.ends_epoch()) return true;
-    const int64_t epoch = std::min(run.training.pass, run.epochs);
-    const std::string file = run.path(samples_file(epoch));
-    const bool has_shown = !run.record.settings.tensorboard ||
-                           has_picture_event(run.folder->path(), run.training.step);
-    if (!has_shown && !run.log && !run.open_log()) return false;
-    if (!is_there(file)) return draw(run, epoch);
-    return has_shown || run.log->picture(file, run.training.step, run.diagnostics);
-}
-
 TrainEnd nothing_left(OpenedRun& run, Progress& progress) {
-    if (!draw_what_a_kill_left(run)) return TrainEnd::kFailed;
+    if (!run.draw_what_a_kill_left()) return TrainEnd::kFailed;
     run.drop_checkpoints();
     progress.message(
         fmt::format("nothing is left to do in {}: {}", run.folder->path(), run.why_finished()));
@@ -126,7 +101,7 @@ class TrainingLoop {
             const TrainEnd end = save(true);  // where a rollback can go back to
             if (end != TrainEnd::kDone) return end;
         }
-        if (!draw_what_a_kill_left(run_)) return TrainEnd::kFailed;
+        if (!run_.draw_what_a_kill_left()) return TrainEnd::kFailed;
         while (training_.epoch_end_left || !run_.finished()) {
             if (stop_asked()) return interrupt();
             TrainEnd end = TrainEnd::kDone;
@@ -136,6 +111,7 @@ class TrainingLoop {
                 if (!report(rate)) return log_failed();
                 const std::string bad = runner_.first_not_finite();
                 if (!bad.empty()) end = diverged(fmt::format("`{}`", bad));
+                if (end == TrainEnd::kDone) end = average_where_due();
             }
             if (end == TrainEnd::kDone)
                 end = training_.epoch_end_left ? end_epoch() : save_where_due();
@@ -158,12 +134,35 @@ class TrainingLoop {
         return true;
     }
 
+    /// Local steps end with those whose number they divide, and with an epoch. Then all processes
+    /// have the same states, which are kept: training can go back to them, or stop there.
+    TrainEnd average_where_due() {
+        LocalStates* local = model_.local();
+        if (local == nullptr) return TrainEnd::kDone;
+        if (training_.step % local->every() != 0 && !training_.epoch_end_left && !run_.finished())
+            return TrainEnd::kDone;
+        local->average(training_.outer_momentum);
+        model_.set_states_changed();
+        if (const std::string bad = first_not_finite(model_.states()); !bad.empty())
+            return diverged(fmt::format("state `{}`", bad));
+        good_.keep(model_.states(), training_);
+        return TrainEnd::kDone;
+    }
+
+    /// Whether the states are only this process's, in the midst of local steps.
+    bool has_own_states() const {
+        return model_.local() != nullptr && training_.step != good_.training().step;
+    }
+
     /// Within an epoch: saves when a checkpoint is due. kDone means that the loop goes on.
     TrainEnd save_where_due() {
         const bool ends = run_.finished();
-        const bool due =
+        is_due_ =
+            is_due_ ||
             (policy_.checkpoint_steps > 0 && training_.step % policy_.checkpoint_steps == 0) ||
             (policy_.checkpoint_seconds > 0 && now_s() - saved_s_ >= policy_.checkpoint_seconds);
+        if (has_own_states()) return TrainEnd::kDone;
+        const bool due = std::exchange(is_due_, false);
         if (ends || due) {
             const TrainEnd end = save(due);
             if (end != TrainEnd::kDone) return end;
@@ -213,7 +212,7 @@ class TrainingLoop {
     }
 
     /// False after an error.
-    bool draw_and_note(int64_t epoch) { return draw(run_, epoch) && run_.keep_choices(); }
+    bool draw_and_note(int64_t epoch) { return run_.draw(epoch) && run_.keep_choices(); }
 
     /// Computes the figures of the validation data, shows them and adds them to `rows`, and updates
     /// those that are watched. A figure that is not finite does not end training: it may be due to
@@ -398,7 +397,9 @@ class TrainingLoop {
         const char* from = is_there(run_.path(kWayBackName)) ? kWayBackName : kCheckpointName;
         if (!read_checkpoint(run_.path(from), model_.states(), good, lost)) return false;
         model_.set_states_changed();
+        if (!read_outer_momentum(run_.path(from), model_.states(), good, lost)) return false;
         training_ = std::exchange(diverged_at_, {});
+        training_.outer_momentum = good.outer_momentum;
         ++training_.retries;
         if (policy_.on_divergence == "lower_rate") training_.rate /= 2;
         last_.reset();  // it was left out
@@ -415,14 +416,17 @@ class TrainingLoop {
         return log_.write({row}, diagnostics_);
     }
 
+    void go_to_kept() {
+        const int64_t from = training_.step;
+        go_back();
+        if (training_.step < from) last_ = present();  // the steps before it are not known
+    }
+
     /// Goes back to the state after `step`: repeats steps from the kept one on, to the same bits.
+    /// Where these are local, it stays with the kept one.
     void go_back_to(int64_t step) {
-        const auto go_to_kept = [&] {
-            const int64_t from = training_.step;
-            go_back();
-            if (training_.step < from) last_ = present();  // the steps before it are not known
-        };
         go_to_kept();
+        if (model_.local() != nullptr) return;
         Diagnostics data_gone;
         while (training_.step < step)
             if (!this->step(data_gone)) return go_to_kept();
@@ -433,7 +437,7 @@ class TrainingLoop {
     /// Handles batches that cannot be read. The state is that after the last step, unless the first
     /// functions of the next step have changed it already.
     TrainEnd data_failed() {
-        if (runner_.states_changed()) go_back_to(training_.step);
+        if (runner_.states_changed() || has_own_states()) go_back_to(training_.step);
         return keep_after_data_error();
     }
 
@@ -485,32 +489,12 @@ class TrainingLoop {
         if (options_.on_diverged && !replay.empty()) options_.on_diverged(replay);
         may_go_back_ = policy_.on_divergence != "stop" && diverged_at_.retries < policy_.retries;
         if (may_go_back_) return TrainEnd::kDiverged;  // roll_back() says so
-        const std::string kept =
-            run_.folder->has_checkpoint()
-                ? fmt::format("the last good state is kept in `{}`", run_.path(kCheckpointName))
-            : training_.step > 1
-                ? "there was no checkpoint yet; --checkpoint-every writes them within an epoch"
-                : "there is no checkpoint: the first step went wrong";
-        Diagnostic& error =
-            diagnostics_.error(DiagnosticKind::kDiverged, {}, "{}", why_diverged_).help(kept);
-        if (!replay.empty())
-            error.help(fmt::format("`gmrun replay {}` runs the step again", replay));
-        if (training_.step == 1 && last == 1) {
-            error.help(
-                "the learning rate has not acted yet: what the first step computes is already too "
-                "large or undefined, such as a logarithm of 0");
-            for (const auto& [name, range] : run_.record.ranges)
-                error.help(
-                    fmt::format("`data.{}` spans [{:.4g}, {:.4g}]", name, range.low, range.high));
-            return TrainEnd::kDiverged;
-        }
-        error.help(policy_.on_divergence == "stop"
-                       ? "a smaller learning rate is the usual remedy; so may be `on_divergence`"
-                       : "a smaller learning rate is the usual remedy");
+        report_divergence(run_, why_diverged_, replay, training_.step == 1 && last == 1);
         return TrainEnd::kDiverged;
     }
 
     TrainEnd interrupt() {
+        if (has_own_states()) go_to_kept();
         const TrainEnd end = save(false);
         if (end == TrainEnd::kDone) return interrupted(run_, progress_);
         if (end != TrainEnd::kDiverged || !may_go_back_) return end;
@@ -537,6 +521,7 @@ class TrainingLoop {
     TrainingState diverged_at_;  ///< where training stood when a number was not finite
     std::string why_diverged_;
     bool may_go_back_ = false;
+    bool is_due_ = false;  ///< a checkpoint, as soon as all processes have the same states
     int64_t steps_ = 0, saved_step_ = 0;
     int64_t back_to_ = 0;  ///< the step of the state that a rollback goes back to
     double saved_s_ = 0;
@@ -558,8 +543,8 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
         return end == TrainEnd::kDone ? interrupted(run, progress) : end;
     }
     if (!run.runner->ok()) return TrainEnd::kNotStarted;
-    lead(run.model,
-         {run.record.seed, run.record.tuned, run.model.may_use_bf16(), false, run.chosen()});
+    lead(run.model, {run.record.seed, run.record.tuned, run.model.may_use_bf16(), false,
+                     run.chosen(), run.record.local.every});
     const bool prepared = run.prepare(progress);
     ProcessGroup* group = run.model.group();
     if (group != nullptr && !have_same_data(*group, run.data_trained_on(), run.diagnostics))
@@ -580,7 +565,10 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
 
 TrainResult train(LoadedModel& model, const TrainOptions& options, Diagnostics& diagnostics) {
     OpenedRun run(model, options, diagnostics);
-    if (!run.open()) return {TrainEnd::kNotStarted, ""};
+    if (!run.open()) {
+        if (run.folder) run.folder->discard();
+        return {TrainEnd::kNotStarted, ""};
+    }
     Progress progress(stdout);
     const TrainEnd end = begin_and_loop(run, progress);
     run.folder->has_ended(end == TrainEnd::kDiverged);

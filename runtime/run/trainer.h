@@ -43,6 +43,9 @@ struct TrainOptions {
     bool tensorboard = false;
     /// No progress line; signs of trouble are told all the same.
     bool quiet = false;
+    /// Steps that each process of a group takes on its own; a resumed run has its own.
+    std::optional<int64_t> local_steps;
+    std::optional<OuterStep> outer;  ///< of these; by default kNesterov
     bool in_copy = false;  ///< the folder goes away after training: nothing is said of its files
     /// Checked after each step.
     StopRequest* stop = nullptr;

@@ -18,8 +18,8 @@ namespace gmc::runtime {
 namespace {
 
 /// Programs that know format 3 only refuse weights as they were when the epoch began, so what has
-/// these is of format 4.
-constexpr int kFormat = 3, kFormatWithEpochStart = 4;
+/// these is of format 4; and so on.
+constexpr int kFormat = 3, kFormatWithEpochStart = 4, kFormatWithMomentum = 5;
 /// The largest count in the metadata; up to here doubles represent every whole number.
 constexpr int64_t kMost = 9007199254740992;
 /// The largest `retries` that a model can allow.
@@ -54,7 +54,9 @@ bool has_epoch_start(const TrainingState& training) {
 /// The metadata of a checkpoint; read_training() is its inverse.
 Metadata describe(const StateStore& states, const TrainingState& training, bool with_epoch_start) {
     const ir::Module& module = states.module();
-    const int format = with_epoch_start ? kFormatWithEpochStart : kFormat;
+    const int format = training.outer_momentum ? kFormatWithMomentum
+                       : with_epoch_start      ? kFormatWithEpochStart
+                                               : kFormat;
     Metadata out{{"format", fmt::format("{}{}", kCheckpointMagic, format)},
                  {"gmc", GMC_VERSION},
                  {"model", module.name},
@@ -175,15 +177,16 @@ Result<SafetensorsFile> open_checkpoint(const std::string& path, Diagnostics& di
         return Failure{};
     }
     const std::string number = format->substr(kCheckpointMagic.size());
-    if (number != std::to_string(kFormat) && number != std::to_string(kFormatWithEpochStart)) {
-        const bool newer = std::atoi(number.c_str()) > kFormatWithEpochStart;
+    if (number != std::to_string(kFormat) && number != std::to_string(kFormatWithEpochStart) &&
+        number != std::to_string(kFormatWithMomentum)) {
+        const bool newer = std::atoi(number.c_str()) > kFormatWithMomentum;
         diagnostics
             .error(DiagnosticKind::kBadFile, {},
                    "`{}` {}: it is a checkpoint in format {} of gmc {}; gmc {} reads formats {} "
-                   "and {}",
+                   "to {}",
                    file->path(), newer ? "was written by a newer gmc" : "is not of this gmc",
                    number.substr(0, 8), version ? *version : "?", GMC_VERSION, kFormat,
-                   kFormatWithEpochStart)
+                   kFormatWithMomentum)
             .help(newer ? "use that version, or a newer one, for this run"
                         : "start a new run, or name the checkpoint of this model");
         return Failure{};
@@ -231,15 +234,15 @@ std::string difference(const SafetensorsFile& file, const StateStore& states) {
             return fmt::format("is of another model: it has `{}`: {} where the model has {}",
                                state.name, shape_text(*tensor), ir::to_string(state.type));
     }
-    const auto is_epoch_start = [&](const StoredTensor& tensor) {
-        if (!tensor.name.starts_with(kEpochStartPrefix)) return false;
-        const ir::StateId id = states.module().find_state(
-            tensor.name.substr(std::string_view(kEpochStartPrefix).size()));
+    const auto goes_with_state = [&](const StoredTensor& tensor, std::string_view prefix) {
+        if (!tensor.name.starts_with(prefix)) return false;
+        const ir::StateId id = states.module().find_state(tensor.name.substr(prefix.size()));
         return id != ir::kNone && fits(tensor, states.state(id));
     };
     for (const StoredTensor& tensor : file.tensors())
         if (names.count(tensor.name) == 0 && !tensor.name.starts_with("batch.") &&
-            !is_epoch_start(tensor))
+            !goes_with_state(tensor, kEpochStartPrefix) &&
+            !goes_with_state(tensor, kOuterMomentumPrefix))
             return fmt::format("is of another model: it has `{}` beside the model's states",
                                tensor.name);
     return "";
@@ -307,10 +310,13 @@ bool write_checkpoint(const std::string& path, const StateStore& states,
         else
             tensor.fetch = [slots = states.slots(), i = saved.shared] { return slots->gather(i); };
     }
-    if (with_epoch_start)
-        for (const auto& [id, weights] : *training.epoch_start)
-            tensors.push_back({kEpochStartPrefix + states.state(id).name,
-                               states.state(id).type.shape, weights.data()});
+    const auto add = [&](const KeptWeights& kept, const char* prefix) {
+        for (const auto& [id, weights] : kept)
+            tensors.push_back(
+                {prefix + states.state(id).name, states.state(id).type.shape, weights.data()});
+    };
+    if (with_epoch_start) add(*training.epoch_start, kEpochStartPrefix);
+    if (training.outer_momentum) add(*training.outer_momentum, kOuterMomentumPrefix);
     for (size_t i = 0; i < batches.size(); ++i) {
         metadata.emplace_back(batch_name(i) + ".epoch", fmt::format("{}", batches[i].epoch));
         for (const auto& [name, numbers] : batches[i].fields)
@@ -387,6 +393,25 @@ bool share_slots_of(const std::string& path, SlotParts& slots, Diagnostics& diag
     if (!file.ok()) return false;
     for (size_t i = 0; i < slots.states().size(); ++i)
         if (slots.own(i) == ir::kNone && !read_shared(*file, i, slots, diagnostics)) return false;
+    return true;
+}
+
+bool read_outer_momentum(const std::string& path, const StateStore& states, TrainingState& training,
+                         Diagnostics& diagnostics) {
+    training.outer_momentum.reset();
+    const auto file = open_weights(path, diagnostics);
+    if (!file.ok()) return false;
+    KeptWeights kept;
+    for (ir::StateId id = 0; id < states.saved_count(); ++id) {
+        const ir::State& state = states.state(id);
+        const StoredTensor* tensor = file->find(kOuterMomentumPrefix + state.name);
+        if (tensor == nullptr) continue;
+        kept[id].resize(static_cast<size_t>(states.elements(id)));
+        if (!fits(*tensor, state) || !file->read(*tensor, kept[id].data(), diagnostics))
+            return false;
+    }
+    if (!kept.empty())
+        training.outer_momentum = std::make_shared<const KeptWeights>(std::move(kept));
     return true;
 }
 

@@ -9,6 +9,7 @@
 //                                    that parameter, in its layout
 //   epoch_start.generator.dense.weight   in mid-epoch: the weight when the epoch began, with which
 //                                    signs of the run's health compare it
+//   outer_momentum.generator.dense.weight   after local steps (local_steps.h)
 //   batch.0.image                    of a replay: the batches of the next step
 //
 // Where training stands is in the metadata, each entry as text: see write_checkpoint.
@@ -43,7 +44,7 @@ struct Watched {
 using KeptWeights = std::map<ir::StateId, std::vector<float>>;
 KeptWeights keep_weights(const StateStore& states);
 
-/// Where training stands, beside the states. Copies share `epoch_start`.
+/// Where training stands, beside the states. Copies share the weights that it has.
 struct TrainingState {
     uint64_t seed = 1;
     /// Training rounds that are finished.
@@ -67,6 +68,8 @@ struct TrainingState {
     /// The step after which the present epoch began, and the weights then; null: not read.
     int64_t epoch_began = 0;
     std::shared_ptr<const KeptWeights> epoch_start;
+    /// Of the outer step of local steps; null: there is none.
+    std::shared_ptr<const KeptWeights> outer_momentum;
     /// A pass has just ended, and what is done then (validation, samples) is left to do.
     bool epoch_end_left = false;
     SignCounters signs;
@@ -84,10 +87,10 @@ struct ReplayBatch {
 };
 
 /// Writes states and training state to `path`, and the batches of a replay. Metadata: `format`
-/// ("gmc-checkpoint 3", with `epoch_start` 4), `gmc` (the version that wrote it), `model`,
-/// `model_fingerprint`, `data_fingerprint`, and the fields of TrainingState by name; its
-/// `epoch_start`, where that is not what the states are, as tensors. False after an error
-/// (kBadFile): the file that was there is untouched.
+/// ("gmc-checkpoint 3", with `epoch_start` 4, with `outer_momentum` 5), `gmc` (the version that
+/// wrote it), `model`, `model_fingerprint`, `data_fingerprint`, and the fields of TrainingState by
+/// name; its `outer_momentum`, and its `epoch_start`, where that is not what the states are, as
+/// tensors. False after an error (kBadFile): the file that was there is untouched.
 [[nodiscard]] bool write_checkpoint(const std::string& path, const StateStore& states,
                                     const TrainingState& training, Diagnostics& diagnostics,
                                     const std::vector<ReplayBatch>& batches = {});
@@ -120,6 +123,10 @@ CheckpointOrigin origin_of_checkpoint(const std::string& path);
 /// read_checkpoint has given this process its part. Errors: those of read_checkpoint.
 [[nodiscard]] bool share_slots_of(const std::string& path, SlotParts& slots,
                                   Diagnostics& diagnostics);
+/// Fills in training.outer_momentum, where the checkpoint has one, which only those need that train
+/// on. Errors: those of read_checkpoint.
+[[nodiscard]] bool read_outer_momentum(const std::string& path, const StateStore& states,
+                                       TrainingState& training, Diagnostics& diagnostics);
 /// Fills in training.epoch_start, which only those need that train on, from the checkpoint that
 /// `states` and `training` were read from. Errors: those of read_checkpoint.
 [[nodiscard]] bool read_epoch_start(const std::string& path, const StateStore& states,

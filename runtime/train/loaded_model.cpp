@@ -8,6 +8,7 @@
 #include "compiler/batch/process_share.h"
 #include "compiler/batch/rebatch.h"
 #include "compiler/ir/artefact.h"
+#include "compiler/support/check.h"
 #include "compiler/support/shards.h"
 #include "runtime/contractions/tuning_cache.h"
 #include "runtime/files/tables/table.h"
@@ -118,14 +119,26 @@ bool LoadedModel::has_room_to_train(Diagnostics& diagnostics) const {
     return why.empty();
 }
 
+NumberRange LoadedModel::own_shards() const {
+    const int64_t shards = module_.compilation.shards;
+    return {first_shard(shards, group_->size(), group_->rank()),
+            first_shard(shards, group_->size(), group_->rank() + 1)};
+}
+
 LoaderOptions LoadedModel::training_options(uint64_t seed) const {
     LoaderOptions options{batch_size(), LoaderMode::kTrain, seed, 2};
     if (group_ == nullptr) return options;
-    const int64_t shards = module_.compilation.shards, rows = batch_size() / shards;
-    const int64_t first = first_shard(shards, group_->size(), group_->rank());
-    const int64_t end = first_shard(shards, group_->size(), group_->rank() + 1);
-    options.first_row = first * rows, options.own_rows = (end - first) * rows;
+    const int64_t rows = batch_size() / module_.compilation.shards;
+    const NumberRange own = own_shards();
+    options.first_row = own.begin * rows, options.own_rows = own.count() * rows;
     return options;
+}
+
+void LoadedModel::set_local_steps(LocalSteps steps) {
+    GMC_CHECK(group_ != nullptr && slots_ == nullptr, "local steps of whole states, in a group");
+    const double share =
+        static_cast<double>(own_shards().count()) / static_cast<double>(module_.compilation.shards);
+    local_ = std::make_unique<LocalStates>(steps, share, *states_, *group_);
 }
 
 const ir::Function* LoadedModel::find(const std::string& name, Diagnostics& diagnostics) const {
@@ -180,10 +193,13 @@ Executable* LoadedModel::function_for(const std::string& name, int64_t wanted,
 Result<Executable> LoadedModel::bind(const ir::Module& module, const ir::Function& function,
                                      bool fixed_weights, Diagnostics& diagnostics) {
     if (!touched_.valid()) arena_->touch(function.arena_bytes);
-    auto made = Executable::make(
-        module, function, *states_, arena_,
-        {.tuning = tuning_, .bf16 = bf16_, .fixed_weights = fixed_weights, .group = group_},
-        diagnostics);
+    auto made = Executable::make(module, function, *states_, arena_,
+                                 {.tuning = tuning_,
+                                  .bf16 = bf16_,
+                                  .fixed_weights = fixed_weights,
+                                  .group = local_ ? nullptr : group_,
+                                  .own_shards = local_ ? own_shards() : NumberRange{}},
+                                 diagnostics);
     if (made.ok() && tuning_ != nullptr && tuning_->unsaved() > 0) {
         Diagnostics ignored;  // unsaved() tells the same
         (void)tuning_->save(ignored);

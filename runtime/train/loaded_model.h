@@ -16,6 +16,7 @@
 #include "runtime/processes/process_group.h"
 #include "runtime/program/executable.h"
 #include "runtime/train/data_plan.h"
+#include "runtime/train/slots/local_steps.h"
 #include "runtime/train/slots/slot_parts.h"
 
 namespace gmc::runtime {
@@ -54,6 +55,11 @@ class LoadedModel {
 
     /// The processes that share each batch; null: this one has all of it.
     ProcessGroup* group() const { return group_; }
+    /// Has functions that are bound from now on compute steps of this process alone; see
+    /// local_steps.h. For groups of which no process has parts of states.
+    void set_local_steps(LocalSteps steps);
+    /// Null where the sums of each step are over all processes.
+    LocalStates* local() const { return local_.get(); }
     /// How the training data are read: by batches of which this process gets its share.
     LoaderOptions training_options(uint64_t seed) const;
     /// Says that the states have changed otherwise than by a training step: process 0 gives them to
@@ -118,6 +124,8 @@ class LoadedModel {
     };
 
     LoadedModel(std::string path, ir::Module module, ProcessGroup* group, SharedSlots slots);
+    /// Of the processes of a group.
+    NumberRange own_shards() const;
     Result<Executable> bind(const ir::Module& module, const ir::Function& function,
                             bool fixed_weights, Diagnostics& diagnostics);
 
@@ -125,6 +133,7 @@ class LoadedModel {
     ir::Module module_;
     std::unique_ptr<StateStore> states_;
     std::unique_ptr<SlotParts> slots_;  ///< null: the states are whole
+    std::unique_ptr<LocalStates> local_;
     std::shared_ptr<Arena> arena_;
     std::map<std::string, Executable> executables_;
     std::map<std::pair<std::string, int64_t>, Rebatched> rebatched_;  ///< by name and rows

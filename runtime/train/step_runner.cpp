@@ -15,9 +15,11 @@ namespace gmc::runtime {
 /// Tells the others of a group to run the same round.
 static void order_round(LoadedModel& model, const TrainingState& training, Cursor cursor) {
     StateStore& states = model.states();
+    const bool changed = model.take_states_changed();
+    if (changed && model.local() != nullptr) model.local()->begin();
     give_order(*model.group(),
                {.kind = Order::Kind::kRound,
-                .with_states = model.take_states_changed() ? 1 : 0,
+                .with_states = changed ? 1 : 0,
                 .seed = training.seed,
                 .step = training.step,
                 .call = training.call,

@@ -18,8 +18,8 @@ namespace {
 /// What a checkpoint, or a `state_dict`, has beside weights.
 bool is_training_state(const std::string& name) {
     return name.starts_with("optimizer.") || name.starts_with(kAveragePrefix) ||
-           name.starts_with(kEpochStartPrefix) || name.starts_with("batch.") ||
-           after_last_dot(name) == "num_batches_tracked";
+           name.starts_with(kEpochStartPrefix) || name.starts_with(kOuterMomentumPrefix) ||
+           name.starts_with("batch.") || after_last_dot(name) == "num_batches_tracked";
 }
 
 /// Whether gmc wrote the file.

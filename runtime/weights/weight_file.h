@@ -28,6 +28,8 @@ inline constexpr char kAveragePrefix[] = "average.";
 
 /// What a checkpoint in mid-epoch calls a weight as it was when the epoch began: this and its name.
 inline constexpr char kEpochStartPrefix[] = "epoch_start.";
+/// What a checkpoint of local steps calls the momentum of a weight's outer step.
+inline constexpr char kOuterMomentumPrefix[] = "outer_momentum.";
 
 /// The checkpoint in `path` where that is a run's folder; else `path` itself.
 std::string weight_file_of(const std::string& path);

@@ -4,9 +4,10 @@
 Usage: tests/runs/processes.py --bin-dir build [--all-models | --kills N]
 
 Also: a run of 4 processes is resumed by 1 and 3 and is like one that never stopped; so is one whose processes share the
-optimizer's slots, and one that goes back after it diverged. Processes that do not fit together are told apart before
-the first step. Where a process dies, or mpirun, the others end within seconds, even where mpirun
-hangs. With --kills, random processes are killed at random moments: all end within seconds, and the checkpoint is good.
+optimizer's slots, and one that goes back after it diverged. Local steps come to shared ones where they should.
+Processes that do not fit together are told apart before the first step, in one message. Where a process dies, or
+mpirun, the others end within seconds, even where mpirun hangs. With --kills, random processes are killed at random
+moments: all end within seconds, and the checkpoint is good.
 Exit code 77, for "skipped", where gmc was built without MPI.
 """
 import argparse
@@ -160,6 +161,81 @@ def resumed(processes, launcher):
             sys.exit(f"{run}: not the checkpoint of a run that goes through")
 
 
+LOCAL = """model: local
+data: {x: {synthetic: ring}}
+networks: {net: {inputs: {x: data.x}, layers: [{dense: {units: 64, activation: relu}}, {dense: 2}]}}
+objective: {minimize: {networks: net, loss: "mean(sum((net(x) - x)^2))"}}
+train: {batch_size: 16, epochs: 200, validate: 0.1, optimizer: {sgd: {learning_rate: 0.01}}}
+"""
+MOST_ROUNDING = 1e-5
+
+
+def local_steps(processes, launcher):
+    """Steps that each process takes on its own. With plain gradient descent and one step between averages they come to
+    those that are shared. A run that stops between two averages goes on from the last. What does not go together is
+    refused."""
+    bench = processes.bench
+    (bench.folder / "local.yaml").write_text(LOCAL)
+    bench.run("gmc", "compile", "local.yaml", "--shards", "8")
+    run_of = lambda name: f"local_{launcher}_{name}"  # noqa: E731
+    train = lambda count, run, *words: processes.train(  # noqa: E731
+        "local", launcher, count, run_of(run), "--no-tune", *words)
+    for count in (2, 3, 4):
+        train(count, f"shared_{count}", "--steps", "12")
+        train(count, f"one_{count}", "--steps", "12", "--local-steps", "1", "--outer-step", "average")
+        shared, own = (tensors(bench.folder / run_of(f"{run}_{count}") / CHECKPOINT) for run in ("shared", "one"))
+        worst = max(abs(a - b) for name in shared
+                    for a, b in zip(memoryview(shared[name]).cast("f"), memoryview(own[name]).cast("f")))
+        if worst > MOST_ROUNDING or shared.keys() != own.keys():
+            sys.exit(f"{count} processes: one local step is {worst} from a shared one")
+    train(3, "through", "--steps", "30", "--local-steps", "5")
+    train(3, "parts", "--steps", "10", "--local-steps", "5")
+    train(3, "parts", "--steps", "30", "--resume")
+    if checkpoint(bench.folder, run_of("parts")) != checkpoint(bench.folder, run_of("through")):
+        sys.exit("local steps: other bits after --resume")
+    if not any(name.startswith("outer_momentum.") for name in tensors(bench.folder / run_of("parts") / CHECKPOINT)):
+        sys.exit("local steps: the checkpoint has no momentum of the outer step")
+    stopped_between(processes, launcher, run_of)
+    refused(processes, launcher, run_of)
+
+
+def stopped_between(processes, launcher, run_of):
+    """Asked to stop within very many local steps, the run keeps the states before them."""
+    words = [str(processes.bench.folder / run_of("stopped")), "--local-steps", "1000000"]
+    mpi = start(processes, launcher, 2, "local", *words)
+    metrics = pathlib.Path(words[0], "metrics.jsonl")
+    while mpi.poll() is None and (not metrics.exists() or metrics.read_text().count("\n") < 3):
+        time.sleep(0.01)
+    for pid in ranks_of(words[0]):
+        os.kill(pid, signal.SIGTERM)
+    if is_stuck(mpi, "a stop between averages") or mpi.returncode not in (143, 15):
+        sys.exit(f"a stop between averages: exit {mpi.returncode}\n{mpi.stderr.read()}")
+    if steps_at(words[0]) != 0 or not pathlib.Path(words[0], CHECKPOINT).exists():
+        sys.exit("a stop between averages kept states that only process 0 has")
+
+
+def refused(processes, launcher, run_of):
+    local = ["local.gmc", "--run", run_of("refused"), "--local-steps", "4"]
+    run = lambda code, *words: processes.run(processes.words(launcher, 2, *words), code)  # noqa: E731
+    once(run(1, *local, "--steps", "6"), "cannot stop after step 6, where its processes have different weights")
+    once(run(2, *local, SLOTS), "they exclude each other")
+    once(run(2, *local[:-2], "--outer-step", "average"), "it needs --local-steps")
+    once(processes.run(processes.words(None, 1, *local), 2), "--local-steps is for several processes")
+    through = ["local.gmc", "--run", run_of("through"), "--resume", "--steps", "40"]
+    once(run(1, *through, "--local-steps", "4"), "was begun with --local-steps 5, so it cannot go on with")
+    once(run(1, *through, "--local-steps", "5", "--outer-step", "average"), "was begun with --outer-step nesterov")
+    once(run(1, "local.gmc", "--run", run_of("shared_2"), "--resume", "--local-steps", "4"), "without local steps")
+    once(processes.run(processes.words(None, 1, *through), 1), "takes local steps in several processes")
+    adam = processes.compile("vae_mlp", "f32")
+    processes.train(adam, launcher, 2, run_of("adam"), "--no-tune", "--local-steps", "2", "--steps", "4")
+    once(run(1, adam + ".gmc", "--run", run_of("adam"), "--resume", SLOTS), "shares what --local-steps has each")
+    coupled = processes.compile("wae_mmd", "f32")
+    once(run(1, coupled + ".gmc", *local[1:]), "cannot take steps of `wae_mmd` on their own")
+    if (processes.bench.folder / run_of("refused")).exists():
+        sys.exit("a run that was refused has a folder")
+    expect(run(0, *through[:-2], "--steps", "40"), "local steps are taken by 2 processes now, by 3 before")
+
+
 def profiled(processes, launcher):
     """Steps of two processes, with what their sums take: in a step, all gradients and the losses."""
     name = processes.compile("vae_mlp", "f32")
@@ -199,10 +275,52 @@ def misfits(processes, launcher):
             continue
         two = processes.words(None, 1, name + ".gmc", "--run", "misfit", *words, option)
         expect(processes.run([*one, ":", "-n", "1", *two], 1), text)
+    wrong_lines(processes, launcher, name, words)
+    other_programs(processes, launcher, name, words)
     alone(processes, launcher, name)
     other_data(processes, launcher, words)
     if (processes.bench.folder / "misfit").exists():
         sys.exit("a run that did not begin has a folder")
+
+
+def once(output, text):
+    if output.count(text) != 1:
+        sys.exit(f"not one `{text}` in:\n{output}")
+
+
+def wrong_lines(processes, launcher, name, words):
+    """What is wrong in several processes is said once, and so is --help."""
+    run = lambda code, *more: processes.run(processes.words(launcher, 3, *more), code)  # noqa: E731
+    once(run(2, name + ".gmc", "--bogus"), "gmrun train: no option `--bogus`")
+    once(run(2, name + ".gmc", "--threads", "0"), "--threads must be from 1")
+    once(run(0, "--help"), "usage: gmrun train")
+    once(run(1, "nothing.gmc"), "there is no `nothing.gmc`")
+    one = processes.words(launcher, 1, name + ".gmc", "--run", "misfit", *words)
+    for more, text in ((["--bogus"], "process 1 on {} and 1 other: no option `--bogus`"),
+                       (["--seed=2"], "process 1 on {} and 1 other have `")):
+        two = processes.words(None, 1, name + ".gmc", "--run", "misfit", *words, *more)
+        once(processes.run([*one, ":", "-n", "2", *two], 1), text.format(os.uname().nodename))
+
+
+def other_programs(processes, launcher, name, words):
+    """The second process runs another version; and where the model is named by the folder of a run, another model."""
+    folder = processes.bench.folder / f"other_{launcher}"
+    bin_dir = processes.bench.bin_dir
+    folder.mkdir()
+    version = subprocess.run([bin_dir / "gmrun", "--version"], capture_output=True, text=True).stdout.split()[1]
+    own, other = (text.encode() + b"\0" for text in (version, "9" + version[1:]))
+    (folder / "gmrun").write_bytes((bin_dir / "gmrun").read_bytes().replace(own, other))
+    (folder / "gmrun").chmod(0o755)
+    (folder / f"gmc_{launcher}.so").symlink_to(bin_dir / f"gmc_{launcher}.so")
+    one = processes.words(launcher, 1, name + ".gmc", "--run", "misfit", *words)
+    two = [str(folder / "gmrun"), *processes.words(None, 1, name + ".gmc", "--run", "misfit", *words)[1:]]
+    expect(processes.run([*one, ":", "-n", "1", *two], 1), "the same version of gmrun: process 0 on")
+    for place, model in (("a", name), ("b", processes.compile("vae_mlp", "f32", shards=8))):
+        (folder / place / "run").mkdir(parents=True)
+        shutil.copy(processes.bench.folder / (model + ".gmc"), folder / place / "run/model.gmc")
+    train = processes.words(None, 1, "run", "--resume", *words)
+    start = [*processes.launchers[launcher], "-n", "1", "-wdir", str(folder / "a"), *train]
+    expect(processes.run([*start, ":", "-n", "1", "-wdir", str(folder / "b"), *train], 1), "the same compiled model")
 
 
 def alone(processes, launcher, name):
@@ -325,11 +443,20 @@ def start(processes, launcher, count, name, run, *words):
                             env=processes.bench.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
+def shared_files(ranks):
+    """The files in memory that processes share."""
+    lines = [line for pid in ranks for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    return {pathlib.Path(line.split()[5]) for line in lines if " /dev/shm/" in line and not line.endswith("(deleted)")}
+
+
 def lone_deaths(processes, launcher):
     """mpirun hangs (it is stopped here) when a process dies: the others end by themselves, and one says why. They do,
-    too, when mpirun dies."""
+    too, when mpirun dies, and leave nothing of it."""
     name = processes.compile("vae_mlp", "f32")
     run = str(processes.bench.folder / f"lone_{launcher}")
+    folder = processes.bench.folder / f"files_of_{launcher}"
+    folder.mkdir()
+    processes.bench.environment["TMPDIR"] = str(folder)
     for victim in (0, 1, 3, "mpirun"):
         mpi = start(processes, launcher, 4, name, run, "--overwrite")
         before = steps_at(run)
@@ -338,6 +465,7 @@ def lone_deaths(processes, launcher):
         ranks = ranks_of(run)
         if mpi.poll() is not None:
             sys.exit(f"{run}: training ended by itself\n{mpi.stderr.read()}")
+        files = shared_files(ranks)
         starters = starters_of(mpi, ranks)
         for pid in starters:
             os.kill(pid, signal.SIGSTOP)
@@ -346,6 +474,8 @@ def lone_deaths(processes, launcher):
         seconds_to_end(run, victim)
         if victim == "mpirun":
             mpi.wait()
+            if left := [path for path in [*files, *folder.iterdir()] if path.exists()]:
+                sys.exit(f"{run}: mpirun was killed, and this is left: {left}")
             continue
         for pid in starters:
             os.kill(pid, signal.SIGCONT)
@@ -356,6 +486,7 @@ def lone_deaths(processes, launcher):
         words = output.count(f"gmrun: process {victim} of 4 on {os.uname().nodename} has died")
         if not stuck and not aborted and words != 1:
             sys.exit(f"{run}: not one word about the death of process {victim}:\n{output}")
+    del processes.bench.environment["TMPDIR"]
 
 
 def kills(processes, launcher, count, numbers):
@@ -423,6 +554,7 @@ def main():
             for launcher in launchers:
                 resumed(processes, launcher)
                 goes_back(processes, launcher)
+                local_steps(processes, launcher)
                 profiled(processes, launcher)
                 misfits(processes, launcher)
                 lone_deaths(processes, launcher)

@@ -266,6 +266,29 @@ TEST_CASE("a checkpoint with weights from the beginning of the epoch is of forma
     }
 }
 
+TEST_CASE("a checkpoint of local steps has the momentum of the outer step, and is of format 5") {
+    const TemporaryFolder folder;
+    auto model = load(write_model(folder, "shapes_vae", 32));
+    Diagnostics diagnostics;
+    REQUIRE(model->states().initialise(1, diagnostics));
+    runtime::TrainingState training;
+    training.outer_momentum =
+        std::make_shared<const runtime::KeptWeights>(runtime::keep_weights(model->states()));
+    REQUIRE(runtime::write_checkpoint(folder / "a", model->states(), training, diagnostics));
+    CHECK(*runtime::SafetensorsFile::open(folder / "a", diagnostics)->metadata("format") ==
+          "gmc-checkpoint 5");
+    runtime::TrainingState read;
+    REQUIRE(runtime::read_checkpoint(folder / "a", model->states(), read, diagnostics));
+    CHECK(read.outer_momentum == nullptr);
+    REQUIRE(runtime::read_outer_momentum(folder / "a", model->states(), read, diagnostics));
+    REQUIRE(read.outer_momentum != nullptr);
+    CHECK(*read.outer_momentum == *training.outer_momentum);
+    training.outer_momentum.reset();
+    REQUIRE(runtime::write_checkpoint(folder / "a", model->states(), training, diagnostics));
+    REQUIRE(runtime::read_outer_momentum(folder / "a", model->states(), read, diagnostics));
+    CHECK(read.outer_momentum == nullptr);
+}
+
 TEST_CASE("a checkpoint that is broken, cut off or of another model is refused") {
     const TemporaryFolder folder;
     const std::string path = write_model(folder, "shapes_vae", 32);

@@ -26,10 +26,10 @@
 #include "compiler/support/edit_distance.h"
 #include "compiler/support/say.h"
 #include "compiler/support/wrap.h"
-#include "runtime/processes/launch.h"
 #include "tools/command_line/foreign_options.h"
 #include "tools/command_line/meant_command.h"
 #include "tools/command_line/pages.h"
+#include "tools/command_line/started_together.h"
 #include "tools/command_line/version.h"
 
 namespace gmc::tools {
@@ -378,6 +378,7 @@ static size_t text_column(const std::string& line) {
 }
 
 void CommandLine::print_help() const {
+    if (!is_first()) return;
     std::ostringstream options;
     options << parts_->options;
     std::string arguments;
@@ -517,18 +518,6 @@ int run_command(std::string_view program, const Command& command,
     }
 }
 
-/// Whether a command may run in one process of several, which would otherwise do the same work and
-/// write the same files; says so if not.
-bool can_be_shared(std::string_view program, const Command& command) {
-    const std::optional<runtime::Launch> launch = runtime::find_launch();
-    if (!launch || command.in_group) return true;
-    if (launch->rank == 0)
-        say("{0} {1}: {2} has started {3} processes, but `{0} {1}` runs in one\n"
-            "help: start one process; several share only what `gmrun train` and `profile` do\n",
-            program, command.name, launch->by, launch->processes);
-    return false;
-}
-
 /// Opens /dev/null in place of the standard streams that are closed. Otherwise the next file that
 /// is opened, such as a run's metrics, would get their numbers, and what is printed would end up
 /// there.
@@ -560,6 +549,7 @@ int run_program(std::string_view program, std::string_view about, std::span<cons
     if (!stack_is_large_enough(program)) return kInputWrong;
     std::signal(SIGXFSZ, SIG_IGN);  // beyond `ulimit -f` a write fails, which is reported
     std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+    leave_words_to_first(commands, words.empty() ? "" : words.front());
     if (words.empty()) {
         say("{}", overview(program, about, commands));
         return kUsageWrong;

@@ -2,6 +2,8 @@
 // installed or built in its source tree.
 #include "tools/gmc/model_source.h"
 
+#include <fmt/ranges.h>
+
 #include <filesystem>
 
 #include "compiler/ir/artefact.h"
@@ -84,10 +86,14 @@ Result<ir::Module> build_model(const CommandLine& line, const dsl::ModelSpec& sp
     const int64_t shards = line.get<int64_t>("shards"), batch = module->training->batch_size;
     module->compilation.shards = shards;
     if (ir::is_share(shards, batch)) return module;
+    std::vector<int64_t> right;
+    for (int64_t number = 1; ir::is_share(number, batch); number *= 2) right.push_back(number);
     diagnostics
         .error(DiagnosticKind::kBadValue, {}, "a batch of {} cannot be cut into {} shards", batch,
                shards)
-        .help("the number of shards is a power of two that divides `train.batch_size`");
+        .help(fmt::format("the number of shards is a power of two that divides "
+                          "`train.batch_size`, here {}",
+                          fmt::join(right, ", ")));
     return Failure{};
 }
 

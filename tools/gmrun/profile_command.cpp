@@ -158,9 +158,8 @@ int profile_command(const Words& words) {
                      "over the processes take.");
     add_measuring(line, 10);
     line.add_option<std::string>("output,o", "FILE", "where the trace goes", "trace.json");
-    if (!line.parse(words)) return kDone;
-    set_computing(line);
     const runtime::StopRequest never;
+    if (const auto end = read_training_line(line, words, never)) return *end;
     Diagnostics diagnostics;
     const auto group = join_training(line, never, diagnostics);
     if (diagnostics.any()) return report(diagnostics);

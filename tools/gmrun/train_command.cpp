@@ -85,6 +85,14 @@ void add_train_options(CommandLine& line) {
     line.add_flag("shard-optimizer",
                   "with mpirun: each process keeps and computes only its part of the optimizer's "
                   "slots, such as Adam's moments; the bits stay the same");
+    line.add_option<int64_t>(
+        "local-steps", "N",
+        "with mpirun: each process takes N steps on its own shards before all average what has "
+        "become of the weights, for slow networks; the bits depend on the number of processes",
+        kFromOne);
+    line.add_choice("outer-step", runtime::outer_steps(),
+                    "how weights move after local steps: by the average way of the processes, with "
+                    "momentum (nesterov) or without");
     add_tuning(line);
 }
 
@@ -101,8 +109,17 @@ Result<std::string> weights_to_begin_with(const CommandLine& line, Diagnostics& 
 /// --more-epochs needs a run to go on with. Then options become TrainOptions; what was not given
 /// stays empty, so that the model's own values count.
 runtime::TrainOptions read_options(const CommandLine& line, const std::string& model_name,
-                                   const std::string& init) {
+                                   const std::string& init, const runtime::ProcessGroup* group) {
     runtime::TrainOptions options;
+    if (line.has("local-steps") && (group == nullptr || group->size() == 1))
+        throw UsageError(
+            "--local-steps is for several processes: `mpirun -n 2 gmrun train ...` starts two");
+    if (line.has("local-steps") && line.flag("shard-optimizer"))
+        throw UsageError(
+            "--local-steps has each process keep all of the optimizer's slots, and "
+            "--shard-optimizer a part: they exclude each other");
+    if (line.given("outer-step") && !line.has("local-steps"))
+        throw UsageError("--outer-step says what follows local steps: it needs --local-steps");
     options.resume = line.flag("resume");
     options.overwrite = line.flag("overwrite");
     if (options.resume + options.overwrite + line.has("init") > 1 &&
@@ -130,6 +147,11 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
     if (line.has("samples")) options.sample_count = line.get<int64_t>("samples");
     options.tensorboard = line.flag("tensorboard");
     options.quiet = line.flag("quiet");
+    if (line.has("local-steps")) options.local_steps = line.get<int64_t>("local-steps");
+    const auto& outer = runtime::outer_steps();
+    if (line.given("outer-step"))
+        options.outer = static_cast<runtime::OuterStep>(
+            std::find(outer.begin(), outer.end(), line.text("outer-step")) - outer.begin());
     options.version = kVersion.number;
     options.show_warnings = report_warnings;
     return options;
@@ -168,7 +190,7 @@ static int train_model(const CommandLine& line, runtime::LoadedModel& model,
                        runtime::StopRequest& stop, Diagnostics& diagnostics) {
     const auto init = weights_to_begin_with(line, diagnostics);
     if (!init.ok()) return report(diagnostics);
-    runtime::TrainOptions options = read_options(line, model.module().name, *init);
+    runtime::TrainOptions options = read_options(line, model.module().name, *init, model.group());
     if (options.resume && !expect_run(options.run_directory, diagnostics))
         return report(diagnostics);
     if (options.resume) say_other_settings(model, options.run_directory);
@@ -205,10 +227,9 @@ int train_command(const Words& words) {
                      "`mpirun -n 4 gmrun train MODEL` trains a model that was compiled with "
                      "--shards in 4 processes, to the same bits.");
     add_train_options(line);
-    if (!line.parse(words)) return kDone;
     runtime::StopRequest& stop = listen_for_stop();
+    if (const auto end = read_training_line(line, words, stop)) return *end;
     Diagnostics diagnostics;
-    set_computing(line);
     const std::unique_ptr<runtime::ProcessGroup> group = join_training(line, stop, diagnostics);
     if (diagnostics.any()) return report(diagnostics);
     auto model = load_model(line, diagnostics, runtime::LoadedModel::Purpose::kTraining,

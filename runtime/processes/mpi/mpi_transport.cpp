@@ -23,9 +23,6 @@ constexpr useconds_t kNap = 50, kShortNap = 20;  ///< microseconds
 class MpiTransport final : public Transport {
   public:
     MpiTransport() {
-        // UCX, on which MPICH may stand, would print a backtrace where another process has died.
-        setenv("UCX_HANDLE_ERRORS", "none", 0);
-        setenv("UCX_LOG_LEVEL", "fatal", 0);
         int provided = 0;
         MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided);
         if (provided < MPI_THREAD_SERIALIZED) {

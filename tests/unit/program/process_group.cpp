@@ -46,6 +46,26 @@ TEST_CASE("a group adds its numbers as a binary tree, to the same bits in all pr
         }
 }
 
+TEST_CASE("a sum of one shard of each process, however many these are", "[group]") {
+    for (const int size : {1, 2, 3, 5, 6, 7})
+        for (const int64_t count : {1, 5000}) {
+            std::vector<char> right(static_cast<size_t>(size), 0);
+            in_group(size, [&](ProcessGroup& group) {
+                std::vector<float> numbers;
+                for (int64_t i = 0; i < count; ++i)
+                    numbers.push_back(static_cast<float>(i + (1 << group.rank())));
+                group.sum({.numbers = numbers.data(), .count = count, .shards = size});
+                bool all = true;
+                for (int64_t i = 0; i < count; ++i)
+                    all &= numbers[static_cast<size_t>(i)] ==
+                           static_cast<float>(i * size + (1 << size) - 1);
+                right[static_cast<size_t>(group.rank())] = all ? 1 : 0;
+            });
+            INFO(size << " processes, " << count << " numbers");
+            CHECK(right == std::vector<char>(static_cast<size_t>(size), 1));
+        }
+}
+
 TEST_CASE("of scattered sums each process has its range, and a group puts ranges together",
           "[group]") {
     for (const int size : {1, 2, 3, 4, 5, 8})
@@ -202,7 +222,10 @@ TEST_CASE("a roll call names the process that differs", "[group]") {
         in_group(4, [&](ProcessGroup& group) {
             const auto rank = static_cast<size_t>(group.rank());
             if (group.rank() == failed)
-                reports[rank].error(DiagnosticKind::kBadFile, {}, "`a.gmc` is not there");
+                reports[rank]
+                    .error(DiagnosticKind::kBadFile, {reports[rank].sources().add("a.gmc", "")},
+                           "is not there")
+                    .help("compile it");
             together[rank] = roll_call(group, facts(group.rank()), reports[rank]) ? 1 : 0;
         });
     };
@@ -214,10 +237,17 @@ TEST_CASE("a roll call names the process that differs", "[group]") {
     CHECK(reports[0].list()[0].text.find("the same version: process 0 on ") != std::string::npos);
     CHECK(reports[0].list()[0].text.find("process 2 on ") != std::string::npos);
     CHECK(reports[1].count() == 0);
+    call([](int rank) { return Facts{{"version", rank == 0 ? "2" : "1"}}; }, -1);
+    REQUIRE(reports[0].count() == 1);  // not one for each of three
+    CHECK(reports[0].list()[0].text.find(" and 2 others have `1`") != std::string::npos);
+    call([](int rank) { return Facts{{"version", std::to_string(rank / 2)}}; }, 1);
+    REQUIRE(reports[0].count() == 2);
+    CHECK(reports[0].list()[1].text.find(" and 1 other have `1`") != std::string::npos);
     call([](int) { return Facts{{"version", "1"}}; }, 3);
     CHECK(together == std::vector<char>(4, 0));
     REQUIRE(reports[0].count() == 1);
-    CHECK(reports[0].list()[0].text.find("`a.gmc` is not there") != std::string::npos);
+    CHECK(reports[0].list()[0].text.find(": a.gmc: is not there") != std::string::npos);
+    CHECK(reports[0].list()[0].helps == std::vector<std::string>{"compile it"});
     call([](int) { return Facts{{"version", "1"}}; }, 0);
     CHECK(together == std::vector<char>(4, 0));
     CHECK(reports[0].count() == 1);  // its own error, and no other

@@ -13,9 +13,29 @@
 #include "runtime/threads/thread_count.h"
 #include "tools/command_line/version.h"
 #include "tools/gmrun/stop_signals.h"
+#include "tools/gmrun/tuning.h"
 
 namespace gmc::tools {
 namespace {
+
+/// Joins the group of this process, and counts those `beside` it that may use the same processors,
+/// itself included.
+std::unique_ptr<runtime::ProcessGroup> join(const runtime::StopRequest& stop, int& beside,
+                                            std::string& why, std::string& help) {
+    auto group = runtime::join_group(
+        {.stop_code = [&stop] { return stop.asked() ? exit_code_of(stop.signal) : 0; },
+         .saves = [&stop] { return stop.saves > 0; }},
+        why, help);
+    if (group) beside = group->count_same(runtime::host_name() + ": " + runtime::processors_text());
+    return group;
+}
+
+/// All end with the exit code of process 0: MPICH's mpirun makes one of several by `or`.
+int end_together(runtime::ProcessGroup& group, int code) {
+    group.broadcast(&code, sizeof(code));
+    group.finish();
+    return code;
+}
 
 /// The checksum that ends a .gmc file; "" where it cannot be read.
 std::string checksum_of(const std::string& path) {
@@ -28,11 +48,13 @@ std::string checksum_of(const std::string& path) {
 /// Whether the processes have the same program, model, kernels and options, and all have loaded the
 /// model. Process 0 has the errors.
 bool can_train_together(runtime::ProcessGroup& group, const CommandLine& line,
-                        Diagnostics& diagnostics) {
+                        const runtime::LoadedModel* model, Diagnostics& diagnostics) {
     static const std::vector<std::string> kOwn = {"threads"};
+    std::string version = kVersion.number;
+    if (*kVersion.commit != '\0') version += fmt::format(", commit {}", kVersion.commit);
     return runtime::roll_call(group,
-                              {{"version of gmrun", kVersion.number},
-                               {"compiled model", checksum_of(line.text("MODEL"))},
+                              {{"version of gmrun", version},
+                               {"compiled model", model ? checksum_of(model->path()) : ""},
                                {"processor and kernels", runtime::tuning_machine()},
                                {"options", line.given_options(kOwn)}},
                               diagnostics);
@@ -40,20 +62,34 @@ bool can_train_together(runtime::ProcessGroup& group, const CommandLine& line,
 
 }  // namespace
 
+std::optional<int> read_training_line(CommandLine& line, const std::vector<std::string>& words,
+                                      const runtime::StopRequest& stop) {
+    try {
+        if (!line.parse(words)) return kDone;
+        set_computing(line);
+        return std::nullopt;
+    } catch (const UsageError& error) {
+        std::string why, help;
+        int beside = 0;
+        const auto group = join(stop, beside, why, help);
+        if (!group) throw;
+        Diagnostics diagnostics;
+        diagnostics.error(DiagnosticKind::kBadValue, {}, "{}", error.what());
+        (void)runtime::roll_call(*group, {}, diagnostics);
+        const int code = end_together(*group, kUsageWrong);
+        if (group->leads()) throw;
+        return code;
+    }
+}
+
 std::unique_ptr<runtime::ProcessGroup> join_training(const CommandLine& line,
                                                      const runtime::StopRequest& stop,
                                                      Diagnostics& diagnostics) {
     std::string why, help;
-    auto group = runtime::join_group(
-        {.stop_code = [&stop] { return stop.asked() ? exit_code_of(stop.signal) : 0; },
-         .saves = [&stop] { return stop.saves > 0; }},
-        why, help);
-    if (group) {
-        const int beside =
-            group->count_same(runtime::host_name() + ": " + runtime::processors_text());
-        if (!line.has("threads"))
-            runtime::set_thread_count(runtime::usual_thread_count_beside(beside));
-    }
+    int beside = 0;
+    auto group = join(stop, beside, why, help);
+    if (group && !line.has("threads"))
+        runtime::set_thread_count(runtime::usual_thread_count_beside(beside));
     if (why.empty()) return group;
     Diagnostic& error = diagnostics.error(DiagnosticKind::kBadValue, {}, "{}", why);
     if (!help.empty()) error.help(help);
@@ -63,11 +99,8 @@ std::unique_ptr<runtime::ProcessGroup> join_training(const CommandLine& line,
 int share_training(runtime::ProcessGroup& group, const CommandLine& line,
                    runtime::LoadedModel* model, Diagnostics& diagnostics,
                    const std::function<int()>& lead) {
-    if (!can_train_together(group, line, diagnostics)) {
-        const int code = group.leads() ? report(diagnostics) : kInputWrong;
-        group.finish();
-        return code;
-    }
+    if (!can_train_together(group, line, model, diagnostics))
+        return end_together(group, group.leads() ? report(diagnostics) : kInputWrong);
     if (!group.leads()) return runtime::follow(*model, diagnostics);
     int code = kUsageWrong;
     try {

@@ -3,7 +3,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "compiler/support/diagnostic.h"
 #include "runtime/processes/process_group.h"
@@ -12,6 +14,13 @@
 #include "tools/command_line/command_line.h"
 
 namespace gmc::tools {
+
+/// Parses the command line and sets up computing (set_computing). Nothing when the command goes on;
+/// else the exit code with which this process ends: --help was printed, or the line is wrong. Of
+/// several processes the first says what is wrong, and all end. Throws UsageError in the one that
+/// is alone or the first.
+std::optional<int> read_training_line(CommandLine& line, const std::vector<std::string>& words,
+                                      const runtime::StopRequest& stop);
 
 /// Joins the group of this process; null where it runs alone, and after an error (kBadValue): there
 /// is no plug-in for the MPI at hand. Processes that may use the same processors share them, unless
