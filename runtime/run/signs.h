@@ -45,9 +45,11 @@ std::set<std::string> alternating_losses(const ir::Module& module);
 /// A layer that no optimizer moves has no gradient. `dead_units` (no weight of theirs has moved; of
 /// a whole layer, whose gradients are 0 as those of all layers below it, that the bias of the next
 /// one has moved and its weight has not), `dead_codes` (vectors of a codebook that were never the
-/// nearest), `vanishing_gradient` (layers that stand still while others of their network move).
-/// Parameters that nothing updates show nothing. Of a model that stands still as a whole, only
-/// Adam's means tell a rate of 0 from gradients that are 0.
+/// nearest), `vanishing_gradient` (layers that stand still while others of their network move, or a
+/// network of which nothing moves). What stands still for another reason shows nothing: parameters
+/// that nothing updates or whose rate is 0 (states/parameter_updates.h), numbers at the limit of
+/// `clip_weights`. Of a network whose rate a schedule may have made 0, only the optimizer's means
+/// of gradients tell, or others that have moved at the same rate.
 std::vector<Sign> weight_signs(const StateStore& states, const KeptWeights& before);
 
 /// Units of a latent that tell the examples of a batch apart: variance over the batch above 0.01

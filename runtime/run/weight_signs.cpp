@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
+#include <utility>
 
 #include "runtime/run/signs.h"
+#include "runtime/states/parameter_updates.h"
 
 namespace gmc::runtime {
 namespace {
@@ -43,11 +46,83 @@ class Movement {
     int64_t count_ = 0;
 };
 
-Movement movement_of(const float* now, const std::vector<float>& before) {
-    Movement movement;
-    for (size_t i = 0; i < before.size(); ++i) movement.add(before[i], now[i]);
-    return movement;
-}
+/// Of numbers that may be held at a limit, one in 20 has to be free to tell what gradients do.
+bool is_enough(size_t free, size_t all) { return free * 20 >= all; }
+
+/// What an epoch has done to the numbers of a parameter. Those that are held at a limit, as by
+/// `clip_weights`, stand still whatever their gradients are, so that they show nothing.
+class Change {
+  public:
+    /// `factor` is that of weight decay, where it is known from other numbers.
+    Change(const float* now, const std::vector<float>& before, std::optional<float> bound,
+           std::optional<double> factor = {})
+        : now_(now), before_(before), bound_(bound) {
+        if (bound &&
+            std::isnan(*bound)) {  // the limit of this step is what the largest are held at
+            bound_ = 0;
+            for (size_t i = 0; i < before.size(); ++i)
+                bound_ = std::max(*bound_, std::fabs(now[i]));
+        }
+        for (size_t i = 0; i < before.size(); ++i)
+            if (!is_held(i)) {
+                add_to(movement_, i);
+                ++free_;
+            }
+        factor_ = factor.value_or(movement_.factor());
+    }
+    bool is_held(size_t i) const {
+        return bound_ && now_[i] == before_[i] && std::fabs(now_[i]) >= *bound_;
+    }
+    void add_to(Movement& movement, size_t i) const { movement.add(before_[i], now_[i]); }
+    /// Whether so many numbers are free that they can tell what a gradient does.
+    bool can_tell() const { return is_enough(free_, before_.size()); }
+    size_t free() const { return free_; }
+    bool is_bounded() const { return bound_.has_value(); }
+    bool has_held() const { return free_ < before_.size(); }
+    size_t size() const { return before_.size(); }
+    double relative() const { return movement_.relative(); }
+    double factor() const { return factor_; }
+
+    /// Whether a gradient has moved number i: it is not what it was, nor that times factor(), as
+    /// weight decay leaves it.
+    bool is_moved(size_t i) const {
+        const double rounding = std::max(kStill, kRoundingOfDecay * std::fabs(1 - factor()));
+        return now_[i] != before_[i] &&
+               std::fabs(now_[i] - factor() * before_[i]) > rounding * std::fabs(before_[i]);
+    }
+    bool is_untouched() const {
+        for (size_t i = 0; i < before_.size(); ++i)
+            if (is_moved(i)) return false;
+        return true;
+    }
+    /// The smallest of the free numbers, without their signs.
+    double smallest() const {
+        double smallest = HUGE_VAL;
+        for (size_t i = 0; i < before_.size(); ++i)
+            if (!is_held(i)) smallest = std::min(smallest, std::fabs(double{before_[i]}));
+        return smallest;
+    }
+    /// The furthest that one of the numbers has moved otherwise than by the factor of weight decay.
+    double furthest_move() const {
+        double furthest = 0;
+        for (size_t i = 0; i < before_.size(); ++i)
+            furthest = std::max(furthest, std::min(std::fabs(double{now_[i]} - before_[i]),
+                                                   std::fabs(now_[i] - factor_ * before_[i])));
+        return furthest;
+    }
+
+  private:
+    /// Weight decay rounds each number anew in every step, which moves it by less than this share
+    /// of what decay does.
+    static constexpr double kRoundingOfDecay = 0.1;
+
+    const float* now_;
+    const std::vector<float>& before_;
+    std::optional<float> bound_;
+    Movement movement_;
+    double factor_ = 1;
+    size_t free_ = 0;
+};
 
 /// The share of `groups` that have not moved; number i is of group (i / stride) % groups.
 double still_share(const float* now, const std::vector<float>& before, int64_t groups,
@@ -60,74 +135,62 @@ double still_share(const float* now, const std::vector<float>& before, int64_t g
     return static_cast<double>(still) / static_cast<double>(groups);
 }
 
-/// Whether numbers are held at a limit, as by `clip_weights`: then they stand still without being
-/// dead. It shows in many numbers having exactly the largest size.
-bool are_held(const float* numbers, size_t count) {
-    float largest = 0;
-    size_t at_it = 0;
-    for (size_t i = 0; i < count; ++i) {
-        const float size = std::fabs(numbers[i]);
-        at_it = size > largest ? 1 : at_it + (size == largest ? 1 : 0);
-        largest = std::max(largest, size);
+double largest_size(const StateStore& states, ir::StateId id) {
+    double size = 0;
+    for (int64_t i = 0; i < states.elements(id); ++i)
+        size = std::max(size, std::fabs(double{states.data(id)[i]}));
+    return size;
+}
+
+/// The slot `kind` of a parameter, as "m" of Adam; kNone where there is none, or only a part of it
+/// is in this process.
+ir::StateId slot_of(const StateStore& states, ir::StateId parameter, const std::string& kind) {
+    if (states.slots() != nullptr) return ir::kNone;
+    const std::string end = "." + kind + "." + states.state(parameter).name;
+    for (ir::StateId id = 0; id < states.saved_count(); ++id)
+        if (states.state(id).role == ir::StateRole::kSlot && states.state(id).name.ends_with(end))
+            return id;
+    return ir::kNone;
+}
+
+/// Slots that tell how large the last gradients were, and the share of the largest that is as good
+/// as 0.
+constexpr std::pair<const char*, double> kSlotsOfGradients[] = {
+    {"m", kStill}, {"velocity", kStill}, {"v", kStill* kStill}};
+
+/// Whether an optimizer has seen gradients of `bias` and none of `weight`.
+bool has_gradient_without(const StateStore& states, ir::StateId bias, ir::StateId weight) {
+    for (const auto& [kind, least] : kSlotsOfGradients) {
+        const ir::StateId of_bias = slot_of(states, bias, kind);
+        const ir::StateId of_weight = slot_of(states, weight, kind);
+        if (of_bias == ir::kNone || of_weight == ir::kNone) continue;
+        const double size = largest_size(states, of_bias);
+        return size > 0 && largest_size(states, of_weight) <= least * size;
     }
-    return largest > 0 && at_it > 1 && at_it * 100 > count;
+    return false;
 }
 
-/// Weight decay rounds each number anew in every step, which moves it by less than this share of
-/// what decay does.
-constexpr double kRoundingOfDecay = 0.1;
-
-/// Whether no gradient has moved the numbers: they are what they were, or all are what they were
-/// times `factor`, as weight decay leaves them.
-bool are_untouched(const float* now, const std::vector<float>& before, double factor) {
-    if (std::equal(before.begin(), before.end(), now)) return true;
-    const double rounding = std::max(kStill, kRoundingOfDecay * std::fabs(1 - factor));
-    for (size_t i = 0; i < before.size(); ++i)
-        if (std::fabs(now[i] - factor * before[i]) > rounding * std::fabs(before[i])) return false;
-    return true;
-}
-
-float smallest_size(const std::vector<float>& numbers) {
-    float smallest = std::fabs(numbers[0]);
-    for (const float number : numbers) smallest = std::min(smallest, std::fabs(number));
-    return smallest;
-}
-
-/// The furthest that one of the numbers has moved otherwise than by weight decay.
-double furthest_move(const float* now, const std::vector<float>& before, double factor) {
-    double furthest = 0;
-    for (size_t i = 0; i < before.size(); ++i)
-        furthest = std::max(furthest, std::min(std::fabs(double{now[i]} - before[i]),
-                                               std::fabs(now[i] - factor * before[i])));
-    return furthest;
-}
-
-/// What Adam's mean of a parameter's gradients says of them. If they are there and the parameter
-/// stands still all the same, its rate is 0 or too small.
+/// What an optimizer's means of a parameter's gradients say of them. If they are there and the
+/// parameter stands still all the same, its rate is 0 or too small.
 enum class Gradients { kUnknown, kNone, kSome };
 
-/// Of another optimizer, and before its first update: kUnknown.
+/// By the mean of Adam and Lion, and the squares of Adam and RMSprop, which say less alone: those
+/// of long ago last. Of another optimizer, and before its first update: kUnknown.
 Gradients gradients_of(const StateStore& states, ir::StateId parameter) {
-    const std::string& name = states.state(parameter).name;
-    const auto largest = [&](ir::StateId id) {
-        double size = 0;
-        for (int64_t i = 0; i < states.elements(id); ++i)
-            size = std::max(size, std::fabs(double{states.data(id)[i]}));
-        return size;
-    };
-    for (ir::StateId id = 0; id < states.saved_count(); ++id) {
-        const std::string& mean = states.state(id).name;
-        if (states.state(id).role != ir::StateRole::kSlot || !mean.ends_with(".m." + name))
-            continue;
-        const std::string entry = mean.substr(0, mean.size() - name.size() - 2);
-        const ir::StateId squares = states.module().find_state(entry + "v." + name);
-        const ir::StateId updates = states.module().find_state(entry + "updates");
-        if (squares == ir::kNone || updates == ir::kNone || states.data(updates)[0] == 0)
-            return Gradients::kUnknown;
-        return largest(id) > kStill * std::sqrt(largest(squares)) ? Gradients::kSome
-                                                                  : Gradients::kNone;
-    }
-    return Gradients::kUnknown;
+    const ir::StateId mean = slot_of(states, parameter, "m");
+    const ir::StateId squares = slot_of(states, parameter, "v");
+    if (mean == ir::kNone && squares == ir::kNone) return Gradients::kUnknown;
+    if (mean == ir::kNone)
+        return largest_size(states, squares) == 0 ? Gradients::kNone : Gradients::kUnknown;
+    if (squares == ir::kNone)
+        return largest_size(states, mean) == 0 ? Gradients::kNone : Gradients::kSome;
+    const std::string& name = states.state(mean).name;
+    const std::string entry = name.substr(0, name.size() - states.state(parameter).name.size() - 2);
+    const ir::StateId updates = states.module().find_state(entry + "updates");
+    if (updates == ir::kNone || states.data(updates)[0] == 0) return Gradients::kUnknown;
+    return largest_size(states, mean) > kStill * std::sqrt(largest_size(states, squares))
+               ? Gradients::kSome
+               : Gradients::kNone;
 }
 
 /// A weight, and what comes behind it before the next one: its bias, the betas of a norm.
@@ -138,20 +201,34 @@ struct WeightLayer {
     double smallest = 0;  ///< of the weight's numbers, without their signs
     double factor = 1;    ///< that of weight decay
     bool weight_untouched = false, untouched = false;  ///< by gradients: the weight, all of them
+    ParameterUpdate update;
     /// The weight is untouched although a bias has moved so far that the smallest of its numbers
     /// would have shown it, too. A weight's gradient is that of the bias times what the layer
     /// reads, so it reads nothing but zeros.
     bool reads_zeros = false;
 };
 
+/// A network whose parameters show nothing but that no gradient reaches it.
+struct StillNetwork {
+    size_t free = 0, size = 0;  ///< numbers that are not held at a limit, and all
+    bool is_still = true;       ///< as far as parameters tell
+    bool is_scheduled = false;  ///< its gradients may be 0 for a while
+    bool all_none = true;       ///< by what the optimizer keeps
+    bool all_fixed = true;      ///< each has a learning rate that no schedule makes 0
+    UpdateGroups groups;
+};
+
 /// The layers of all networks, in the order of the model.
 class WeightJudge {
   public:
-    explicit WeightJudge(const StateStore& states) : states_(states) {}
+    explicit WeightJudge(const StateStore& states)
+        : states_(states), updates_(parameter_updates(states.module())) {}
 
     std::vector<Sign> judge(const KeptWeights& before_all) {
         for (const auto& [id, before] : before_all) {
             const ir::State& state = states_.state(id);
+            if (update_of(id).rests) continue;
+            look_at_network(id, before);
             if (state.name.ends_with(".codebook")) judge_codes(id, before);
             if (state.type.rank() < 2)
                 add_follower(id, before);
@@ -160,19 +237,84 @@ class WeightJudge {
         }
         find_dead_layers();
         find_vanishing_gradients();
-        if (!layers_.empty() && has_none_)
-            signs_.push_back({"vanishing_gradient", 0,
-                              "no weight of the model has moved in this epoch: the gradients of "
-                              "all are 0"});
+        find_still_networks();
         return std::move(signs_);
     }
 
   private:
+    ParameterUpdate update_of(ir::StateId id) const {
+        const auto found = updates_.find(id);
+        return found == updates_.end() ? ParameterUpdate{} : found->second;
+    }
+
+    std::string network_of(ir::StateId id) const {
+        const std::string& name = states_.state(id).name;
+        return name.substr(0, name.find('.'));
+    }
+
+    /// Adds what a parameter tells of its network as a whole.
+    void look_at_network(ir::StateId id, const std::vector<float>& before) {
+        StillNetwork& network = still_[network_of(id)];
+        const ParameterUpdate update = update_of(id);
+        const Change change(states_.data(id), before, update.bound);
+        if (!change.is_untouched()) {
+            network.is_still = false;
+            if (change.relative() > kMoving)
+                moved_.insert(update.groups.begin(), update.groups.end());
+        }
+        if (!network.is_still) return;
+        const Gradients gradients = gradients_of(states_, id);
+        if (gradients == Gradients::kSome || update.groups.empty()) network.is_still = false;
+        network.free += gradients == Gradients::kNone ? change.size() : change.free();
+        network.size += change.size();
+        network.is_scheduled |= update.has_scheduled_gradient;
+        network.all_none &= gradients == Gradients::kNone;
+        network.all_fixed &= update.has_fixed_rate;
+        network.groups.insert(update.groups.begin(), update.groups.end());
+    }
+
+    /// No gradient reaches a network that stands still although nothing holds it: the optimizer has
+    /// seen none, or others that it moves at the same rate have moved, or no schedule can have made
+    /// the rate 0. Below a dead layer, which was told, that is no news; and a loss with a
+    /// schedule may be meant to let one of several networks rest for a while.
+    void find_still_networks() {
+        std::vector<std::string> found;
+        bool all_none = true;
+        for (const auto& [name, network] : still_) {
+            const bool others_move =
+                std::any_of(network.groups.begin(), network.groups.end(),
+                            [&](const auto& group) { return moved_.count(group) != 0; });
+            if (!network.is_still || !is_enough(network.free, network.size) ||
+                !(network.all_none || others_move || network.all_fixed))
+                continue;
+            found.push_back(name);
+            all_none &= network.all_none;
+        }
+        if (found.empty() || has_dead_layer_) return;
+        const std::string why =
+            all_none ? "are 0" : "are 0, or too small to change a bit of a weight";
+        if (found.size() == still_.size()) {
+            signs_.push_back({"vanishing_gradient", 0,
+                              "no weight of the model has moved in this epoch: the gradients of "
+                              "all " +
+                                  why,
+                              ""});
+            return;
+        }
+        for (const std::string& name : found)
+            if (!still_.at(name).is_scheduled)
+                signs_.push_back({"vanishing_gradient", 0,
+                                  fmt::format("no weight of `{}` has moved in this epoch: the "
+                                              "gradients of all {}",
+                                              name, why),
+                                  name});
+    }
+
     void judge_codes(ir::StateId id, const std::vector<float>& before) {
         const ir::State& state = states_.state(id);
         const float* now = states_.data(id);
         const double still = still_share(now, before, state.type.shape[0], state.type.shape[1]);
-        if (movement_of(now, before).relative() > 0 && still > kMostDeadCodes)
+        if (Change(now, before, {}).relative() > 0 && still > kMostDeadCodes)
             signs_.push_back({"dead_codes", still,
                               fmt::format("{:.0f} % of the codes of `{}` were never the nearest "
                                           "in this epoch",
@@ -182,23 +324,23 @@ class WeightJudge {
 
     void add_layer(ir::StateId id, const std::vector<float>& before) {
         const ir::State& state = states_.state(id);
-        const float* now = states_.data(id);
-        const bool held = are_held(now, before.size());
-        const Movement movement = movement_of(now, before);
-        const bool untouched = are_untouched(now, before, movement.factor());
-        const bool still = untouched || movement.relative() <= kStill;
+        const ParameterUpdate update = update_of(id);
+        const Change change(states_.data(id), before, update.bound);
+        const bool untouched = change.is_untouched();
+        const bool still = untouched || change.relative() <= kStill;
         const Gradients gradients = still ? gradients_of(states_, id) : Gradients::kSome;
-        if (gradients != Gradients::kNone) has_none_ = false;
-        const bool is_judged = !held && !(still && gradients == Gradients::kSome);
+        const bool is_judged = (change.can_tell() || gradients == Gradients::kNone) &&
+                               !(still && gradients == Gradients::kSome);
         const WeightLayer& layer = layers_.emplace_back(
-            WeightLayer{id, state.name.substr(0, state.name.find('.')), movement.relative(),
-                        smallest_size(before), movement.factor(), untouched && is_judged,
-                        untouched && is_judged});
-        if (!is_judged) return;
-        networks_[layer.network].push_back(layers_.size() - 1);
-        if (layer.change <= kMoving) return;
+            WeightLayer{id, network_of(id), change.relative(), change.smallest(), change.factor(),
+                        untouched && is_judged, untouched && is_judged, update});
+        if (is_judged && (!still || !change.has_held() || gradients == Gradients::kNone))
+            networks_[{layer.network, update.groups}].push_back(layers_.size() - 1);
+        if (!change.is_bounded() && (!is_judged || layer.change <= kMoving)) return;
         const auto [units, stride] = units_of(state);
-        const double share = still_share(now, before, units, stride);
+        const double share = change.is_bounded()
+                                 ? dead_share(id, change, units, stride)
+                                 : still_share(states_.data(id), before, units, stride);
         if (share > kMostDeadUnits)
             signs_.push_back({"dead_units", share,
                               fmt::format("{:.0f} % of the units of `{}` have not moved in this "
@@ -206,6 +348,47 @@ class WeightJudge {
                                           "them",
                                           100 * share, state.name),
                               state.name});
+    }
+
+    /// The share of units that no gradient has moved, among numbers that may be held at a limit. A
+    /// unit shows it by a number that is free and stands still, beside numbers of other units that
+    /// read the same and move; or by what the optimizer keeps of its gradients.
+    double dead_share(ir::StateId id, const Change& change, int64_t units, int64_t stride) const {
+        const auto unit_of = [&](size_t i) {
+            return i / static_cast<size_t>(stride) % static_cast<size_t>(units);
+        };
+        const auto read_by = [&](size_t i) {
+            const auto width = static_cast<size_t>(stride);
+            return i / (width * static_cast<size_t>(units)) * width + i % width;
+        };
+        std::vector<bool> moved(static_cast<size_t>(units), false), shows(moved),
+            has_gradient(moved);
+        std::vector<bool> is_read(change.size() / static_cast<size_t>(units), false);
+        std::vector<Movement> movements(moved.size());
+        for (size_t i = 0; i < change.size(); ++i)
+            if (!change.is_held(i)) change.add_to(movements[unit_of(i)], i);
+        for (size_t unit = 0; unit < moved.size(); ++unit)
+            moved[unit] = movements[unit].relative() > kStill;
+        for (size_t i = 0; i < change.size(); ++i)
+            if (change.is_moved(i) && moved[unit_of(i)]) is_read[read_by(i)] = true;
+        for (size_t i = 0; i < change.size(); ++i)
+            if (!change.is_held(i) && is_read[read_by(i)]) shows[unit_of(i)] = true;
+        for (const auto& [kind, least] : kSlotsOfGradients) {
+            const ir::StateId slot = slot_of(states_, id, kind);
+            if (slot == ir::kNone) continue;
+            const double most = largest_size(states_, slot);
+            for (size_t i = 0; i < change.size(); ++i)
+                if (std::fabs(states_.data(slot)[i]) > least * most)
+                    has_gradient[unit_of(i)] = true;
+            shows.assign(shows.size(), true);
+            break;
+        }
+        size_t dead = 0, alive = 0;
+        for (size_t unit = 0; unit < moved.size(); ++unit) {
+            dead += !moved[unit] && shows[unit] && !has_gradient[unit];
+            alive += moved[unit] || has_gradient[unit];
+        }
+        return alive == 0 ? 0 : static_cast<double>(dead) / static_cast<double>(units);
     }
 
     /// How many units a weight has, and the distance of their numbers: units are the last axis, of
@@ -223,13 +406,18 @@ class WeightJudge {
         if (layers_.empty()) return;
         WeightLayer& layer = layers_.back();
         if (!states_.state(id).name.starts_with(layer.network + ".")) return;
-        const float* now = states_.data(id);
-        if (are_untouched(now, before, layer.factor)) return;
+        const ParameterUpdate update = update_of(id);
+        const Change change(states_.data(id), before, update.bound, layer.factor);
+        const bool same_rate = update.groups == layer.update.groups;
+        if (change.has_held() && same_rate && has_gradient_without(states_, id, layer.weight)) {
+            layer.reads_zeros |= layer.weight_untouched;
+            layer.untouched = false;
+        }
+        if (change.is_untouched()) return;
         const double much = (kMoving + std::fabs(1 - layer.factor)) * layer.smallest;
-        if (layer.weight_untouched && furthest_move(now, before, layer.factor) > much)
+        if (layer.weight_untouched && same_rate && change.furthest_move() > much)
             layer.reads_zeros = true;
         layer.untouched = false;
-        has_none_ = false;
     }
 
     /// A layer is dead when no gradient has reached it and the next one reads nothing but zeros. Of
@@ -246,7 +434,10 @@ class WeightJudge {
                                           "epoch",
                                           name),
                               name});
-            networks_.erase(layer.network);  // its gradients vanish here
+            std::erase_if(networks_, [&](const auto& row) {  // its gradients vanish here
+                return row.first.first == layer.network;
+            });
+            has_dead_layer_ = true;
         }
     }
 
@@ -258,7 +449,7 @@ class WeightJudge {
 
     void find_vanishing_gradients() {
         const auto less = [&](size_t a, size_t b) { return layers_[a].change < layers_[b].change; };
-        for (const auto& [network, rows] : networks_) {
+        for (const auto& [key, rows] : networks_) {
             const auto [low, high] = std::minmax_element(rows.begin(), rows.end(), less);
             const WeightLayer &least = layers_[*low], &most = layers_[*high];
             if (most.change <= kMoving || least.change > kStill || least.reads_zeros) continue;
@@ -268,14 +459,18 @@ class WeightJudge {
                              "hardly a gradient comes through",
                              states_.state(least.weight).name, least.change,
                              states_.state(most.weight).name, most.change),
-                 network});
+                 key.first});
         }
     }
 
     const StateStore& states_;
+    std::map<ir::StateId, ParameterUpdate> updates_;
     std::vector<WeightLayer> layers_;
-    std::map<std::string, std::vector<size_t>> networks_;  ///< those of layers_ that can move
-    bool has_none_ = true;  ///< no parameter has a gradient, as far as Adam knows
+    /// Those of layers_ that can move, by network and by what has the same learning rate.
+    std::map<std::pair<std::string, UpdateGroups>, std::vector<size_t>> networks_;
+    std::map<std::string, StillNetwork> still_;
+    UpdateGroups moved_;  ///< of which a parameter has moved
+    bool has_dead_layer_ = false;
     std::vector<Sign> signs_;
 };
 

@@ -1,5 +1,7 @@
 // Layers that are dead as a whole: the sign that tells them, and what looks like them and is not.
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,8 +32,9 @@ std::string one_network(const std::string& layers, const std::string& optimizer 
 }
 
 /// The signs of the last of three epochs of 300 steps. Before the first, all numbers of `biases`
-/// become -100, and those of other biases 0.1: a relu has no gradient at 0.
-Signs signs_of(const std::string& text, const std::vector<std::string>& biases) {
+/// become -100, and those of other biases 0.1: a relu has no gradient at 0; then `change` is done.
+Signs signs_after(const std::string& text, const std::vector<std::string>& biases,
+                  const std::function<void(runtime::StateStore&)>& change) {
     const TemporaryFolder folder;
     const auto model = load(write_model(folder, text));
     Diagnostics diagnostics;
@@ -47,6 +50,7 @@ Signs signs_of(const std::string& text, const std::vector<std::string>& biases) 
             std::fill_n(states.data(id), states.elements(id), dead ? -100.0F : 0.1F);
     }
     REQUIRE(found == biases.size());
+    change(states);
     auto loader = model->data().make_loader(runtime::DataSplit::kTrain,
                                             {16, runtime::LoaderMode::kTrain, 1, 0}, diagnostics);
     REQUIRE(loader.ok());
@@ -57,6 +61,10 @@ Signs signs_of(const std::string& text, const std::vector<std::string>& biases) 
         REQUIRE(runner.run(**loader, training, diagnostics));
     }
     return runtime::weight_signs(states, before);
+}
+
+Signs signs_of(const std::string& text, const std::vector<std::string>& biases) {
+    return signs_after(text, biases, [](runtime::StateStore&) {});
 }
 
 /// Whether there is one sign, that the layer of this weight is dead.
@@ -130,8 +138,12 @@ TEST_CASE("a dead layer at the end leaves no gradient to any") {
     CHECK(signs[0].name == "vanishing_gradient");
     CHECK(signs[0].number == 0);
     CHECK(signs_of(one_network(layers), {}).empty());
-    // Of another optimizer, nobody knows why the weights stand still.
-    CHECK(signs_of(one_network(layers, "sgd: {}"), {"net.dense.bias"}).empty());
+    for (const char* optimizer : {"sgd: {}", "rmsprop: {}", "lion: {}", "sgd: {momentum: 0.5}"})
+        CHECK(signs_of(one_network(layers, optimizer), {"net.dense.bias"}).size() == 1);
+    // Without means of gradients nobody knows whether a schedule has made the rate 0.
+    CHECK(signs_of(one_network(layers, "sgd: {learning_rate: 1e-2 * (step < 100)}"),
+                   {"net.dense.bias"})
+              .empty());
 }
 
 TEST_CASE("an encoder whose code is dead is told by the decoder") {
@@ -147,6 +159,81 @@ TEST_CASE("an encoder whose code is dead is told by the decoder") {
     CHECK(signs_of(text, {}).empty());
 }
 
+/// Two networks, the second of which learns; `loss` is that of the first, `times` a factor.
+std::string two_networks(const std::string& optimizer, const std::string& first) {
+    return copy_by(
+        "  one: {inputs: {x: data.image}, layers: [" + std::string(kThree) +
+            "]}\n  two: {inputs: {x: data.image}, layers: [" + kThree + "]}\n",
+        optimizer,
+        "{networks: [one, two], loss: \"mean(sum((two(image) - image)^2)) + " + first + "\"}");
+}
+
+TEST_CASE("a network that no gradient reaches is told beside one that learns") {
+    // A gradient that is 0 whatever the weights are, which only the numbers show.
+    const std::string flat = "mean(sum(max(one(image), 1e9)))";
+    for (const char* optimizer :
+         {"sgd: {learning_rate: 0.01}", "sgd: {learning_rate: 0.01, momentum: 0.5}", "adam: {}",
+          "rmsprop: {}", "lion: {}", "adamw: {weight_decay: 0.01}",
+          "sgd: {learning_rate: 0.01 / (1 + step / 300)}", "adam: {clip_weights: 0.05}",
+          "sgd: {learning_rate: 0.01, clip_weights: 0.05}",
+          "sgd: {learning_rate: 0.01, global_clip_norm: 1, lookahead: {every: 5}}"}) {
+        CAPTURE(optimizer);
+        const Signs signs = signs_of(two_networks(optimizer, flat), {});
+        for (const runtime::Sign& sign : signs) UNSCOPED_INFO(sign.name << ": " << sign.text);
+        REQUIRE(signs.size() == 1);
+        CHECK(signs[0].name == "vanishing_gradient");
+        CHECK(signs[0].number == 0);
+        CHECK(signs[0].subject == "one");
+        CHECK(signs[0].text.find("no weight of `one` has moved") == 0);
+        CHECK(signs_of(two_networks(optimizer, "mean(sum((one(image) - image)^2))"), {}).empty());
+    }
+    for (const char* rests :
+         {"sgd: {learning_rate: 0.01, rate_factors: {one: 0}}",
+          "sgd: {learning_rate: 0.01, rate_factors: {one: step > 1e6}}",
+          "rmsprop: {rate_factors: {one: 0}}", "adam: {rate_factors: {one: step > 1e6}}"}) {
+        const Signs signs = signs_of(two_networks(rests, "mean(sum((one(image) - image)^2))"), {});
+        for (const runtime::Sign& sign : signs) UNSCOPED_INFO(sign.name << ": " << sign.text);
+        CAPTURE(rests);
+        CHECK(signs.empty());
+    }
+    for (const char* optimizer : {"sgd: {learning_rate: 0.01}", "adam: {}"})
+        CHECK(signs_of(two_networks(optimizer, "(step > 1e6) * mean(sum((one(image) - image)^2))"),
+                       {})
+                  .empty());
+}
+
+TEST_CASE("dead units are told under clip_weights, and those that are held are not dead") {
+    for (const char* optimizer :
+         {"sgd: {learning_rate: 0.01, clip_weights: ", "rmsprop: {clip_weights: ",
+          "adam: {lookahead: {every: 3}, clip_weights: ",
+          "adamw: {weight_decay: 0.01, clip_weights: ", "adam: {clip_weights: (step < 1e6) * "})
+        for (const char* limit : {"0.02", "0.1", "0.5"}) {
+            const std::string text = one_network(kThree, std::string(optimizer) + limit + "}");
+            CAPTURE(optimizer, limit);
+            const auto signs_with = [&](size_t dead) {
+                return signs_after(text, {}, [&](runtime::StateStore& states) {
+                    const ir::StateId weight = states.module().find_state("net.dense.weight");
+                    const ir::StateId bias = states.module().find_state("net.dense.bias");
+                    // The image has no numbers below 0, so units without weights above 0 are dead.
+                    for (int64_t i = 0; i < states.elements(weight); ++i)
+                        if (i % 32 < static_cast<int64_t>(dead))
+                            states.data(weight)[i] = -std::fabs(states.data(weight)[i]);
+                    for (size_t i = 0; i < dead; ++i) states.data(bias)[i] = -1;
+                });
+            };
+            const Signs signs = signs_with(20);
+            for (const runtime::Sign& sign : signs) UNSCOPED_INFO(sign.name << ": " << sign.text);
+            REQUIRE(signs.size() == 1);
+            CHECK(signs[0].name == "dead_units");
+            CHECK(signs[0].subject == "net.dense.weight");
+            CHECK(signs[0].number >= 20.0 / 32);
+            CHECK(signs_with(0).empty());
+            // Without slots, only biases that are free can tell that a layer reads zeros.
+            if (std::string(optimizer).find("sgd") != 0 || std::string(limit) != "0.02")
+                CHECK(tells_dead(signs_with(32), "net.dense.weight"));
+        }
+}
+
 TEST_CASE("what stands still for another reason is not dead") {
     const auto shows_nothing = [](const std::string& text) {
         const Signs signs = signs_of(text, {});
@@ -157,16 +244,24 @@ TEST_CASE("what stands still for another reason is not dead") {
     const std::string tail = "}, layers: [" + std::string(kThree) + "]}\n";
     const std::string minimize = "{networks: net, loss: \"" + std::string(kError) + "\"}";
     SECTION("frozen layers") {
-        CHECK(shows_nothing(copy_by(head + "frozen_layers: dense" + tail, "adam: {}", minimize)));
-        CHECK(shows_nothing(
-            copy_by(head + "frozen_layers: [dense, dense_1]" + tail, "adam: {}", minimize)));
+        for (const char* optimizer : {"adam: {}", "sgd: {}", "rmsprop: {}"})
+            for (const char* layers : {"dense", "[dense, dense_1]"})
+                CHECK(shows_nothing(
+                    copy_by(head + "frozen_layers: " + layers + tail, optimizer, minimize)));
     }
     SECTION("a rate of 0, and one at which biases move and no bit of a weight") {
         CHECK(shows_nothing(one_network(kThree, "adam: {learning_rate: 0 * step}")));
         CHECK(shows_nothing(one_network(kThree, "adam: {learning_rate: 1e-13}")));
         for (const char* factors : {"net.dense: 0", "net.dense: 0, net.dense_1.weight: 0"})
-            CHECK(shows_nothing(
-                one_network(kThree, std::string("adam: {rate_factors: {") + factors + "}}")));
+            for (const char* optimizer :
+                 {"adam: {", "sgd: {", "rmsprop: {", "lion: {learning_rate: 1e-3, "})
+                CHECK(shows_nothing(one_network(
+                    kThree, std::string(optimizer) + "rate_factors: {" + factors + "}}")));
+        for (const char* factor : {"net.dense: 1e-9", "net.dense: step > 1e6",
+                                   "net.dense_1.weight: step > 1e6", "net: step > 1e6"})
+            for (const char* optimizer : {"adam: {", "sgd: {", "rmsprop: {"})
+                CHECK(shows_nothing(one_network(
+                    kThree, std::string(optimizer) + "rate_factors: {" + factor + "}}")));
     }
     SECTION("weights that are held at a limit") {
         CHECK(shows_nothing(one_network(kThree, "sgd: {learning_rate: 1, clip_weights: 1e-4}")));

@@ -222,7 +222,7 @@ TEST_CASE("weights tell units and codes that are dead, and gradients that vanish
         "networks: {net: {inputs: {x: data.image}, layers: [flatten, {dense: 32}, relu, {dense: "
         "64}, {reshape: [8, 8, 1]}]}}\n"
         "objective: {minimize: [{networks: net, loss: \"mean(sum((net(image) - image)^2))\"}]}\n"
-        "train: {batch_size: 16}\n"));
+        "train: {batch_size: 16, optimizer: {sgd: {clip_weights: 1}}}\n"));
     Diagnostics diagnostics;
     runtime::StateStore& states = model->states();
     REQUIRE(states.initialise(1, diagnostics));
@@ -261,7 +261,7 @@ TEST_CASE("weights tell units and codes that are dead, and gradients that vanish
     CHECK(has_sign(signs_since(), "vanishing_gradient"));
 
     for (int64_t i = 0; i < states.elements(first); ++i)
-        states.data(first)[i] = i % 2 == 0 ? 0.01F : -0.01F;  // where clip_weights holds them
+        states.data(first)[i] = i % 2 == 0 ? 1.0F : -1.0F;  // where clip_weights holds them
     before = runtime::keep_weights(states);
     move("net.dense_1.weight", 64);
     CHECK(signs_since().empty());

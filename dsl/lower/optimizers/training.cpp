@@ -53,7 +53,10 @@ class TrainingBuilder {
             for (const MinimizeSpec& entry : entries) functions("_" + entry.name, {entry});
         else
             functions("", entries);
-        if (m_.diagnostics.count() == errors) check_rate_factors();
+        if (m_.diagnostics.count() != errors) return;
+        check_rate_factors();
+        for (const MinimizeSpec& entry : entries)
+            for (size_t n = 0; n < entry.networks.size(); ++n) warn_of_layers_left_out(entry, n);
     }
 
   private:
@@ -193,9 +196,13 @@ class TrainingBuilder {
         const bool is_partial = is_computed_from(f.function, loss, f.left_out);
         for (size_t n = 0; n < entry.networks.size(); ++n) {
             const std::string& network = entry.networks[n];
-            const std::vector<StateId> own = influencing_parameters(f, loss, network);
+            const std::vector<StateId> own =
+                influencing_parameters(f, loss, network, &out_of_reach_);
             if (own.empty() && entry.trains_the_rest && !has_parameters(network)) continue;
             if (own.empty() && !is_partial) return not_influenced(entry, n);
+            if (!own.empty() && !is_partial && has_only_zero_gradients(f, loss, own))
+                warn_of_zeros(entry, n);
+            reached_.insert(own.begin(), own.end());
             add_to_groups(own, network, trainers(network, entries), optimizer_of(entry), groups);
         }
         if (groups.empty()) return true;
@@ -286,12 +293,50 @@ class TrainingBuilder {
             {known.begin(), known.end()}, m_.diagnostics);
     }
 
+    Span place_of(const MinimizeSpec& entry, size_t network) const {
+        return network < entry.network_spans.size() ? entry.network_spans[network] : entry.span;
+    }
+
+    /// A loss is built for each kind of step, and warned of once.
+    void warn_of_zeros(const MinimizeSpec& entry, size_t network) {
+        if (!warned_.insert({entry.name, network}).second) return;
+        m_.diagnostics
+            .warning(DiagnosticKind::kLossNotInfluenced, place_of(entry, network),
+                     "all gradients of `{}` are 0 in this loss, so it learns nothing from it",
+                     entry.networks[network])
+            .note(entry.loss->span, "the loss is here")
+            .help("what it gives is multiplied by 0, raised to the power 0, or taken from itself");
+    }
+
+    /// Layers of a trained network that no loss gives a gradient, as behind a `stop_gradient`
+    /// within it.
+    void warn_of_layers_left_out(const MinimizeSpec& entry, size_t network) {
+        const std::string& name = entry.networks[network];
+        std::vector<std::string> layers;
+        for (size_t s = 0; s < m_.module.states.size(); ++s) {
+            const ir::State& state = m_.module.states[s];
+            if (state.role != ir::StateRole::kParameter || !state.name.starts_with(name + ".") ||
+                out_of_reach_.count(static_cast<StateId>(s)) == 0 ||
+                reached_.count(static_cast<StateId>(s)) != 0)
+                continue;
+            const std::string layer = state.name.substr(0, state.name.rfind('.'));
+            if (layers.empty() || layers.back() != layer) layers.push_back(layer);
+        }
+        if (layers.empty() || !warned_.insert({name, std::string::npos}).second) return;
+        m_.diagnostics
+            .warning(DiagnosticKind::kNotTrained, place_of(entry, network),
+                     "no loss gives a gradient to {}, which {} as {}", dsl::quoted_list(layers),
+                     layers.size() == 1 ? "stays" : "stay",
+                     layers.size() == 1 ? "it begins" : "they begin")
+            .help(
+                "is there a `stop_gradient` or a rounding behind it? `frozen_layers` says that "
+                "it is meant");
+    }
+
     /// Always false, so that a caller can return it.
     bool not_influenced(const MinimizeSpec& entry, size_t network) {
-        const Span where =
-            network < entry.network_spans.size() ? entry.network_spans[network] : entry.span;
         Diagnostic& error = m_.diagnostics
-                                .error(DiagnosticKind::kLossNotInfluenced, where,
+                                .error(DiagnosticKind::kLossNotInfluenced, place_of(entry, network),
                                        "no parameter of `{}` has any influence on this loss",
                                        entry.networks[network])
                                 .note(entry.loss->span, "the loss is here");
@@ -428,6 +473,9 @@ class TrainingBuilder {
     const dsl::ObjectiveSpec& objective_;
     /// Places of factors; entries that are repeated have copies of their optimizer.
     std::vector<Span> used_factors_;
+    std::set<StateId> reached_;       ///< parameters that a loss gives a gradient
+    std::set<StateId> out_of_reach_;  ///< those that a loss is computed from and gives none
+    std::set<std::pair<std::string, size_t>> warned_;
 };
 
 }  // namespace
