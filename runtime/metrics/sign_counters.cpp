@@ -20,16 +20,26 @@ int64_t count_of(const Json& json) {
 }  // namespace
 
 std::string SignCounters::to_text() const {
-    if (figures.empty() && epochs.empty()) return "";
-    Json out{{"first_loss", first_loss}, {"figures", Json::object()}, {"epochs", Json::array()}};
+    if (figures.empty() && shown.empty()) return "";
+    Json out{{"first_loss", first_loss},
+             {"judged", judged},
+             {"was_diverse", was_diverse},
+             {"figures", Json::object()},
+             {"shown", Json::array()}};
     for (const auto& [name, figure] : figures)
         out["figures"][name] = {
             {"sum", figure.sum},
             {"smallest", figure.smallest},
             {"count", figure.count},
             {"last", std::vector<double>(figure.last.begin(), figure.last.end())}};
-    for (const auto& [sign, count] : epochs)
-        out["epochs"].push_back({{"sign", sign.first}, {"of", sign.second}, {"epochs", count}});
+    for (const auto& [sign, history] : shown)
+        out["shown"].push_back({{"sign", sign.first},
+                                {"of", sign.second},
+                                {"epochs", history.epochs},
+                                {"since", history.since},
+                                {"most", history.most},
+                                {"told", history.is_told},
+                                {"gone", history.gone}});
     return out.dump();
 }
 
@@ -50,8 +60,13 @@ SignCounters SignCounters::from_text(const std::string& text) {
         if (history.last.size() > FigureHistory::kLastMost)
             throw JsonError("its `signs` have more steps than are kept");
     }
-    for (const Json& shown : json.at("epochs").elements())
-        out.epochs[{shown.at("sign").text(), shown.at("of").text()}] = count_of(shown.at("epochs"));
+    if (!json.contains("shown")) return out;  // of a version that told signs by epochs alone
+    out.judged = count_of(json.at("judged"));
+    out.was_diverse = json.at("was_diverse").flag();
+    for (const Json& sign : json.at("shown").elements())
+        out.shown[{sign.at("sign").text(), sign.at("of").text()}] = {
+            count_of(sign.at("epochs")), count_of(sign.at("since")), sign.at("most").number(),
+            sign.at("told").flag(), count_of(sign.at("gone"))};
     return out;
 }
 

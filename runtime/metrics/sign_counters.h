@@ -20,11 +20,23 @@ struct FigureHistory {
     static constexpr size_t kLastMost = 128;
 };
 
+/// What the last epochs showed of a sign.
+struct SignHistory {
+    int64_t epochs = 0;  ///< in a row, that showed it
+    /// The step after which the first of them began, or its number last grew (Sign::is_mended_by);
+    /// of a sign that is gone, the last that showed it.
+    int64_t since = 0;
+    double most = 0;  ///< the number then
+    bool is_told = false;
+    int64_t gone = 0;  ///< epochs in a row, of a sign that was told, that did not show it
+};
+
 struct SignCounters {
     std::map<std::string, FigureHistory> figures;
-    double first_loss = 0;  ///< the discriminator's first
-    /// How many epochs in a row showed a sign, by its name and subject.
-    std::map<std::pair<std::string, std::string>, int64_t> epochs;
+    double first_loss = 0;     ///< the discriminator's first
+    int64_t judged = 0;        ///< the step at the end of the last epoch that was judged
+    bool was_diverse = false;  ///< samples have been as different as they have to be
+    std::map<std::pair<std::string, std::string>, SignHistory> shown;  ///< by name and subject
 
     /// As JSON, for a checkpoint; "" while there is nothing.
     std::string to_text() const;

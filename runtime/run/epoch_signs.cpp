@@ -18,10 +18,11 @@ Result<std::vector<Sign>> EpochSigns::take(LoadedModel& model, const Dataset& da
     std::vector<Sign> signs = figure_signs(training.signs, alternating_losses(model.module()));
     for (Sign& sign : weight_signs(model.states(), *training.epoch_start))
         signs.push_back(std::move(sign));
-    const auto made = sample_signs(model, *judged_, options.seed, diagnostics);
+    const auto made =
+        sample_signs(model, *judged_, options.seed, training.signs.was_diverse, diagnostics);
     if (!made.ok()) return Failure{};
     signs.insert(signs.end(), made->begin(), made->end());
-    return news_of(signs, training.signs);
+    return news_of(signs, training.step, training.signs);
 }
 
 }  // namespace gmc::runtime

@@ -587,12 +587,11 @@ bool OpenedRun::draw(int64_t epoch) {
 
 bool OpenedRun::draw_what_a_kill_left() {
     if (!ends_epoch()) return true;
-    const int64_t epoch = std::min(training.pass, epochs);
-    const std::string file = path(samples_file(epoch));
+    const std::string file = path(samples_file(training.pass));
     const bool has_shown =
         !record.settings.tensorboard || has_picture_event(folder->path(), training.step);
     if (!has_shown && !log && !open_log()) return false;
-    if (!is_there(file)) return draw(epoch);
+    if (!is_there(file)) return draw(training.pass);
     return has_shown || log->picture(file, training.step, diagnostics);
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include "runtime/train/fill_inputs.h"
 #include "runtime/train/sampler.h"
@@ -31,6 +32,14 @@ constexpr double kAlternating = -0.9, kAlternatingInGames = -0.98, kSwing = 0.05
 constexpr double kActiveVariance = 0.01, kFewestActive = 0.05;
 /// Samples that differ less than this share of what data differ are copies of a few.
 constexpr double kLeastDiversity = 0.05;
+/// Steps for which a collapse, a discriminator that wins and dead codes are waited for: longer than
+/// networks that begin to learn show the same. A generator that has not made different samples yet
+/// has longer.
+constexpr int64_t kWaitForCollapse = 500, kWaitForFirstSamples = 1000, kWaitForWinner = 200;
+/// Steps after which a sign that no epoch shows any more is gone.
+constexpr int64_t kGoneFor = 100;
+/// A collapse whose number grows by this share is one that training mends.
+constexpr double kGrowth = 0.1;
 
 /// Correlation of each change with the change before it: -1 for a value that goes up and down by
 /// the same amount.
@@ -74,17 +83,42 @@ std::pair<double, double> sums_of_column(const float* numbers, int64_t rows, int
 
 }  // namespace
 
-std::vector<Sign> news_of(const std::vector<Sign>& shown, SignCounters& counters) {
+/// A sign that was told and has been gone for a short time is kept, since it may come back.
+std::vector<Sign> news_of(const std::vector<Sign>& shown, int64_t step, SignCounters& counters) {
     std::vector<Sign> news;
-    auto& epochs_before = counters.epochs;
-    std::map<std::pair<std::string, std::string>, int64_t> epochs;
+    auto before = std::exchange(counters.shown, {});
     for (const Sign& sign : shown) {
         const std::pair key(sign.name, sign.subject);
-        const auto before = epochs_before.find(key);
-        epochs[key] = before == epochs_before.end() ? 1 : before->second + 1;
-        if (epochs[key] == 2) news.push_back(sign);
+        const auto [found, is_new] = before.emplace(key, SignHistory{});
+        SignHistory& history = counters.shown[key] = found->second;
+        before.erase(found);
+        history.gone = 0;
+        if (is_new) {
+            history.since = counters.judged;
+            history.most = sign.number;
+        } else if (sign.number > history.most * (1 + sign.is_mended_by)) {
+            history.since = step;
+            history.most = sign.number;
+        }
+        ++history.epochs;
+        if (history.is_told || history.epochs < 2 || step - history.since < sign.wait) continue;
+        history.is_told = true;
+        news.push_back(sign);
     }
-    epochs_before = std::move(epochs);
+    for (auto& [key, history] : before) {
+        if (!history.is_told) continue;
+        if (++history.gone == 1) history.since = counters.judged;
+        if (history.gone < 2 || step - history.since < kGoneFor) {
+            counters.shown[key] = history;
+            continue;
+        }
+        Sign& over = news.emplace_back(Sign{key.first, 0, "", key.second});
+        over.is_over = true;
+        over.text = fmt::format("the sign{} is gone: no epoch has shown it since step {}",
+                                key.second.empty() ? "" : fmt::format(" of `{}`", key.second),
+                                history.since);
+    }
+    counters.judged = step;
     return news;
 }
 
@@ -126,7 +160,7 @@ static void judge_discriminator(const SignCounters& counters, std::vector<Sign>&
                                      "(it calls data real with a probability of {:.4f}), so the "
                                      "generator learns nothing from it",
                                      real),
-                         kDiscriminatorLoss});
+                         kDiscriminatorLoss, kWaitForWinner});
         return;
     }
     const auto loss = counters.figures.find(kDiscriminatorLoss);
@@ -140,7 +174,7 @@ static void judge_discriminator(const SignCounters& counters, std::vector<Sign>&
                                  "loss is {:.2g}, and was {:.2g} at first), so the generator "
                                  "learns little from it",
                                  now, first),
-                     kDiscriminatorLoss});
+                     kDiscriminatorLoss, kWaitForWinner});
 }
 
 /// Judges an epoch and begins the next. The last steps are kept across epochs.
@@ -208,7 +242,7 @@ double diversity(const float* numbers, int64_t rows, int64_t width) {
 /// First the latent of a variational model, whose means are computed for a batch; then samples of a
 /// game of networks, whose diversity is compared with that of a batch of data.
 Result<std::vector<Sign>> sample_signs(LoadedModel& model, Loader& data, uint64_t seed,
-                                       Diagnostics& diagnostics) {
+                                       bool& was_diverse, Diagnostics& diagnostics) {
     std::vector<Sign> signs;
     const int64_t rows = model.batch_size();
     data.seek({});
@@ -232,7 +266,8 @@ Result<std::vector<Sign>> sample_signs(LoadedModel& model, Loader& data, uint64_
                 {"posterior_collapse", static_cast<double>(active),
                  fmt::format("{} of {} units of the latent tell examples apart: the decoder does "
                              "without the encoder",
-                             active, width)});
+                             active, width),
+                 "", kWaitForCollapse, kGrowth});
     }
     const ir::Function* sample = model.module().find_function("sample");
     // A model with one loss has no game to collapse: samples that are alike may be what its loss
@@ -251,11 +286,13 @@ Result<std::vector<Sign>> sample_signs(LoadedModel& model, Loader& data, uint64_
         if (!samples.ok()) return Failure{};
         const double ratio = diversity(samples->values.data(), rows, field.elements()) /
                              diversity((*batch)->fields[f], rows, field.elements());
+        was_diverse |= ratio >= kLeastDiversity;
         if (ratio < kLeastDiversity)
             signs.push_back({"mode_collapse", ratio,
                              fmt::format("samples differ from each other {:.3f} times as much as "
-                                         "the data do: the model makes the same over and over",
-                                         ratio)});
+                                         "the data do{}: the model makes the same over and over",
+                                         ratio, was_diverse ? "" : ", and never did more"),
+                             "", was_diverse ? kWaitForCollapse : kWaitForFirstSamples, kGrowth});
         break;
     }
     return signs;

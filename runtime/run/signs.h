@@ -2,6 +2,7 @@
 // plain name, a sentence, and the number that shows it.
 #pragma once
 
+#include <cmath>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,13 +20,17 @@ struct Sign {
     double number = 0;
     std::string text;     ///< one sentence that has the number
     std::string subject;  ///< the loss or the state that shows it; "" of the whole model
+    /// Steps that have to show it before it is told: at first, networks look as if they had failed.
+    int64_t wait = 0;
+    /// Where its number has grown by this share, the wait begins anew: training is on its way out.
+    double is_mended_by = HUGE_VAL;
+    bool is_over = false;  ///< it was told, and is not shown any more
 };
 
-/// Decides which signs are reported: not those of a single epoch, which the next may not show, and
-/// none twice in a row. Of the signs that an epoch shows, returns those that the epoch before
-/// showed, too, and that were not returned since they appeared. A sign that was gone for an epoch
-/// counts as a new one.
-std::vector<Sign> news_of(const std::vector<Sign>& shown, SignCounters& counters);
+/// Decides which signs are told after the epoch that ends at `step`: those of `shown` that the
+/// epoch before showed, too, and that have been there for as long as they are waited for; once,
+/// until no epoch has shown them for 100 steps and two epochs, which a sign that is_over tells.
+std::vector<Sign> news_of(const std::vector<Sign>& shown, int64_t step, SignCounters& counters);
 
 /// Counts the losses and metrics of a step.
 void count_figures(const std::vector<StepRunner::Named>& values, SignCounters& counters);
@@ -59,9 +64,10 @@ int64_t active_units(const float* means, int64_t rows, int64_t width);
 double diversity(const float* numbers, int64_t rows, int64_t width);
 
 /// `posterior_collapse`: in a model whose function `encode` gives a mean and a log-variance, hardly
-/// any unit is active. `mode_collapse`: samples are far more like each other than the data are.
-/// `data` must evaluate (LoaderMode::kEvaluate). Errors: those of the functions and the loader.
+/// any unit is active. `mode_collapse`: samples are far more like each other than the data are; it
+/// waits longer where `was_diverse`, which is set here, has never been true. `data` must evaluate
+/// (LoaderMode::kEvaluate). Errors: those of the functions and the loader.
 Result<std::vector<Sign>> sample_signs(LoadedModel& model, Loader& data, uint64_t seed,
-                                       Diagnostics& diagnostics);
+                                       bool& was_diverse, Diagnostics& diagnostics);
 
 }  // namespace gmc::runtime

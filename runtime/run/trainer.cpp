@@ -199,9 +199,8 @@ class TrainingLoop {
         run_.begin_epoch(training_);
         good_.keep(training_);
         if (const TrainEnd end = write(true); end != TrainEnd::kDone) return end;
-        return keep_checkpoint(best) && draw_and_note(std::min(training_.pass, run_.epochs))
-                   ? TrainEnd::kDone
-                   : TrainEnd::kFailed;
+        return keep_checkpoint(best) && draw_and_note(training_.pass) ? TrainEnd::kDone
+                                                                      : TrainEnd::kFailed;
     }
 
     /// Keeps the checkpoint under its other names. False after an error.
@@ -220,7 +219,7 @@ class TrainingLoop {
     bool validate(TrainingState& ended, std::vector<MetricsRow>& rows, bool& best) {
         const auto found = evaluate(model_, *run_.validation, ended.seed, diagnostics_);
         if (!found.ok()) return false;
-        const int64_t epoch = std::min(ended.pass, run_.epochs);
+        const int64_t epoch = ended.pass;
         MetricsRow& row = rows.emplace_back(ended.step, epoch);
         std::string line = fmt::format("epoch {}/{}  validation ", epoch, run_.epochs);
         for (const auto& [name, value] : found->values) {
@@ -246,10 +245,10 @@ class TrainingLoop {
         if (!news.ok()) return false;
         for (const Sign& sign : *news) {
             if (!options_.in_copy) progress_.message(fmt::format("{}: {}", sign.name, sign.text));
-            rows.emplace_back(ended.step, std::min(ended.pass, run_.epochs))
-                .add("sign", sign.name)
-                .add("number", sign.number)
-                .add("text", sign.text);
+            MetricsRow& row = rows.emplace_back(ended.step, ended.pass);
+            row.add("sign", sign.name);
+            if (!sign.is_over) row.add("number", sign.number);
+            row.add("text", sign.text);
         }
         return true;
     }
@@ -279,9 +278,11 @@ class TrainingLoop {
         return log_.write({row}, diagnostics_);
     }
 
-    /// The epoch in which the last step ended, from 1.
+    /// The epoch in which the last step ended, from 1. The rest of a step behind the last epoch is
+    /// taken to be of that; but not whole passes, which a step of many batches may read.
     int64_t epoch() const {
-        return std::min(training_.pass + (training_.example > 0 ? 1 : 0), run_.epochs);
+        return std::min(training_.pass + (training_.example > 0 ? 1 : 0),
+                        std::max(run_.epochs, training_.pass));
     }
 
     // ---- states that are good ----

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
@@ -21,6 +22,11 @@ constexpr double kMoving = 1e-3;
 /// A larger share of dead units in a layer, or of dead codes in a codebook, is reported. A few of
 /// either are usual.
 constexpr double kMostDeadUnits = 0.5, kMostDeadCodes = 0.95;
+/// Steps in which an encoder that begins to learn has spread over its codes.
+constexpr int64_t kWaitForCodes = 200;
+/// Adam moves numbers about equally far, whatever their gradients are, unless these are so small
+/// that its `epsilon` counts. Then they move less than this share of how far others do.
+constexpr double kFarLess = 1e-3;
 
 /// How far numbers have moved, as a share of their size. A common factor does not count: it is what
 /// weight decay does to numbers that have no gradient. (A single number can only move by a factor.)
@@ -37,6 +43,10 @@ class Movement {
         if (sizes_ == 0) return changes_ > 0 ? 1 : 0;
         const double factor = count_ > 1 ? along_ * along_ / sizes_ : 0;
         return std::sqrt(std::max(changes_ - factor, 0.0) / sizes_);
+    }
+    /// How far a number has moved: the root of the mean of squares.
+    double distance() const {
+        return count_ > 0 ? std::sqrt(changes_ / static_cast<double>(count_)) : 0;
     }
     /// What the numbers were multiplied by, if that is all that happened to them.
     double factor() const { return sizes_ > 0 && count_ > 1 ? 1 + along_ / sizes_ : 1; }
@@ -81,6 +91,7 @@ class Change {
     bool has_held() const { return free_ < before_.size(); }
     size_t size() const { return before_.size(); }
     double relative() const { return movement_.relative(); }
+    double distance() const { return movement_.distance(); }
     double factor() const { return factor_; }
 
     /// Whether a gradient has moved number i: it is not what it was, nor that times factor(), as
@@ -197,9 +208,11 @@ Gradients gradients_of(const StateStore& states, ir::StateId parameter) {
 struct WeightLayer {
     ir::StateId weight = ir::kNone;
     std::string network;
-    double change = 0;    ///< of the weight, as a share of its size
-    double smallest = 0;  ///< of the weight's numbers, without their signs
-    double factor = 1;    ///< that of weight decay
+    double change = 0;          ///< of the weight, as a share of its size
+    double distance = 0;        ///< how far its numbers have moved
+    double smallest = 0;        ///< of the weight's numbers, without their signs
+    double factor = 1;          ///< that of weight decay
+    bool has_gradient = false;  ///< it stands still and the optimizer has seen gradients
     bool weight_untouched = false, untouched = false;  ///< by gradients: the weight, all of them
     ParameterUpdate update;
     /// The weight is untouched although a bias has moved so far that the smallest of its numbers
@@ -319,7 +332,7 @@ class WeightJudge {
                               fmt::format("{:.0f} % of the codes of `{}` were never the nearest "
                                           "in this epoch",
                                           100 * still, state.name),
-                              state.name});
+                              state.name, kWaitForCodes});
     }
 
     void add_layer(ir::StateId id, const std::vector<float>& before) {
@@ -329,12 +342,13 @@ class WeightJudge {
         const bool untouched = change.is_untouched();
         const bool still = untouched || change.relative() <= kStill;
         const Gradients gradients = still ? gradients_of(states_, id) : Gradients::kSome;
-        const bool is_judged = (change.can_tell() || gradients == Gradients::kNone) &&
-                               !(still && gradients == Gradients::kSome);
-        const WeightLayer& layer = layers_.emplace_back(
-            WeightLayer{id, network_of(id), change.relative(), change.smallest(), change.factor(),
-                        untouched && is_judged, untouched && is_judged, update});
-        if (is_judged && (!still || !change.has_held() || gradients == Gradients::kNone))
+        const bool can_tell = change.can_tell() || gradients == Gradients::kNone;
+        const bool has_gradient = still && gradients == Gradients::kSome;
+        const bool is_judged = can_tell && !has_gradient;
+        const WeightLayer& layer = layers_.emplace_back(WeightLayer{
+            id, network_of(id), change.relative(), change.distance(), change.smallest(),
+            change.factor(), has_gradient, untouched && is_judged, untouched && is_judged, update});
+        if (can_tell && (!still || !change.has_held() || gradients == Gradients::kNone))
             networks_[{layer.network, update.groups}].push_back(layers_.size() - 1);
         if (!change.is_bounded() && (!is_judged || layer.change <= kMoving)) return;
         const auto [units, stride] = units_of(state);
@@ -450,9 +464,17 @@ class WeightJudge {
     void find_vanishing_gradients() {
         const auto less = [&](size_t a, size_t b) { return layers_[a].change < layers_[b].change; };
         for (const auto& [key, rows] : networks_) {
-            const auto [low, high] = std::minmax_element(rows.begin(), rows.end(), less);
-            const WeightLayer &least = layers_[*low], &most = layers_[*high];
-            if (most.change <= kMoving || least.change > kStill || least.reads_zeros) continue;
+            const WeightLayer& most = layers_[*std::max_element(rows.begin(), rows.end(), less)];
+            if (most.change <= kMoving) continue;
+            const auto is_large = [&](size_t row) {  // so that an equal step is little for it
+                return layers_[row].has_gradient &&
+                       layers_[row].distance > kFarLess * most.distance;
+            };
+            std::vector<size_t> judged;
+            std::remove_copy_if(rows.begin(), rows.end(), std::back_inserter(judged), is_large);
+            const WeightLayer& least =
+                layers_[*std::min_element(judged.begin(), judged.end(), less)];
+            if (least.change > kStill || least.reads_zeros) continue;
             signs_.push_back(
                 {"vanishing_gradient", least.change,
                  fmt::format("`{}` moved by {:.1e} of its size in this epoch, `{}` by {:.1e}: "

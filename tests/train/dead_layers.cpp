@@ -146,6 +146,45 @@ TEST_CASE("a dead layer at the end leaves no gradient to any") {
               .empty());
 }
 
+TEST_CASE("a layer that hardly a gradient comes to is told, with any optimizer") {
+    std::string layers = "flatten";
+    for (int i = 0; i < 20; ++i) layers += ", {dense: 16}, sigmoid";
+    layers += ", {dense: 64}, {reshape: [8, 8, 1]}";
+    for (const char* optimizer : {"adam: {}", "sgd: {learning_rate: 0.01}"}) {
+        const Signs signs = signs_of(one_network(layers, optimizer), {});
+        CAPTURE(optimizer);
+        REQUIRE(signs.size() == 1);
+        CHECK(signs[0].name == "vanishing_gradient");
+        CHECK(signs[0].number < 1e-5);
+        CHECK(signs[0].text.find("hardly a gradient comes through") != std::string::npos);
+    }
+}
+
+TEST_CASE("weights that are so large that Adam's steps are little for them have a gradient") {
+    for (const float step : {0.1F, 1e-5F}) {
+        const TemporaryFolder folder;
+        const auto model = load(write_model(folder, one_network(kThree)));
+        Diagnostics diagnostics;
+        runtime::StepRunner runner(*model, diagnostics);
+        runtime::StateStore& states = model->states();
+        REQUIRE(states.initialise(1, diagnostics));
+        auto loader = model->data().make_loader(
+            runtime::DataSplit::kTrain, {16, runtime::LoaderMode::kTrain, 1, 0}, diagnostics);
+        REQUIRE(loader.ok());
+        runtime::TrainingState training;
+        REQUIRE(runner.run(**loader, training, diagnostics));
+        const ir::StateId large = model->module().find_state("net.dense.weight");
+        const float size = step * 3e5F;
+        for (int64_t i = 0; i < states.elements(large); ++i)
+            states.data(large)[i] = i % 3 == 0 ? size : -size;
+        const runtime::KeptWeights before = runtime::keep_weights(states);
+        for (const ir::StateId id : runtime::trained_parameters(model->module()))
+            for (int64_t i = 0; i < states.elements(id); ++i)
+                states.data(id)[i] += id == large ? step : 0.1F;
+        CHECK(runtime::weight_signs(states, before).empty() == (step == 0.1F));
+    }
+}
+
 TEST_CASE("an encoder whose code is dead is told by the decoder") {
     const std::string text = copy_by(
         "  encoder: {inputs: {x: data.image}, layers: [flatten, {dense: 32}, relu, {dense: 8}, "

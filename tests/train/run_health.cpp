@@ -16,6 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+using Signs = std::vector<runtime::Sign>;
+
 bool has_sign(const std::vector<runtime::Sign>& signs, const std::string& name) {
     for (const runtime::Sign& sign : signs)
         if (sign.name == name) return !sign.text.empty();
@@ -203,14 +205,46 @@ TEST_CASE("a loss with a term in every second step does not oscillate") {
 }
 
 TEST_CASE("a sign is told in the second epoch that shows it, and once") {
-    runtime::SignCounters news;
+    runtime::SignCounters counters;
+    int64_t step = 0;
+    const auto news = [&](const Signs& shown) {  // of the next epoch of 40 steps
+        counters = runtime::SignCounters::from_text(counters.to_text());
+        return runtime::news_of(shown, step += 40, counters);
+    };
     const runtime::Sign dead{"dead_units", 0.6, "", "a.weight"}, other{"dead_units", 0.6, "", "b"};
-    CHECK(runtime::news_of({dead}, news).empty());
-    CHECK(runtime::news_of({dead, other}, news).size() == 1);
-    CHECK(runtime::news_of({dead}, news).empty());
-    CHECK(runtime::news_of({}, news).empty());
-    CHECK(runtime::news_of({dead, other}, news).empty());
-    CHECK(runtime::news_of({dead, other}, news).size() == 2);
+    CHECK(news({dead}).empty());
+    CHECK(news({dead, other}).size() == 1);
+    CHECK(news({dead}).empty());
+    CHECK(news({}).empty());
+    CHECK(news({dead, other}).empty());
+    CHECK(news({dead, other}).size() == 1);  // the first was not gone for long
+    CHECK(news({other}).empty());
+    CHECK(news({other}).empty());
+    const auto over = news({other});
+    REQUIRE(over.size() == 1);
+    CHECK(over[0].is_over);
+    CHECK(over[0].name == "dead_units");
+    CHECK(over[0].text == "the sign of `a.weight` is gone: no epoch has shown it since step 240");
+    CHECK(news({dead, other}).empty());
+    CHECK(news({dead, other}).size() == 1);
+}
+
+TEST_CASE("a sign that beginners show is told when it has lasted, and did not get better") {
+    for (const double growth : {1.0, 1.05, 1.2}) {
+        runtime::SignCounters counters;
+        runtime::Sign sign{"mode_collapse", 0.001, "", "", 500, 0.1};
+        std::vector<int64_t> told;
+        for (int64_t step = 4; step <= 2000; step += 4) {
+            if (step % 200 == 0) sign.number *= growth;
+            if (!runtime::news_of({sign}, step, counters).empty()) told.push_back(step);
+        }
+        CAPTURE(growth);
+        CHECK(told == (growth == 1.0 ? std::vector<int64_t>{500} : std::vector<int64_t>{}));
+    }
+    runtime::SignCounters counters;  // epochs of more steps than that
+    const runtime::Sign sign{"mode_collapse", 0.001, "", "", 500, 0.1};
+    CHECK(runtime::news_of({sign}, 1000, counters).empty());
+    CHECK(runtime::news_of({sign}, 2000, counters).size() == 1);
 }
 
 TEST_CASE("weights tell units and codes that are dead, and gradients that vanish") {
@@ -293,10 +327,33 @@ std::vector<runtime::Sign> signs_of_samples(const std::string& text, bool zero_w
     auto loader = model->data().make_loader(
         runtime::DataSplit::kTrain, {16, runtime::LoaderMode::kEvaluate, 1, 0}, diagnostics);
     REQUIRE(loader.ok());
-    const auto signs = runtime::sample_signs(*model, **loader, 1, diagnostics);
+    bool was_diverse = false;
+    const auto signs = runtime::sample_signs(*model, **loader, 1, was_diverse, diagnostics);
     INFO(diagnostics.render());
     REQUIRE(signs.ok());
     return *signs;
+}
+
+TEST_CASE("a generator that has just begun to learn has not collapsed") {
+    const TemporaryFolder folder;
+    const Watched trained = train_watched(
+        folder,
+        write_model(
+            folder,
+            "model: m\n"
+            "data: {image: {synthetic: {set: shapes, size: 16}, range: [-1, 1], count: 64}}\n"
+            "networks:\n"
+            "  generator: {role: generator, inputs: {z: [8]}, layers: [{dense: 256}, {reshape: [4, "
+            "4, "
+            "16]}, batch_norm, relu, {conv2d_transpose: {filters: 8, kernel: 4, stride: 2}}, "
+            "batch_norm, relu, {conv2d_transpose: {filters: 1, kernel: 4, stride: 2}}, tanh]}\n"
+            "  discriminator: {role: discriminator, inputs: {x: data.image}, layers: [{conv2d: "
+            "{filters: 8, kernel: 4, stride: 2}}, leaky_relu, flatten, {dense: 1}]}\n"
+            "objective: {recipe: gan}\n"
+            "train: {batch_size: 16, epochs: 100, optimizer: {adam: {learning_rate: 2e-4}}}\n"));
+    INFO(trained.errors);
+    REQUIRE(trained.end == runtime::TrainEnd::kDone);
+    CHECK(lines_with(trained, "sign") == 0);
 }
 
 TEST_CASE("samples tell a generator that makes one picture; encodings a posterior that collapsed") {
