@@ -12,6 +12,7 @@
 
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
+#include "compiler/support/stop_work.h"
 #include "runtime/run/epoch_signs.h"
 #include "runtime/run/follower.h"
 #include "runtime/run/good_state.h"
@@ -21,7 +22,6 @@
 #include "runtime/run/validation.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/generate.h"
-#include "runtime/train/picture.h"
 
 namespace gmc::runtime {
 namespace {
@@ -32,45 +32,30 @@ constexpr int64_t kKeepEvery = 100;
 
 double now_s() { return static_cast<double>(steady_ns()) * 1e-9; }
 
+/// The run in the folder, which was to be resumed or replaced, is what is left.
+TrainEnd interrupted_before(const OpenedRun& run, Progress& progress) {
+    if (!run.options.in_copy)
+        progress.message(fmt::format("interrupted before a step was taken: the run in `{}` stays",
+                                     run.folder->path()));
+    return TrainEnd::kInterrupted;
+}
+
 TrainEnd interrupted(const OpenedRun& run, Progress& progress) {
     constexpr const char* kText = "interrupted after step {}; the checkpoint is written";
     if (!run.options.in_copy) progress.message(fmt::format(kText, run.training.step));
     return TrainEnd::kInterrupted;
 }
 
-std::string samples_file(int64_t epoch) { return fmt::format("samples/epoch-{:03}.png", epoch); }
-
-/// Draws samples into the run's folder, where it is to have them.
-bool draw(OpenedRun& run, int64_t epoch) {
-    const std::optional<int64_t> count = run.record.settings.samples;
-    const std::string file = run.path(samples_file(epoch));
-    return count == 0 || (draw_samples(run.model, run.training.seed, count, run.record.ranges, file,
-                                       run.diagnostics) &&
-                          (!run.log || run.log->picture(file, run.training.step, run.diagnostics)));
-}
-
-/// A process that was killed behind the checkpoint of an epoch may not have drawn its samples, or
-/// drawn them and not shown them to TensorBoard.
-bool draw_what_a_kill_left(OpenedRun& run) {
-    if (!run.ends_epoch()) return true;
-    const int64_t epoch = std::min(run.training.pass, run.epochs);
-    const std::string file = run.path(samples_file(epoch));
-    const bool has_shown = !run.record.settings.tensorboard ||
-                           has_picture_event(run.folder->path(), run.training.step);
-    if (!has_shown && !run.log && !run.open_log()) return false;
-    if (!is_there(file)) return draw(run, epoch);
-    return has_shown || run.log->picture(file, run.training.step, run.diagnostics);
-}
-
 TrainEnd nothing_left(OpenedRun& run, Progress& progress) {
-    if (!draw_what_a_kill_left(run)) return TrainEnd::kFailed;
+    if (!run.draw_what_a_kill_left()) return TrainEnd::kFailed;
     run.drop_checkpoints();
     const std::optional<int64_t> steps = run.options.steps_most;
     if (run.training.pass >= run.epochs && !(steps && run.training.step >= *steps))
         progress.message(fmt::format(
-            "nothing is left to do in {}: {} epochs are done of {} asked for; --more-epochs N "
+            "nothing is left to do in {}: {} epochs are done{} {} asked for; --more-epochs N "
             "goes on",
-            run.folder->path(), run.training.pass, run.epochs));
+            run.folder->path(), run.training.pass,
+            run.training.pass == run.epochs ? " of" : ", more than the", run.epochs));
     else if (run.stops_early())
         progress.message(fmt::format("nothing is left to do in {}: {}; --more-epochs N goes on",
                                      run.folder->path(), run.why_early()));
@@ -102,9 +87,14 @@ class TrainingLoop {
     TrainEnd run() {
         try {
             return loop();
-        } catch (const MeasuringStopped&) {
+        } catch (const WorkStopped&) {
             return saved_step_ == training_.step ? interrupted(run_, progress_) : interrupt();
         }
+    }
+
+    /// Behind an error, unless that told it.
+    void tell_what_is_kept() const {
+        if (!told_) run_.note_unwritten(saved_step_);
     }
 
   private:
@@ -119,6 +109,11 @@ class TrainingLoop {
         return {training_.step, training_.call, training_.pass, training_.example, training_.epoch};
     }
 
+    /// What ends long work within an epoch's end; null in a group, whose processes work together.
+    const std::atomic<int>* stop_flag() const {
+        const bool alone = model_.group() == nullptr;
+        return options_.stop != nullptr && alone ? &options_.stop->signal : nullptr;
+    }
     bool stop_asked() const { return options_.stop != nullptr && options_.stop->asked(); }
 
     // ---- steps ----
@@ -135,7 +130,7 @@ class TrainingLoop {
             const TrainEnd end = save(true);  // where a rollback can go back to
             if (end != TrainEnd::kDone) return end;
         }
-        if (!draw_what_a_kill_left(run_)) return TrainEnd::kFailed;
+        if (!run_.draw_what_a_kill_left()) return TrainEnd::kFailed;
         while (training_.epoch_end_left || !run_.finished()) {
             if (stop_asked()) return interrupt();
             TrainEnd end = TrainEnd::kDone;
@@ -199,8 +194,11 @@ class TrainingLoop {
         TrainingState ended = training_;
         std::vector<MetricsRow> rows;
         bool best = false;
-        if ((run_.validation && !validate(ended, rows, best)) || !look_for_signs(ended, rows))
-            return keep_after_data_error();
+        {
+            const StoppableWork work(stop_flag());
+            if ((run_.validation && !validate(ended, rows, best)) || !look_for_signs(ended, rows))
+                return keep_after_data_error();
+        }
         if (!log_.write(rows, diagnostics_))
             return keep_after_error("once the folder can be written");
         ended.epoch_start.reset();  // the memory goes before the next weights are kept
@@ -222,7 +220,10 @@ class TrainingLoop {
     }
 
     /// False after an error.
-    bool draw_and_note(int64_t epoch) { return draw(run_, epoch) && run_.keep_choices(); }
+    bool draw_and_note(int64_t epoch) {
+        const StoppableWork work(stop_flag());
+        return run_.draw(epoch) && run_.keep_choices();
+    }
 
     /// Computes the figures of the validation data, shows them and adds them to `rows`, and updates
     /// those that are watched. A figure that is not finite does not end training: it may be due to
@@ -320,10 +321,10 @@ class TrainingLoop {
     TrainEnd write(bool is_due) {
         const Saving saving(options_.stop);
         if (!write_state(is_due, diagnostics_)) return TrainEnd::kFailed;
-        if (!run_.write_what_is_gone()) return TrainEnd::kFailed;
-        run_.folder->has_begun();
         saved_step_ = training_.step;
         saved_s_ = now_s();
+        if (!run_.write_what_is_gone()) return TrainEnd::kFailed;
+        if (is_due && training_.step > 0) run_.folder->has_begun();
         return TrainEnd::kDone;
     }
 
@@ -458,6 +459,8 @@ class TrainingLoop {
     }
 
     TrainEnd keep_after_error(const std::string& when) {
+        told_ = true;
+        if (replaces()) return TrainEnd::kFailed;
         const std::string remedy = when + ", --resume goes on from there";
         Diagnostics again;
         if (save_quietly(again))
@@ -465,8 +468,9 @@ class TrainingLoop {
                 {}, fmt::format("the state after step {} is kept in `{}`; {}", training_.step,
                                 run_.path(kCheckpointName), remedy));
         else if (run_.folder->has_checkpoint())
-            diagnostics_.note_last({}, fmt::format("the last checkpoint is kept in `{}`; {}",
-                                                   run_.path(kCheckpointName), remedy));
+            diagnostics_.note_last(
+                {}, fmt::format("the checkpoint of step {} is kept in `{}`; {}", saved_step_,
+                                run_.path(kCheckpointName), remedy));
         return TrainEnd::kFailed;
     }
 
@@ -493,32 +497,15 @@ class TrainingLoop {
         if (options_.on_diverged && !replay.empty()) options_.on_diverged(replay);
         may_go_back_ = policy_.on_divergence != "stop" && diverged_at_.retries < policy_.retries;
         if (may_go_back_) return TrainEnd::kDiverged;  // roll_back() says so
-        const std::string kept =
-            run_.folder->has_checkpoint()
-                ? fmt::format("the last good state is kept in `{}`", run_.path(kCheckpointName))
-            : training_.step > 1
-                ? "there was no checkpoint yet; --checkpoint-every writes them within an epoch"
-                : "there is no checkpoint: the first step went wrong";
-        Diagnostic& error =
-            diagnostics_.error(DiagnosticKind::kDiverged, {}, "{}", why_diverged_).help(kept);
-        if (!replay.empty())
-            error.help(fmt::format("`gmrun replay {}` runs the step again", replay));
-        if (training_.step == 1 && last == 1) {
-            error.help(
-                "the learning rate has not acted yet: what the first step computes is already too "
-                "large or undefined, such as a logarithm of 0");
-            for (const auto& [name, range] : run_.record.ranges)
-                error.help(
-                    fmt::format("`data.{}` spans [{:.4g}, {:.4g}]", name, range.low, range.high));
-            return TrainEnd::kDiverged;
-        }
-        error.help(policy_.on_divergence == "stop"
-                       ? "a smaller learning rate is the usual remedy; so may be `on_divergence`"
-                       : "a smaller learning rate is the usual remedy");
+        run_.report_divergence(why_diverged_, replay, training_.step == 1 && last == 1);
         return TrainEnd::kDiverged;
     }
 
+    /// Whether another run comes back unless this one takes a step.
+    bool replaces() const { return training_.step == 0 && run_.folder->holds_one_aside(); }
+
     TrainEnd interrupt() {
+        if (replaces()) return interrupted_before(run_, progress_);
         const TrainEnd end = save(false);
         if (end == TrainEnd::kDone) return interrupted(run_, progress_);
         if (end != TrainEnd::kDiverged || !may_go_back_) return end;
@@ -545,30 +532,33 @@ class TrainingLoop {
     TrainingState diverged_at_;  ///< where training stood when a number was not finite
     std::string why_diverged_;
     bool may_go_back_ = false;
+    bool told_ = false;  ///< what is kept after an error
     int64_t steps_ = 0, saved_step_ = 0;
     int64_t back_to_ = 0;  ///< the step of the state that a rollback goes back to
     double saved_s_ = 0;
 };
 
-/// Writes a new run without a step: with --steps 0, where its weights are those of --init, and when
-/// training is asked to stop while contractions are being measured.
-TrainEnd write_untrained(OpenedRun& run, Progress& progress) {
-    return run.write_untrained(progress) ? TrainEnd::kDone : TrainEnd::kNotStarted;
+/// What is done when training is asked to stop before its loop.
+TrainEnd interrupted_early(OpenedRun& run, Progress& progress) {
+    if (run.goes_on() || (run.options.overwrite && run.folder->holds_another()))
+        return interrupted_before(run, progress);
+    return run.write_untrained(progress) ? interrupted(run, progress) : TrainEnd::kNotStarted;
 }
 
 TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
     const TrainOptions& options = run.options;
-    if (!options.resume && options.steps_most == 0) return write_untrained(run, progress);
+    if (!options.resume && options.steps_most == 0)
+        return run.write_untrained(progress) ? TrainEnd::kDone : TrainEnd::kNotStarted;
+    bool prepared = false;
     try {
         run.runner.emplace(run.model, run.diagnostics);
-    } catch (const MeasuringStopped&) {
-        const TrainEnd end = run.goes_on() ? TrainEnd::kDone : write_untrained(run, progress);
-        return end == TrainEnd::kDone ? interrupted(run, progress) : end;
+        if (!run.runner->ok()) return TrainEnd::kNotStarted;
+        lead(run.model,
+             {run.record.seed, run.record.tuned, run.model.may_use_bf16(), false, run.chosen()});
+        prepared = run.prepare(progress);
+    } catch (const WorkStopped&) {
+        return interrupted_early(run, progress);
     }
-    if (!run.runner->ok()) return TrainEnd::kNotStarted;
-    lead(run.model,
-         {run.record.seed, run.record.tuned, run.model.may_use_bf16(), false, run.chosen()});
-    const bool prepared = run.prepare(progress);
     ProcessGroup* group = run.model.group();
     if (group != nullptr && !have_same_data(*group, run.data_trained_on(), run.diagnostics))
         return TrainEnd::kNotStarted;
@@ -576,7 +566,10 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
     if (run.finished() && !run.training.epoch_end_left) return nothing_left(run, progress);
     if (!run.model.has_room_to_train(run.diagnostics) || !run.write_beginnings())
         return TrainEnd::kNotStarted;
-    const TrainEnd end = TrainingLoop(run, progress).run();
+    const StoppableWork until_here(nullptr);  // within steps the loop looks itself
+    TrainingLoop loop(run, progress);
+    const TrainEnd end = loop.run();
+    if (end == TrainEnd::kFailed) loop.tell_what_is_kept();
     run.loader->dataset().add_warnings(run.diagnostics);
     if (!options.quiet) progress.finish();
     return end;
@@ -589,7 +582,7 @@ TrainResult train(LoadedModel& model, const TrainOptions& options, Diagnostics& 
     if (!run.open()) return {TrainEnd::kNotStarted, ""};
     Progress progress(stdout);
     const TrainEnd end = begin_and_loop(run, progress);
-    run.folder->has_ended(end == TrainEnd::kDiverged);
+    run.folder->has_ended(end);
     if (end == TrainEnd::kNotStarted) {
         run.take_back_end();
         run.folder->discard();

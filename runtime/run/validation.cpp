@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "compiler/support/stop_work.h"
 #include "runtime/data/shuffle.h"
 
 namespace gmc::runtime {
@@ -73,8 +74,10 @@ Result<DatasetParts> split_dataset(const Dataset& dataset, double share, uint64_
         return Failure{};
     }
     std::vector<double> lots(static_cast<size_t>(count));
-    for (int64_t i = 0; i < count; ++i)
+    for (int64_t i = 0; i < count; ++i) {
+        check_work_stop();
         lots[static_cast<size_t>(i)] = lot_of(dataset.fields().front()->name_of(i), seed);
+    }
     const auto [least, most] = std::minmax_element(lots.begin(), lots.end());
     const double limit = std::min(std::max(share, std::nextafter(*least, 1.0)), *most);
     std::vector<int64_t> held_out, trained;
