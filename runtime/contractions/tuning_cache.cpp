@@ -6,11 +6,13 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <thread>
+#include <utility>
 
 #include "compiler/support/json.h"
 #include "compiler/support/temporary_files.h"
@@ -89,28 +91,53 @@ void TuningCache::read_entries() {
     }
 }
 
-/// Takes the lock of a file beside the cache, asking every 20 ms, so that a stop is noticed while
-/// it waits for another process.
 void TuningCache::begin_measuring() {
     for (const auto& wait : waits_) wait();
     waits_.clear();
-    if (lock_ >= 0 || path_.empty()) return;
+    if (lock_ >= 0 || path_.empty() || is_alone_) return;
     std::error_code error;
     // An error shows when the file is written.
     fs::create_directories(fs::path(path_).parent_path(), error);
-    lock_ = ::open((path_ + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    // On file systems without locks, measuring goes on without one.
-    while (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        check_stop();
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
+    take_lock();
     remove_abandoned_files(fs::path(path_).parent_path().string());
     read_entries();
 }
 
+/// Asks for the lock of a file beside the cache every 20 ms, so that a stop is noticed while it
+/// waits for another process. One that measures saves after each problem, so a file that stays as
+/// it is belongs to a process that was stopped, or to something else that holds the lock.
+void TuningCache::take_lock() {
+    constexpr int kUntold = 25;  // the usual turns of processes that measure
+    const std::string file = path_ + ".lock";
+    const auto changed = [&] {
+        std::error_code none;
+        return fs::last_write_time(path_, none);
+    };
+    lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    auto seen = changed();
+    int asked = 0, since = 0;
+    // On file systems without locks, measuring goes on without one.
+    while (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        check_stop();
+        ++asked;
+        if (const auto now = changed(); now != seen) {
+            seen = now;
+            since = asked;
+        }
+        is_alone_ = asked - since >= patience_;
+        const bool waits = !has_waited_ && asked >= std::min(kUntold, patience_);
+        has_waited_ = has_waited_ || waits;
+        if (on_wait_ && waits) on_wait_(file, false);
+        if (on_wait_ && is_alone_) on_wait_(file, true);
+        if (is_alone_) break;
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    if (is_alone_) ::close(std::exchange(lock_, -1));
+}
+
 void TuningCache::end_measuring() {
     Diagnostics ignored;  // what could not be saved still shows in unsaved()
-    if (unsaved_ > 0) (void)save(ignored);
+    if (unsaved_ > 0 && !is_alone_) (void)save(ignored);
     if (lock_ >= 0) ::close(lock_);
     lock_ = -1;
 }

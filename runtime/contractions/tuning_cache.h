@@ -8,7 +8,6 @@
 // measured it; the next one measures again.
 #pragma once
 
-#include <exception>
 #include <functional>
 #include <map>
 #include <set>
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "compiler/support/diagnostic.h"
+#include "compiler/support/stop_work.h"
 
 namespace gmc::runtime {
 
@@ -35,7 +35,7 @@ struct TuningEntry {
 
 /// Thrown out of the binding of a function whose contractions are being measured when nobody waits
 /// for it any more (TuningCache::stop_when).
-class MeasuringStopped : public std::exception {
+class MeasuringStopped : public WorkStopped {
   public:
     const char* what() const noexcept override { return "measuring of contractions was stopped"; }
 };
@@ -74,8 +74,18 @@ class TuningCache {
     /// To be called around the measuring of a problem. Between the two calls no other process
     /// measures for this file: two at once would disturb each other and choose differently.
     /// begin_measuring() reads what others have found, and throws MeasuringStopped where measuring
-    /// is to end; end_measuring() saves what is new.
+    /// is to end; end_measuring() saves what is new. A process that holds the file and saves
+    /// nothing while it is asked for `patience` times is not waited for any more: this one goes on
+    /// without the file, and what it measures is not kept.
     void begin_measuring();
+    bool is_alone() const { return is_alone_; }
+    /// It is asked every 20 ms; by default 1000 times, far longer than a problem takes to measure.
+    void set_patience(int times) { patience_ = times; }
+    /// Calls `observer` once with the path of the lock when another process is waited for, and once
+    /// when it is not waited for any more.
+    void on_wait(std::function<void(const std::string& lock, bool gives_up)> observer) {
+        on_wait_ = std::move(observer);
+    }
     void end_measuring();
     /// Measuring ends as soon as `stop` says so.
     void stop_when(std::function<bool()> stop) { stop_ = std::move(stop); }
@@ -101,6 +111,7 @@ class TuningCache {
 
   private:
     void read_entries();
+    void take_lock();
 
     std::string path_, machine_;
     std::map<std::string, TuningEntry> entries_, pinned_;
@@ -109,6 +120,9 @@ class TuningCache {
     std::map<std::string, std::string> used_;
     std::function<bool()> stop_;
     int lock_ = -1;  ///< of the file beside the cache, while this process measures
+    int patience_ = 1000;
+    bool has_waited_ = false, is_alone_ = false;  ///< told so; without the file
+    std::function<void(const std::string&, bool)> on_wait_;
     size_t unsaved_ = 0, measured_ = 0;
     std::function<void(size_t)> observer_;
     std::vector<std::function<void()>> waits_;

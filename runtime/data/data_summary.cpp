@@ -2,15 +2,18 @@
 #include "runtime/data/data_summary.h"
 
 #include <fmt/ranges.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
 #include <map>
+#include <memory>
 #include <sstream>
 #include <utility>
 
+#include "compiler/support/stop_work.h"
+#include "runtime/files/byte_source.h"
 #include "runtime/threads/team.h"
 #include "runtime/threads/thread_count.h"
 
@@ -163,17 +166,19 @@ struct KnownFile {
 /// The size and bytes of a file; of one of more than 64 KiB the first, middle and last 4 KiB.
 void read_checksum(KnownFile& file) {
     constexpr uint64_t kWhole = 64 << 10, kPart = 4 << 10;
-    std::ifstream in(file.path, std::ios::binary | std::ios::ate);
-    const std::streamoff end = in ? static_cast<std::streamoff>(in.tellg()) : -1;
-    if (end < 0) return;
-    const auto size = static_cast<uint64_t>(end);
+    Diagnostics unreadable;
+    const Result<RegularFile> in = open_regular_file(file.path, unreadable);
+    if (!in.ok()) return;
+    const std::shared_ptr<void> at_end(nullptr, [&](void*) { ::close(in->descriptor); });
+    const uint64_t size = in->bytes;
     file.checksum = checksum_of(&size, sizeof size);
     std::string bytes(static_cast<size_t>(size > kWhole ? kPart : size), '\0');
     const std::vector<uint64_t> places =
         size > kWhole ? std::vector<uint64_t>{0, size / 2, size - kPart} : std::vector<uint64_t>{0};
     for (const uint64_t place : places) {
-        in.seekg(static_cast<std::streamoff>(place));
-        if (!in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) return;
+        if (pread(in->descriptor, bytes.data(), bytes.size(), static_cast<off_t>(place)) !=
+            static_cast<ssize_t>(bytes.size()))
+            return;
         file.checksum = checksum_of(bytes.data(), bytes.size(), file.checksum);
     }
     file.is_read = true;
@@ -184,6 +189,7 @@ void read_checksum(KnownFile& file) {
 std::vector<KnownFile> files_of(const Field& field, int64_t count) {
     std::vector<KnownFile> files;
     for (int64_t i = 0; i < count; ++i) {
+        check_work_stop();
         std::string path = field.lies_in(i);
         if (path.empty()) return {};
         if (!files.empty() && files.back().path == path) continue;
@@ -195,8 +201,10 @@ std::vector<KnownFile> files_of(const Field& field, int64_t count) {
         return std::pair(a.key, a.example) < std::pair(b.key, b.example);
     });
     files.resize(std::min(files.size(), kFilesMost));
-    run_units(static_cast<int64_t>(files.size()), thread_count(),
-              [&](int64_t unit, int) { read_checksum(files[static_cast<size_t>(unit)]); });
+    run_units(static_cast<int64_t>(files.size()), thread_count(), [&](int64_t unit, int) {
+        if (!is_work_stopped()) read_checksum(files[static_cast<size_t>(unit)]);
+    });
+    check_work_stop();
     return files;
 }
 
@@ -217,6 +225,7 @@ bool add_values(const Field& field, int64_t count, uint32_t& checksum) {
         std::min(count, std::max<int64_t>(kValuesMost / std::max<int64_t>(field.elements(), 1), 1));
     try {
         for (int64_t i = 0; i < most; ++i) {
+            check_work_stop();
             field.read(i * count / most, example.data());
             checksum = checksum_of(example.data(), example.size() * sizeof(float), checksum);
         }

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "compiler/support/check.h"
+#include "compiler/support/stop_work.h"
 #include "compiler/support/take_over.h"
 #include "runtime/data/files/array_data.h"
 #include "runtime/data/own_order.h"
@@ -257,6 +258,7 @@ void check_labels(const ir::DataField& source, const Field& field, bool cut,
     if (!field.in_memory() || field.class_count() == 0 || !field.shape().empty()) return;
     LabelCount labels;
     for (int64_t i = 0; i < field.count(); ++i) {
+        check_work_stop();
         float label = 0;
         field.read(i, &label);
         labels.add(&label, 1);

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "compiler/support/edit_distance.h"
+#include "compiler/support/stop_work.h"
 #include "runtime/data/array_field.h"
 #include "runtime/data/example_random.h"
 #include "runtime/data/shapes.h"
@@ -80,9 +81,11 @@ SyntheticFields make_pictures(const std::string& name, const SyntheticOptions& o
     };
     // In many calls: each runs on this thread alone while the team is at work for another one.
     constexpr int64_t kAtOnce = 256, kLeast = 8;
-    for (int64_t first = 0; first < options.count; first += kAtOnce)
+    for (int64_t first = 0; first < options.count; first += kAtOnce) {
+        check_work_stop();
         run_parts(std::min(kAtOnce, options.count - first), kLeast, thread_count(),
                   [&](int64_t begin, int64_t end, int) { draw(first + begin, first + end); });
+    }
     FieldInfo info{name, {options.height, options.width, options.channels}, options.count, 0};
     return {std::make_shared<ByteField>(std::move(info), std::move(pixels), options.range),
             label_field(name, std::move(labels), options.classes)};
@@ -105,6 +108,7 @@ SyntheticFields make_points(std::string_view kind, const std::string& name,
     std::vector<uint8_t> labels;
     values.reserve(2 * static_cast<size_t>(options.count));
     for (int64_t i = 0; i < options.count; ++i) {
+        check_work_stop();
         ExampleRandom random(options.seed, static_cast<uint64_t>(options.first + i));
         Point point;
         if (modes) {

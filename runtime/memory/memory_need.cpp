@@ -118,7 +118,7 @@ void lower(MemoryLimit& limit, int64_t left, const char* reason, int64_t program
     const int64_t bytes = left == kNoLimit ? left : std::max<int64_t>(left - program, 0);
     if (bytes >= limit.bytes) return;
     limit = {bytes, fmt::format(fmt::runtime(reason), memory_text(bytes > 0 ? bytes : left)),
-             bytes == 0 && program > 0};
+             bytes == 0 && program > 0, program};
     if (limit.none_beside_program)
         limit.reason += fmt::format(", and gmrun itself needs about {}", memory_text(program));
 }

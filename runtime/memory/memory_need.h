@@ -30,6 +30,7 @@ struct MemoryLimit {
     int64_t bytes = 0;
     std::string reason;                ///< "this machine has 3.2 GiB of memory left"
     bool none_beside_program = false;  ///< gmrun itself, without a model, does not fit
+    int64_t program = 0;               ///< what gmrun itself still takes of it, beside `bytes`
 };
 /// The least of what the machine has left and what the control groups of this process (version 1 or
 /// 2, with all groups around them), `ulimit -v` and `ulimit -d` still allow. `root` goes before the

@@ -169,6 +169,11 @@ void paste(const Image& image, int64_t top, int64_t left, Image& onto) {
 
 }  // namespace
 
+bool can_be_grid(const ImageBatch& images, const GridOptions& options, Diagnostics& diagnostics) {
+    return check_batch(images, options, diagnostics) &&
+           make_layout(images, options, 1, diagnostics).ok();
+}
+
 Result<Image> image_grid(const ImageBatch& images, const GridOptions& options,
                          Diagnostics& diagnostics) {
     if (!check_batch(images, options, diagnostics)) return Failure{};

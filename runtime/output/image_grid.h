@@ -45,6 +45,10 @@ struct GridOptions {
 Result<Image> image_grid(const ImageBatch& images, const GridOptions& options,
                          Diagnostics& diagnostics);
 
+/// Whether such a grid is not too large; needs no data. Errors: those of image_grid.
+[[nodiscard]] bool can_be_grid(const ImageBatch& images, const GridOptions& options,
+                               Diagnostics& diagnostics);
+
 /// Draws each row of originals with the row of their reconstructions below it. Errors: those of
 /// image_grid, and kShapeMismatch if the two differ in shape or number.
 Result<Image> pair_grid(const ImageBatch& originals, const ImageBatch& reconstructions,

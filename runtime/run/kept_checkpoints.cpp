@@ -103,6 +103,11 @@ void help_with_kept_checkpoint(const std::string& run, Diagnostics& diagnostics)
                             name.substr(0, name.rfind(kEnding))));
         return;
     }
+    if (!diagnostics.list().back().helps.empty()) return;
+    diagnostics.note_last(
+        {},
+        "no other checkpoint of the run is there to take its place (`keep: {last: 3}` in the "
+        "model keeps some): put a copy back, or begin a new run, here with --overwrite");
 }
 
 }  // namespace gmc::runtime

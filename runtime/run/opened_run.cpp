@@ -6,8 +6,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
@@ -18,7 +20,6 @@
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/validation.h"
 #include "runtime/threads/thread_count.h"
-#include "runtime/train/picture.h"
 #include "runtime/train/take_weights.h"
 
 namespace gmc::runtime {
@@ -36,12 +37,11 @@ OpenedRun::~OpenedRun() {
     if (recorded_choices_) model.set_tuning(nullptr);
 }
 
-static std::string samples_file(int64_t epoch) {
-    return fmt::format("samples/epoch-{:03}.png", epoch);
-}
-
 bool OpenedRun::open() {
-    return open_folder() && take_up_record() && take_local_steps() && keep_end();
+    if (open_folder() && take_up_record() && can_draw() && take_local_steps() && keep_end())
+        return true;
+    if (folder) folder->discard();
+    return false;
 }
 
 bool OpenedRun::open_folder() {
@@ -136,8 +136,10 @@ bool OpenedRun::keep_end() {
     }
     epochs = record.epochs.value_or(model.module().training->epochs);
     if (options.more_epochs > 0) {
-        if (stops_early(at)) record.patient_from = at.pass;  // who asks for more has patience
-        record.epochs = epochs = std::max(epochs, at.pass) + options.more_epochs;
+        const bool early = stops_early(at);
+        if (early) record.patient_from = at.pass;  // who asks for more has patience
+        record.epochs = epochs =
+            (early ? at.pass : std::max(epochs, at.pass)) + options.more_epochs;
     }
     const bool is_later = options.more_epochs > 0 || (options.epochs && *options.epochs > at.pass);
     if (!is_later || !options.resume || !is_there(path("run.json"))) return true;
@@ -220,12 +222,39 @@ void OpenedRun::follow_record() {
     model.set_tuning(tuning_);
 }
 
+namespace {
+
+/// Tells, once, that the data are being read, where that takes more than a moment.
+class SlowReading {
+  public:
+    /// Waits a moment for what is read ahead. `progress`: null: nothing is told.
+    SlowReading(Progress* progress, const DataPlan& data) : progress_(progress) {
+        if (progress != nullptr && !data.is_read_within(kMoment)) tell();
+    }
+    /// To be called between parts of the work.
+    void tell() {
+        if (progress_ == nullptr || std::chrono::steady_clock::now() - begin_ < kMoment) return;
+        std::exchange(progress_, nullptr)->message("reading the data ...");
+    }
+
+  private:
+    static constexpr std::chrono::seconds kMoment{1};
+    std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+    Progress* progress_;
+};
+
+}  // namespace
+
 bool OpenedRun::prepare(Progress& progress) {
+    SlowReading slow(options.quiet ? nullptr : &progress, model.data());
     auto made = model.data().make_loader(DataSplit::kTrain, model.training_options(record.seed),
                                          diagnostics);
     if (!made.ok() || !begin_states(progress)) return false;
     loader = made.take();
-    if (!take_up_data() || !is_where_it_can_be() || !prepare_validation()) return false;
+    slow.tell();
+    if (!take_up_data() || !is_where_it_can_be()) return false;
+    slow.tell();
+    if (!prepare_validation()) return false;
     watch_validation(progress);
     warn_of_long_steps();
     const DataSummary summary = summarise(loader->dataset());
@@ -253,7 +282,7 @@ bool OpenedRun::prepare(Progress& progress) {
     record.ranges.clear();
     for (const FieldSummary& field : summary.fields)
         if (field.values) record.ranges[field.name] = *field.values;
-    return true;
+    return can_draw();
 }
 
 /// Whether run.json and the checkpoint are of one data set, as far as both say. Where nothing says
@@ -393,6 +422,7 @@ void OpenedRun::drop_checkpoints() const {
 }
 
 bool OpenedRun::begin_states(Progress& progress) {
+    if (std::exchange(has_states_, true)) return true;
     if (goes_on())
         return read_checkpoint(path(kCheckpointName), model.states(), training, diagnostics) &&
                read_epoch_start(path(kCheckpointName), model.states(), training, diagnostics) &&
@@ -528,11 +558,8 @@ bool OpenedRun::write_what_is_gone() {
 
 bool OpenedRun::write_untrained(Progress& progress) {
     const Saving saving(options.stop);
-    if (!begin_states(progress) || !write_beginnings() ||
-        !write_checkpoint(path(kCheckpointName), model.states(), training, diagnostics))
-        return false;
-    folder->has_begun();
-    return true;
+    return begin_states(progress) && write_beginnings() &&
+           write_checkpoint(path(kCheckpointName), model.states(), training, diagnostics);
 }
 
 /// Writes the copy of the model and the record. On a full disk none of the two is replaced.
@@ -549,50 +576,6 @@ bool OpenedRun::write_model_and_record() {
     auto file = AtomicFile::create(to, diagnostics);
     return file.ok() && file->write(*text, diagnostics) && record_too() &&
            file->commit(diagnostics);
-}
-
-int64_t OpenedRun::epochs_without_better(const TrainingState& at) const {
-    return std::min(at.stopping.epochs_since, at.pass - record.patient_from);
-}
-
-bool OpenedRun::stops_early(const TrainingState& at) const {
-    return !policy.stopping_metric.empty() && epochs_without_better(at) >= policy.patience;
-}
-
-std::string OpenedRun::why_early() const {
-    const int64_t ago = training.stopping.epochs_since, counted = epochs_without_better(training);
-    const std::string since =
-        counted < ago ? fmt::format(", and the {} since --more-epochs were no better", counted)
-                      : "";
-    return fmt::format("training ended early: `{}` was best, {:.6g}, {} epochs ago{}",
-                       policy.stopping_metric, training.stopping.best.value_or(0), ago, since);
-}
-
-std::string OpenedRun::why_finished() const {
-    const std::optional<int64_t> steps = options.steps_most;
-    if (training.pass >= epochs && !(steps && training.step >= *steps))
-        return fmt::format("{} epochs are done of {} asked for; --more-epochs N goes on",
-                           training.pass, epochs);
-    if (stops_early()) return why_early() + "; --more-epochs N goes on";
-    return fmt::format("{} of {} steps are done", training.step, *steps);
-}
-
-bool OpenedRun::draw(int64_t epoch) {
-    const std::optional<int64_t> count = record.settings.samples;
-    const std::string file = path(samples_file(epoch));
-    return count == 0 ||
-           (draw_samples(model, training.seed, count, record.ranges, file, diagnostics) &&
-            (!log || log->picture(file, training.step, diagnostics)));
-}
-
-bool OpenedRun::draw_what_a_kill_left() {
-    if (!ends_epoch()) return true;
-    const std::string file = path(samples_file(training.pass));
-    const bool has_shown =
-        !record.settings.tensorboard || has_picture_event(folder->path(), training.step);
-    if (!has_shown && !log && !open_log()) return false;
-    if (!is_there(file)) return draw(training.pass);
-    return has_shown || log->picture(file, training.step, diagnostics);
 }
 
 bool OpenedRun::finished() const {

@@ -42,6 +42,15 @@ struct OpenedRun {
     /// A process that was killed behind the checkpoint of an epoch may not have drawn its samples,
     /// or drawn them and not shown them to TensorBoard. False after an error.
     bool draw_what_a_kill_left();
+    /// Reports that training diverged (kDiverged): `why`, what is kept, and what helps. `replay`:
+    /// the file of the step, "": none. `at_once`: the first step did it.
+    void report_divergence(const std::string& why, const std::string& replay, bool at_once) const;
+    /// To the last error, after which no state could be written: that the one of step `saved_step`
+    /// is kept.
+    void note_unwritten(int64_t saved_step) const;
+    /// What an interruption leaves: a checkpoint of the last step, or, where it `stays`, the run that
+    /// was to be resumed or replaced.
+    std::string why_interrupted(bool stays) const;
     /// Removes checkpoints that the run is to keep no longer.
     void drop_checkpoints() const;
     /// Opens the log, which write_beginnings() does, too.
@@ -53,7 +62,8 @@ struct OpenedRun {
     /// Adds the kernels that were chosen since to the record, so that a resumed run has the same.
     bool keep_choices();
     /// Instead of prepare() and write_beginnings(): makes the states, and writes a new run without
-    /// a step.
+    /// a step. With --steps 0, where its weights are those of --init, and when training is asked to
+    /// stop while contractions are measured or data read.
     bool write_untrained(Progress& progress);
 
     /// The fingerprint of the data that are trained on; "" where there are none.
@@ -99,6 +109,7 @@ struct OpenedRun {
     bool open_folder();
     bool take_up_record();
     bool is_of_this_model();
+    bool can_draw();
     void follow_record();
     bool take_local_steps();
     void follow_settings();
@@ -121,6 +132,7 @@ struct OpenedRun {
     bool keep_end();
 
     TuningCache* tuning_;
+    bool has_states_ = false;                   ///< of begin_states()
     std::optional<std::string> record_before_;  ///< run.json, where keep_end() changed it
     std::string model_text_;                    ///< of model.gmc; "" where that is large
     RunSettings settings_before_;               ///< of a resumed run, as it was trained last

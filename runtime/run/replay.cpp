@@ -9,8 +9,6 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "runtime/run/opened_run.h"
-
 namespace gmc::runtime {
 namespace {
 
@@ -81,30 +79,6 @@ std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,
         fmt::format("{}/{}{}{}", folder, kReplayPrefix, training.step + 1, kReplayEnding);
     remove_old_replays(folder);
     return write_checkpoint(file, states, training, lost, batches) ? file : "";
-}
-
-void report_divergence(const OpenedRun& run, const std::string& why, const std::string& replay,
-                       bool in_first) {
-    const std::string kept =
-        run.folder->has_checkpoint()
-            ? fmt::format("the last good state is kept in `{}`", run.path(kCheckpointName))
-        : run.training.step > 1
-            ? "there was no checkpoint yet; --checkpoint-every writes them within an epoch"
-            : "there is no checkpoint: the first step went wrong";
-    Diagnostic& error = run.diagnostics.error(DiagnosticKind::kDiverged, {}, "{}", why).help(kept);
-    if (!replay.empty()) error.help(fmt::format("`gmrun replay {}` runs the step again", replay));
-    if (in_first) {
-        error.help(
-            "the learning rate has not acted yet: what the first step computes is already too "
-            "large or undefined, such as a logarithm of 0");
-        for (const auto& [name, range] : run.record.ranges)
-            error.help(
-                fmt::format("`data.{}` spans [{:.4g}, {:.4g}]", name, range.low, range.high));
-        return;
-    }
-    error.help(run.policy.on_divergence == "stop"
-                   ? "a smaller learning rate is the usual remedy; so may be `on_divergence`"
-                   : "a smaller learning rate is the usual remedy");
 }
 
 }  // namespace gmc::runtime

@@ -10,8 +10,6 @@
 
 namespace gmc::runtime {
 
-struct OpenedRun;  // opened_run.h
-
 /// The name of its file begins and ends so; the step's number is in between.
 inline constexpr char kReplayPrefix[] = "diverged-step-", kReplayEnding[] = ".replay";
 
@@ -27,11 +25,5 @@ inline bool is_replay(std::string_view name) {
 /// step.
 std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,
                          const GoodState& good, int64_t last, const std::string& folder);
-
-/// Reports kDiverged with what is left of the run, and what helps. `replay`: the file that has the
-/// step, "" without one. `in_first`: the first step of all computed that number, and it was no loss
-/// of the weights that it led to.
-void report_divergence(const OpenedRun& run, const std::string& why, const std::string& replay,
-                       bool in_first);
 
 }  // namespace gmc::runtime

@@ -154,11 +154,15 @@ void bring_run_back(const std::string& folder) {
             diverged ? fmt::format("; what it wrote is in `{}/{}`", folder, kDiverged) : "");
 }
 
+bool has_trained(const std::string& folder) {
+    Diagnostics unreadable;
+    if (!has_checkpoint(folder)) return false;
+    const auto header = read_checkpoint_header(folder + "/" + kCheckpointName, unreadable);
+    return !header.ok() || header->training.step > 0;
+}
+
 void settle_run_aside(const std::string& folder) {
-    if (is_folder(part(folder)) || (is_folder(whole(folder)) && !has_checkpoint(folder)))
-        bring_run_back(folder);
-    else
-        remove_run_aside(folder);
+    if (is_folder(part(folder)) || !has_trained(folder)) bring_run_back(folder);
 }
 
 }  // namespace gmc::runtime

@@ -32,8 +32,11 @@ void remove_run_aside(const std::string& folder);
 /// the new one diverged, its files go to `folder`/.diverged, with its model and run.json. What a
 /// process that was killed left to do of this is done by the next one.
 void bring_run_back(const std::string& folder);
-/// What the next process does, under the lock: a new run that has a checkpoint stays, else the one
-/// that was set aside comes back.
+/// Whether the run in `folder` has a checkpoint of a step. One that cannot be read counts as such:
+/// nothing goes because of it.
+bool has_trained(const std::string& folder);
+/// What the next process does, under the lock: where the new run has taken no step, as far as its
+/// checkpoint says, the one that was set aside comes back; else both stay.
 void settle_run_aside(const std::string& folder);
 
 }  // namespace gmc::runtime

@@ -26,6 +26,7 @@
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/replay.h"
 #include "runtime/run/run_files.h"
+#include "runtime/run/trainer.h"
 #include "runtime/train/checkpoint.h"
 
 namespace gmc::runtime {
@@ -263,25 +264,37 @@ bool RunFolder::can_go_on(const std::string& model_name, Diagnostics& diagnostic
     return false;
 }
 
+/// A run that is aside already stays there, instead of the one that was to replace it.
 bool RunFolder::begin_new(bool replaces, Diagnostics& diagnostics) {
-    const bool has_something = has_checkpoint() || !newest_kept(path_).empty();
-    if (replaces && has_something) return set_run_aside(path_, diagnostics);
+    if (replaces && holds_another() && !has_run_aside(path_))
+        return set_run_aside(path_, diagnostics);
     if (held_run_) remove_run(path_);
     return true;
+}
+
+bool RunFolder::holds_one_aside() const { return has_run_aside(path_); }
+
+bool RunFolder::holds_another() const {
+    return has_run_aside(path_) || has_checkpoint() || !newest_kept(path_).empty();
 }
 
 void RunFolder::has_begun() const {
     if (has_run_aside(path_)) remove_run_aside(path_);
 }
 
-void RunFolder::has_ended(bool keeps_both) const {
+void RunFolder::has_ended(TrainEnd end) const {
     if (!has_run_aside(path_)) return;
-    if (!has_checkpoint() && keeps_both)
-        say("the run that was in `{}` before is kept in `{}/{}`, and comes back when the folder is "
+    if (end == TrainEnd::kDone) return has_begun();
+    if (end == TrainEnd::kDiverged && !has_trained(path_))
+        return say(
+            "the run that was in `{}` before is kept in `{}/{}`, and comes back when the folder is "
             "used next; what this one wrote is kept in `{}/{}` then\n",
             path_, path_, kReplaced, path_, kDiverged);
-    else
-        settle_run_aside(path_);
+    settle_run_aside(path_);
+    if (end != TrainEnd::kNotStarted && has_run_aside(path_))
+        say("the run that was in `{}` before is kept in `{}/{}` until this one ends an epoch, for "
+            "which --resume goes on; without `{}` it comes back\n",
+            path_, path_, kReplaced, file(kCheckpointName));
 }
 
 void RunFolder::settle(const std::string& path) {

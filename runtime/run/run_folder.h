@@ -10,6 +10,8 @@
 
 namespace gmc::runtime {
 
+enum class TrainEnd;
+
 /// A run's folder, locked as long as this object lives (flock on DIR/.lock). Another process that
 /// wants to train there gets an error.
 class RunFolder {
@@ -49,12 +51,16 @@ class RunFolder {
     /// has checkpoints, is set aside until has_begun(). False after an error: the earlier run is as
     /// it was.
     [[nodiscard]] bool begin_new(bool replaces, Diagnostics& diagnostics);
-    /// The run has a checkpoint: the one that it replaces goes.
+    /// Whether there is a run that a new one replaces, in its place or set aside.
+    bool holds_another() const;
+    /// Whether begin_new() has set one aside that is still there.
+    bool holds_one_aside() const;
+    /// The run has a checkpoint that was due: the one that it replaces goes.
     void has_begun() const;
-    /// The process trains no more here. A run that was to be replaced by one that has no checkpoint
-    /// comes back, unless it `keeps_both`: then it comes back when the folder is used next. A line
-    /// on stderr says so.
-    void has_ended(bool keeps_both) const;
+    /// The process trains no more here. A run that was to be replaced by one that took no step
+    /// comes back, where this one diverged when the folder is used next; beside one that ended
+    /// before a checkpoint was due it stays. A line on stderr says so.
+    void has_ended(TrainEnd end) const;
     /// Does what a process that was killed while it replaced the run in the folder `path` left to
     /// do (run_files.h), unless another one trains there.
     static void settle(const std::string& path);

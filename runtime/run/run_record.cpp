@@ -202,7 +202,7 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
     if (!text.ok()) return Failure{};
     const auto bad = [&](const std::string& why) {
         diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` {}", path, why)
-            .help("a run without this file resumes, too, but maybe not to the bit");
+            .help("move it away: without it the run resumes, too, but maybe not to the bit");
         return Failure{};
     };
     try {

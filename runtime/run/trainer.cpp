@@ -5,13 +5,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <utility>
 #include <vector>
 
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
+#include "compiler/support/stop_work.h"
 #include "runtime/run/epoch_signs.h"
 #include "runtime/run/follower.h"
 #include "runtime/run/good_state.h"
@@ -31,10 +31,9 @@ constexpr int64_t kKeepEvery = 100;
 
 double now_s() { return static_cast<double>(steady_ns()) * 1e-9; }
 
-TrainEnd interrupted(const OpenedRun& run, Progress& progress) {
-    if (!run.options.in_copy)
-        progress.message(
-            fmt::format("interrupted after step {}; the checkpoint is written", run.training.step));
+/// `stays`: the run in the folder, which was to be resumed or replaced, is what is left.
+TrainEnd interrupted(const OpenedRun& run, Progress& progress, bool stays = false) {
+    if (!run.options.in_copy) progress.message(run.why_interrupted(stays));
     return TrainEnd::kInterrupted;
 }
 
@@ -68,9 +67,14 @@ class TrainingLoop {
     TrainEnd run() {
         try {
             return loop();
-        } catch (const MeasuringStopped&) {
+        } catch (const WorkStopped&) {
             return saved_step_ == training_.step ? interrupted(run_, progress_) : interrupt();
         }
+    }
+
+    /// Behind an error, unless that told it.
+    void tell_what_is_kept() const {
+        if (!told_) run_.note_unwritten(saved_step_);
     }
 
   private:
@@ -85,6 +89,11 @@ class TrainingLoop {
         return {training_.step, training_.call, training_.pass, training_.example, training_.epoch};
     }
 
+    /// What ends long work within an epoch's end; null in a group, whose processes work together.
+    const std::atomic<int>* stop_flag() const {
+        const bool alone = model_.group() == nullptr;
+        return options_.stop != nullptr && alone ? &options_.stop->signal : nullptr;
+    }
     bool stop_asked() const { return options_.stop != nullptr && options_.stop->asked(); }
 
     // ---- steps ----
@@ -189,8 +198,11 @@ class TrainingLoop {
         TrainingState ended = training_;
         std::vector<MetricsRow> rows;
         bool best = false;
-        if ((run_.validation && !validate(ended, rows, best)) || !look_for_signs(ended, rows))
-            return keep_after_data_error();
+        {
+            const StoppableWork work(stop_flag());
+            if ((run_.validation && !validate(ended, rows, best)) || !look_for_signs(ended, rows))
+                return keep_after_data_error();
+        }
         if (!log_.write(rows, diagnostics_))
             return keep_after_error("once the folder can be written");
         ended.epoch_start.reset();  // the memory goes before the next weights are kept
@@ -211,7 +223,10 @@ class TrainingLoop {
     }
 
     /// False after an error.
-    bool draw_and_note(int64_t epoch) { return run_.draw(epoch) && run_.keep_choices(); }
+    bool draw_and_note(int64_t epoch) {
+        const StoppableWork work(stop_flag());
+        return run_.draw(epoch) && run_.keep_choices();
+    }
 
     /// Computes the figures of the validation data, shows them and adds them to `rows`, and updates
     /// those that are watched. A figure that is not finite does not end training: it may be due to
@@ -219,20 +234,11 @@ class TrainingLoop {
     bool validate(TrainingState& ended, std::vector<MetricsRow>& rows, bool& best) {
         const auto found = evaluate(model_, *run_.validation, ended.seed, diagnostics_);
         if (!found.ok()) return false;
-        const int64_t epoch = ended.pass;
-        MetricsRow& row = rows.emplace_back(ended.step, epoch);
-        std::string line = fmt::format("epoch {}/{}  validation ", epoch, run_.epochs);
-        for (const auto& [name, value] : found->values) {
-            row.add("validation_" + name, value);
+        MetricsRow& row = rows.emplace_back(ended.step, ended.pass);
+        best = take_in(found->values, policy_, ended, row);
+        std::string line = fmt::format("epoch {}/{}  validation ", ended.pass, run_.epochs);
+        for (const auto& [name, value] : found->values)
             line += fmt::format("  {} {:.4g}", name, value);
-            if (!std::isfinite(value))
-                say("gmrun: `{}` of the validation data is not finite after epoch {}; "
-                    "training goes on\n",
-                    name, epoch);
-            if (name == policy_.keep_best) best = watch(ended.best, value, policy_.best_is_highest);
-            if (name == policy_.stopping_metric)
-                watch(ended.stopping, value, policy_.stopping_is_highest);
-        }
         if (!options_.quiet) progress_.message(line);
         return true;
     }
@@ -311,10 +317,10 @@ class TrainingLoop {
     TrainEnd write(bool is_due) {
         const Saving saving(options_.stop);
         if (!write_state(is_due, diagnostics_)) return TrainEnd::kFailed;
-        if (!run_.write_what_is_gone()) return TrainEnd::kFailed;
-        run_.folder->has_begun();
         saved_step_ = training_.step;
         saved_s_ = now_s();
+        if (!run_.write_what_is_gone()) return TrainEnd::kFailed;
+        if (is_due && training_.step > 0) run_.folder->has_begun();
         return TrainEnd::kDone;
     }
 
@@ -455,6 +461,8 @@ class TrainingLoop {
     }
 
     TrainEnd keep_after_error(const std::string& when) {
+        told_ = true;
+        if (replaces()) return TrainEnd::kFailed;
         const std::string remedy = when + ", --resume goes on from there";
         Diagnostics again;
         if (save_quietly(again))
@@ -462,8 +470,9 @@ class TrainingLoop {
                 {}, fmt::format("the state after step {} is kept in `{}`; {}", training_.step,
                                 run_.path(kCheckpointName), remedy));
         else if (run_.folder->has_checkpoint())
-            diagnostics_.note_last({}, fmt::format("the last checkpoint is kept in `{}`; {}",
-                                                   run_.path(kCheckpointName), remedy));
+            diagnostics_.note_last(
+                {}, fmt::format("the checkpoint of step {} is kept in `{}`; {}", saved_step_,
+                                run_.path(kCheckpointName), remedy));
         return TrainEnd::kFailed;
     }
 
@@ -490,11 +499,15 @@ class TrainingLoop {
         if (options_.on_diverged && !replay.empty()) options_.on_diverged(replay);
         may_go_back_ = policy_.on_divergence != "stop" && diverged_at_.retries < policy_.retries;
         if (may_go_back_) return TrainEnd::kDiverged;  // roll_back() says so
-        report_divergence(run_, why_diverged_, replay, training_.step == 1 && last == 1);
+        run_.report_divergence(why_diverged_, replay, training_.step == 1 && last == 1);
         return TrainEnd::kDiverged;
     }
 
+    /// Whether another run comes back unless this one takes a step.
+    bool replaces() const { return training_.step == 0 && run_.folder->holds_one_aside(); }
+
     TrainEnd interrupt() {
+        if (replaces()) return interrupted(run_, progress_, true);
         if (has_own_states()) go_to_kept();
         const TrainEnd end = save(false);
         if (end == TrainEnd::kDone) return interrupted(run_, progress_);
@@ -523,30 +536,33 @@ class TrainingLoop {
     std::string why_diverged_;
     bool may_go_back_ = false;
     bool is_due_ = false;  ///< a checkpoint, as soon as all processes have the same states
+    bool told_ = false;    ///< what is kept after an error
     int64_t steps_ = 0, saved_step_ = 0;
     int64_t back_to_ = 0;  ///< the step of the state that a rollback goes back to
     double saved_s_ = 0;
 };
 
-/// Writes a new run without a step: with --steps 0, where its weights are those of --init, and when
-/// training is asked to stop while contractions are being measured.
-TrainEnd write_untrained(OpenedRun& run, Progress& progress) {
-    return run.write_untrained(progress) ? TrainEnd::kDone : TrainEnd::kNotStarted;
+/// What is done when training is asked to stop before its loop.
+TrainEnd interrupted_early(OpenedRun& run, Progress& progress) {
+    if (run.goes_on() || (run.options.overwrite && run.folder->holds_another()))
+        return interrupted(run, progress, true);
+    return run.write_untrained(progress) ? interrupted(run, progress) : TrainEnd::kNotStarted;
 }
 
 TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
     const TrainOptions& options = run.options;
-    if (!options.resume && options.steps_most == 0) return write_untrained(run, progress);
+    if (!options.resume && options.steps_most == 0)
+        return run.write_untrained(progress) ? TrainEnd::kDone : TrainEnd::kNotStarted;
+    bool prepared = false;
     try {
         run.runner.emplace(run.model, run.diagnostics);
-    } catch (const MeasuringStopped&) {
-        const TrainEnd end = run.goes_on() ? TrainEnd::kDone : write_untrained(run, progress);
-        return end == TrainEnd::kDone ? interrupted(run, progress) : end;
+        if (!run.runner->ok()) return TrainEnd::kNotStarted;
+        lead(run.model, {run.record.seed, run.record.tuned, run.model.may_use_bf16(), false,
+                         run.chosen(), run.record.local.every});
+        prepared = run.prepare(progress);
+    } catch (const WorkStopped&) {
+        return interrupted_early(run, progress);
     }
-    if (!run.runner->ok()) return TrainEnd::kNotStarted;
-    lead(run.model, {run.record.seed, run.record.tuned, run.model.may_use_bf16(), false,
-                     run.chosen(), run.record.local.every});
-    const bool prepared = run.prepare(progress);
     ProcessGroup* group = run.model.group();
     if (group != nullptr && !have_same_data(*group, run.data_trained_on(), run.diagnostics))
         return TrainEnd::kNotStarted;
@@ -555,8 +571,11 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
     if (!run.model.has_room_to_train(run.diagnostics) || !run.write_beginnings())
         return TrainEnd::kNotStarted;
     run.log->has_saved();
-    const TrainEnd end = TrainingLoop(run, progress).run();
+    const StoppableWork until_here(nullptr);  // within steps the loop looks itself
+    TrainingLoop loop(run, progress);
+    const TrainEnd end = loop.run();
     if (end == TrainEnd::kFailed && run.folder->has_checkpoint()) run.log->back_to_saved();
+    if (end == TrainEnd::kFailed) loop.tell_what_is_kept();
     run.loader->dataset().add_warnings(run.diagnostics);
     if (!options.quiet) progress.finish();
     return end;
@@ -566,13 +585,10 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
 
 TrainResult train(LoadedModel& model, const TrainOptions& options, Diagnostics& diagnostics) {
     OpenedRun run(model, options, diagnostics);
-    if (!run.open()) {
-        if (run.folder) run.folder->discard();
-        return {TrainEnd::kNotStarted, ""};
-    }
+    if (!run.open()) return {TrainEnd::kNotStarted, ""};
     Progress progress(stdout);
     const TrainEnd end = begin_and_loop(run, progress);
-    run.folder->has_ended(end == TrainEnd::kDiverged);
+    run.folder->has_ended(end);
     if (end == TrainEnd::kNotStarted) {
         run.take_back_end();
         run.folder->discard();

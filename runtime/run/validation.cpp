@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "compiler/support/say.h"
+#include "compiler/support/stop_work.h"
 #include "runtime/data/shuffle.h"
 
 namespace gmc::runtime {
@@ -73,8 +75,10 @@ Result<DatasetParts> split_dataset(const Dataset& dataset, double share, uint64_
         return Failure{};
     }
     std::vector<double> lots(static_cast<size_t>(count));
-    for (int64_t i = 0; i < count; ++i)
+    for (int64_t i = 0; i < count; ++i) {
+        check_work_stop();
         lots[static_cast<size_t>(i)] = lot_of(dataset.fields().front()->name_of(i), seed);
+    }
     const auto [least, most] = std::minmax_element(lots.begin(), lots.end());
     const double limit = std::min(std::max(share, std::nextafter(*least, 1.0)), *most);
     std::vector<int64_t> held_out, trained;
@@ -93,6 +97,22 @@ bool watch(Watched& watched, double value, bool highest) {
     watched.epochs_since = better ? 0 : watched.epochs_since + 1;
     if (better) watched.best = value;
     return better;
+}
+
+bool take_in(const std::vector<std::pair<std::string, double>>& figures,
+             const ir::RunPolicy& policy, TrainingState& ended, MetricsRow& row) {
+    bool best = false;
+    for (const auto& [name, value] : figures) {
+        row.add("validation_" + name, value);
+        if (!std::isfinite(value))
+            say("gmrun: `{}` of the validation data is not finite after epoch {}; training goes "
+                "on\n",
+                name, ended.pass);
+        if (name == policy.keep_best) best = watch(ended.best, value, policy.best_is_highest);
+        if (name == policy.stopping_metric)
+            watch(ended.stopping, value, policy.stopping_is_highest);
+    }
+    return best;
 }
 
 }  // namespace gmc::runtime

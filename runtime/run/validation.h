@@ -5,7 +5,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "runtime/output/metrics_log.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/generate.h"
 #include "runtime/train/loaded_model.h"
@@ -26,5 +29,11 @@ Result<DatasetParts> split_dataset(const Dataset& dataset, double share, uint64_
 /// Takes in the value of an epoch. True when it is the best so far; a value that is not finite
 /// never is.
 bool watch(Watched& watched, double value, bool highest);
+
+/// Takes in the figures of the validation data after an epoch, into `row` and those that `policy`
+/// watches. A figure that is not finite is told, and does not end training: it may be due to the
+/// data. True when the checkpoint of this epoch is the best so far.
+bool take_in(const std::vector<std::pair<std::string, double>>& figures,
+             const ir::RunPolicy& policy, TrainingState& ended, MetricsRow& row);
 
 }  // namespace gmc::runtime

@@ -364,11 +364,14 @@ bool read_checkpoint(const std::string& path, StateStore& states, TrainingState&
     try {
         const std::string why = difference(*file, states);
         if (!why.empty()) {
+            const std::string folder = std::filesystem::path(file->path()).parent_path().string();
             diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` {}", file->path(), why)
-                .help(fmt::format(
-                    "name a checkpoint of this model; `gmrun train MODEL --init {}` begins another "
-                    "run with the weights that fit",
-                    std::filesystem::path(file->path()).parent_path().string()));
+                .help(batches != nullptr
+                          ? "--model FILE names the .gmc of the run that wrote it"
+                          : fmt::format(
+                                "name a checkpoint of this model; `gmrun train MODEL --init {}` "
+                                "begins another run with the weights that fit",
+                                folder.empty() ? file->path() : folder));
             return false;
         }
         const TrainingState read = read_training(*file);

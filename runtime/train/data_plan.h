@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <future>
 #include <memory>
 
@@ -31,6 +32,10 @@ class DataPlan {
     std::shared_future<void> read_ahead();
     /// True while there are data that were, or are being, read ahead and that no loader has taken.
     bool is_ahead() const { return is_ahead_; }
+    /// Waits for them, at most so long; false where they are still being read.
+    bool is_read_within(std::chrono::milliseconds most) const {
+        return !read_ahead_.valid() || read_ahead_.wait_for(most) == std::future_status::ready;
+    }
 
     /// From now on, loaders of both splits read these fields instead of the module's.
     void read_instead(std::vector<ir::DataField> fields) { instead_ = std::move(fields); }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "compiler/support/stop_work.h"
 #include "runtime/files/array_header.h"
 #include "runtime/memory/memory_need.h"
 #include "runtime/train/fill_inputs.h"
@@ -88,7 +89,8 @@ class SetFigures {
     std::vector<Sum> sums_;
 };
 
-/// Whether memory has room for `rows` results of a type; kTooLarge otherwise.
+}  // namespace
+
 bool has_room_for(int64_t rows, const ir::Type& type, const std::string& what,
                   Diagnostics& diagnostics) {
     const int64_t bytes = ir::f32(type.shape).bytes() / type.shape[0];
@@ -101,8 +103,6 @@ bool has_room_for(int64_t rows, const ir::Type& type, const std::string& what,
             .help("a smaller --count needs less memory");
     return why.empty();
 }
-
-}  // namespace
 
 std::string Examples::described() const {
     return describe_examples(shape.empty() ? shape : ir::Shape(shape.begin() + 1, shape.end()));
@@ -167,6 +167,7 @@ Result<EvaluationResult> evaluate(LoadedModel& model, Loader& loader, uint64_t s
         result.values.emplace_back(named.name, 0.0);
     const int64_t batches = loader.batches_per_epoch();
     for (int64_t b = 0; b < batches; ++b) {
+        check_work_stop();
         const auto batch = loader.next(diagnostics);
         if (!batch.ok()) return Failure{};
         set_inputs(*executable, loader, **batch);

@@ -56,6 +56,10 @@ Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t 
 Result<EvaluationResult> evaluate(LoadedModel& model, Loader& loader, uint64_t seed,
                                   Diagnostics& diagnostics);
 
+/// Whether memory has room for `rows` results of a type, of the function `what`; else kTooLarge.
+[[nodiscard]] bool has_room_for(int64_t rows, const ir::Type& type, const std::string& what,
+                                Diagnostics& diagnostics);
+
 /// The first result of the function `name` for the noise of examples first, first + 1, ...; `count`
 /// rows. Labels and errors as in SamplerOptions (sampler.h).
 Result<Examples> generate(LoadedModel& model, const std::string& name, int64_t count, uint64_t seed,

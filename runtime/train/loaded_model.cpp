@@ -35,16 +35,19 @@ static bool tables_fit(const ir::Module& module, const std::string& path,
 
 /// `without_values`: whether the model would fit if its values took nothing.
 static void refuse_too_large(const std::string& path, const std::string& why, bool without_values,
-                             Diagnostics& diagnostics, bool none_fits = false) {
-    if (none_fits) {
+                             int64_t states, Diagnostics& diagnostics,
+                             const MemoryLimit& limit = {}) {
+    if (limit.none_beside_program) {
         diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}` cannot be loaded: {}", path, why)
             .help("no model fits: this needs a higher limit");
         return;
     }
     diagnostics.error(DiagnosticKind::kTooLarge, {}, "`{}` is too large: {}", path, why)
-        .help(without_values
-                  ? "a smaller `train.batch_size`, or `gmc compile --memory-limit`, "
-                    "makes values smaller"
+        .help(without_values ? "a smaller `train.batch_size`, or `gmc compile --memory-limit`, "
+                               "makes values smaller"
+              : limit.program > states
+                  ? fmt::format("gmrun itself takes about {} beside it: this needs a higher limit",
+                                memory_text(limit.program))
                   : "states do not fit whatever the batch: this needs a higher limit, or "
                     "networks with fewer parameters");
 }
@@ -105,8 +108,8 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
     } catch (const std::bad_alloc&) {
         why = "the system gives no more memory";
     }
-    refuse_too_large(path, why, need.total() - need.arena <= limit.bytes, diagnostics,
-                     limit.none_beside_program);
+    refuse_too_large(path, why, need.total() - need.arena <= limit.bytes, need.states, diagnostics,
+                     limit);
     return Failure{};
 }
 
@@ -115,7 +118,8 @@ bool LoadedModel::has_room_to_train(Diagnostics& diagnostics) const {
     expect_to_ask_for(0);
     const std::string why = why_no_room(need.copies);
     if (!why.empty())
-        refuse_too_large(path_, why, why_no_room(need.copies - need.arena).empty(), diagnostics);
+        refuse_too_large(path_, why, why_no_room(need.copies - need.arena).empty(), need.states,
+                         diagnostics);
     return why.empty();
 }
 

@@ -48,6 +48,39 @@ std::vector<std::string> names_of_classes(const ir::Module& module, int64_t clas
     return {};
 }
 
+/// The classes that samples go through, as Sampler counts them.
+int64_t classes_of(const ir::Module& module, const ir::Function& function,
+                   const std::vector<InputSetting>& settings) {
+    int64_t classes = 0;
+    for (const ir::Input& input : function.inputs) {
+        const auto is_its = [&](const InputSetting& s) { return s.field == input.source.field; };
+        if (!input.source.is_data() || std::any_of(settings.begin(), settings.end(), is_its))
+            continue;
+        const int64_t here = ir::find_field(module.data, input.source.field)->label_classes();
+        if (classes == 0 || here < classes) classes = here;
+    }
+    return classes;
+}
+
+/// The samples that are drawn after an epoch.
+struct DrawnSamples {
+    ir::Type type;  ///< of a batch of them
+    std::vector<InputSetting> settings;
+    int64_t columns() const { return settings.empty() ? 0 : settings.front().steps; }
+};
+
+/// None for models whose samples are no pictures or points, or are made of other data.
+std::optional<DrawnSamples> drawn_samples(const LoadedModel& model,
+                                          const std::map<std::string, ValueRange>& ranges) {
+    const ir::Function* sample = model.module().find_function("sample");
+    if (sample == nullptr || sample->results.empty()) return std::nullopt;
+    DrawnSamples drawn{sample->type(sample->results[0].value),
+                       usual_settings(model.module(), *sample, ranges, {})};
+    if (!is_drawable(drawn.type.shape) || !Sampler::can_sample(model, *sample, drawn.settings))
+        return std::nullopt;
+    return drawn;
+}
+
 }  // namespace
 
 const ir::DataField* image_field(const ir::Module& module) {
@@ -109,19 +142,32 @@ Result<Image> draw(LoadedModel& model, const Examples& examples, int64_t columns
     return scatter_plot(data, examples.values, scatter, diagnostics);
 }
 
+bool can_draw_samples(LoadedModel& model, std::optional<int64_t> count,
+                      const std::map<std::string, ValueRange>& ranges, Diagnostics& diagnostics) {
+    const std::optional<DrawnSamples> drawn = drawn_samples(model, ranges);
+    if (!drawn) return true;
+    const ir::Shape& shape = drawn->type.shape;
+    const int64_t wanted = count.value_or(usual_count(shape));
+    if (!has_room_for(wanted, drawn->type, "sample", diagnostics)) return false;
+    if (are_points(shape)) return true;
+    const int64_t classes =
+        classes_of(model.module(), *model.module().find_function("sample"), drawn->settings);
+    GridOptions grid = grid_options(model);
+    const int64_t columns = drawn->columns();
+    grid.columns = columns != 0 ? columns : std::min(classes, kColumnsMost);
+    if (!names_of_classes(model.module(), classes).empty()) grid.captions = {""};
+    return can_be_grid({nullptr, wanted, shape[1], shape[2], shape[3]}, grid, diagnostics);
+}
+
 bool draw_samples(LoadedModel& model, uint64_t seed, std::optional<int64_t> count,
                   const std::map<std::string, ValueRange>& ranges, const std::string& path,
                   Diagnostics& diagnostics) {
-    const ir::Function* sample = model.module().find_function("sample");
-    if (sample == nullptr || sample->results.empty()) return true;
-    const ir::Shape& shape = sample->type(sample->results[0].value).shape;
-    SamplerOptions options{.seed = seed,
-                           .settings = usual_settings(model.module(), *sample, ranges, {})};
-    if (!is_drawable(shape) || !Sampler::can_sample(model, *sample, options.settings)) return true;
-    const auto samples = generate(model, options, count.value_or(usual_count(shape)), diagnostics);
+    const std::optional<DrawnSamples> drawn = drawn_samples(model, ranges);
+    if (!drawn) return true;
+    const auto samples = generate(model, {.seed = seed, .settings = drawn->settings},
+                                  count.value_or(usual_count(drawn->type.shape)), diagnostics);
     if (!samples.ok()) return false;
-    const int64_t columns = options.settings.empty() ? 0 : options.settings.front().steps;
-    const auto picture = draw(model, *samples, columns, diagnostics);
+    const auto picture = draw(model, *samples, drawn->columns(), diagnostics);
     std::error_code error;  // shows when the picture is written
     std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
     return picture.ok() && write_png(path, *picture, diagnostics);

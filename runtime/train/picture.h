@@ -31,6 +31,12 @@ bool is_drawable(const ir::Shape& shape);
 Result<Image> draw(LoadedModel& model, const Examples& examples, int64_t columns,
                    Diagnostics& diagnostics);
 
+/// Whether draw_samples has room for so many samples, in memory and in a picture; true where it
+/// draws none. Errors: kTooLarge.
+[[nodiscard]] bool can_draw_samples(LoadedModel& model, std::optional<int64_t> count,
+                                    const std::map<std::string, ValueRange>& ranges,
+                                    Diagnostics& diagnostics);
+
 /// Writes a picture of `count` samples (by default 64 images or 2000 points) of the function
 /// `sample` to `path`, whose folder is made. Numbers that the function takes go through `ranges`
 /// (usual_settings in sampler.h). Nothing is drawn for models whose samples are no pictures or

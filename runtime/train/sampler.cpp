@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "compiler/support/edit_distance.h"
+#include "compiler/support/stop_work.h"
 #include "runtime/train/fill_inputs.h"
 #include "runtime/train/generate.h"
 
@@ -207,6 +208,7 @@ std::vector<Condition> conditions_of(const std::vector<InputSetting>& settings, 
 }
 
 Result<int64_t> Sampler::next(int64_t wanted, Diagnostics& diagnostics) {
+    check_work_stop();
     executable_ = model_->function_for(options_.function, wanted, diagnostics);
     if (executable_ == nullptr) return Failure{};
     set_noise(*executable_, options_.seed, next_);

@@ -36,6 +36,11 @@ static bool lacks_checkpoint(const std::string& path, Diagnostics& diagnostics) 
     if (fs::path(path).filename() != kCheckpointName || fs::exists(path, error) ||
         !fs::is_directory(folder, error))
         return false;
+    if (folder.filename() == kCheckpointName) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` is a folder, not a file with weights",
+                          folder.string());
+        return true;
+    }
     diagnostics
         .error(DiagnosticKind::kBadFile, {}, "`{}` has no {}", folder.string(), kCheckpointName)
         .help("the folder of a run has one after its first epoch, or as --checkpoint-every says");

@@ -34,8 +34,9 @@ def expect(holds, text):
         sys.exit(text)
 
 
-def compile_small(bench, name, data):
-    (bench.folder / (name + ".yaml")).write_text(MODEL.replace("NAME", name).replace("DATA", data))
+def compile_small(bench, name, data, units=8):
+    text = MODEL.replace("NAME", name).replace("DATA", data).replace("dense: 8", f"dense: {units}")
+    (bench.folder / (name + ".yaml")).write_text(text)
     bench.run("gmc", "compile", name + ".yaml")
     return name
 
@@ -128,6 +129,28 @@ def still_full(bench, name):
         subprocess.run(["umount", disk], check=True)
 
 
+def full_disk_for_checkpoints(bench):
+    """Every file fits but the checkpoint: it is told which one is kept, and how the run goes on."""
+    name = compile_small(bench, "wide", "{synthetic: {set: shapes, size: 8}, range: [0, 1], count: 64}", 400)
+    words = ["--epochs", "1000000", "--checkpoint-every", "4 steps"]
+
+    def train_limited(*more):
+        all_words = train_words(name, "wide", *more)
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # noqa: E731
+        done = subprocess.run([str(bench.bin_dir / all_words[0]), *all_words[1:]], cwd=bench.folder,
+                              env=bench.environment, capture_output=True, text=True, preexec_fn=limit)
+        expect(done.returncode == 3, f"full disk for checkpoints: exit code {done.returncode}\n{done.stderr}")
+        return done.stderr
+
+    error = train_limited(*words)
+    expect("there is no checkpoint yet; once " in error and "--resume begins from the start" in error, error)
+    bench.run(*train_words(name, "wide", "--resume", "--steps", "6", *words))
+    error = train_limited("--resume", *words)
+    expect("the checkpoint of step 6 is kept in `wide/checkpoint.safetensors`; once " in error and
+           "--resume goes on from there" in error, error)
+    check_goes_on(bench, name, "wide", *words)
+
+
 def replace_run(bench):
     """A run that --overwrite gives up is there until the new one has a checkpoint, whatever ends that before."""
     name = compile_small(bench, "long", "{synthetic: {set: shapes, size: 8}, range: [0, 1], count: 40000}")
@@ -164,8 +187,38 @@ def replace_run(bench):
         expect(done.returncode == 0 and "is back" in done.stderr, f"replaced, kill {kill}: {done.stderr}")
         is_old(f"replaced, kill {kill}")
     expect(brought_back > 0, "replaced: no run was killed while it replaced another")
+    kept_beside(bench, name, run, overwrite, is_old)
     bench.run(*overwrite, "--steps", "2")
     expect(step_of(bench.folder, "replaced") == 2 and not (run / ".replaced").exists(), "replaced: the old run stays")
+
+
+def interrupt(bench, words, run, steps):
+    """Starts a training, sends it SIGTERM when its log has so many lines, and gives what it says on stderr."""
+    log, started = run / "metrics.jsonl", time.time_ns()
+    process = bench.start(*words)
+    wait_for(process, lambda: has_steps(bench, run.name, steps) and log.stat().st_mtime_ns > started)
+    process.terminate()
+    process.wait()
+    error = process.stderr.read()
+    expect(process.returncode == 143, f"{run.name}, interrupted: exit {process.returncode}\n{error}")
+    return error
+
+
+def kept_beside(bench, name, run, overwrite, is_old):
+    """Interrupted before a checkpoint is due, the new run has one, and the old run stays beside it."""
+    for _ in range(2):  # the second time the old run is aside already
+        error = interrupt(bench, overwrite, run, 3)
+        expect("is kept in `replaced/.replaced` until" in error, f"replaced, interrupted: {error}")
+        expect(step_of(bench.folder, "replaced") > 0, "replaced, interrupted: no checkpoint")
+    (run / "checkpoint.safetensors").unlink()
+    bench.run("gmrun", "info", "replaced")
+    is_old("replaced, interrupted")
+    interrupt(bench, overwrite, run, 3)
+    resume = train_words(name, "replaced", "--resume", "--checkpoint-every", "1 steps")
+    interrupt(bench, resume, run, step_of(bench.folder, "replaced") + 3)
+    expect(not (run / ".replaced").exists(), "replaced: the old run stays beside a checkpoint that was due")
+    shutil.rmtree(run)
+    bench.run(*train_words(name, "replaced", "--steps", "3"))
 
 
 def moved_folder(bench, name):
@@ -225,6 +278,44 @@ def signals(bench, name):
             check_metrics(bench.folder, run)
 
 
+def piped_picture(bench):
+    """A picture that became a pipe is an error, and is not waited for."""
+    path = bench.folder / "pictures/100.png"
+    whole = path.read_bytes()
+    path.unlink()
+    os.mkfifo(path)
+    process = bench.start(*train_words("pictures", "piped"))
+    error = process.communicate(timeout=300)[1]
+    expect(process.returncode == 3 and "not a regular file" in error, f"pipe: exit {process.returncode}\n{error}")
+    path.unlink()
+    path.write_bytes(whole)
+    check_goes_on(bench, "pictures", "piped", "--epochs", "1000")
+
+
+def while_reading(bench):
+    """A signal while data are read: nothing more is read. They may all have been read before the signal comes."""
+    name = "points"
+    (bench.folder / "points.yaml").write_text(
+        "model: points\ndata: {x: {synthetic: {set: ring}, count: 4000000}}\n"
+        "networks: {net: {inputs: {x: data.x}, layers: [dense: 2]}}\n"
+        "objective: {minimize: {networks: net, loss: mean(sum(net(x)^2))}}\n"
+        "train: {batch_size: 2, epochs: 1, validate: 0.5}\n")
+    bench.run("gmc", "compile", "points.yaml")
+    for attempt in range(20):
+        run = f"reading{attempt}"
+        words = [word for word in train_words(name, run) if word != "--quiet"]
+        process = subprocess.Popen([str(bench.bin_dir / words[0]), *words[1:]], cwd=bench.folder,
+                                   env=bench.environment, stdout=subprocess.PIPE, text=True)
+        wait_for(process, (bench.folder / run / ".lock").exists)
+        process.terminate()
+        text = process.communicate()[0]
+        expect(process.returncode == 143, f"reading: exit code {process.returncode}\n{text}")
+        expect(step_of(bench.folder, run) >= 0, "reading: no checkpoint")
+        if "examples" not in text:
+            return
+    sys.exit(f"reading: the data are read to their end in spite of a signal\n{text}")
+
+
 def while_measuring(bench):
     """A signal while contractions are measured: the checkpoint is of the initial state."""
     name = bench.compile("dcgan64", "f32", "train.batch_size=16", "data.image.count=64")
@@ -238,6 +329,16 @@ def while_measuring(bench):
     expect(process.returncode == 143, f"measuring: exit code {process.returncode}\n{process.stderr.read()}")
     expect((bench.folder / "measuring/checkpoint.safetensors").exists(), "measuring: no checkpoint")
     expect(not has_steps(bench, "measuring", 1), "measuring: a step was taken")
+    before = checkpoint(bench.folder, "measuring")
+    for words in (["--overwrite"], ["--resume"]):
+        bench.forget_tuning()
+        lock.unlink(missing_ok=True)
+        process = bench.start(*train_words(name, "measuring", *words))
+        wait_for(process, lock.exists)
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+        expect(process.returncode == 143, f"measuring: exit code {process.returncode}\n{process.stderr.read()}")
+        expect(checkpoint(bench.folder, "measuring") == before, f"measuring, {words}: the run has changed")
 
 
 def odd_resumes(bench, name):
@@ -313,11 +414,14 @@ def main():
         bench.run(*train_words(name, "warm", "--steps", "1"))
         for check in (closed_pipe, full_disk, still_full, removed_files, moved_folder, signals, odd_resumes):
             check(bench, name)
+        full_disk_for_checkpoints(bench)
         replace_run(bench)
         broken_picture(bench)
+        piped_picture(bench)
+        while_reading(bench)
         while_measuring(bench)
-    print("closed pipe, full disk, still full, removed files, replaced run, moved folder, two signals, odd resumes, "
-          "bad picture, signal while measuring: nothing lost")
+    print("closed pipe, full disk, still full, removed files, replaced run, moved folder, two signals, odd resumes, bad "
+          "and piped picture, signal while reading and while measuring: nothing lost")
 
 
 if __name__ == "__main__":

@@ -159,6 +159,13 @@ TEST_CASE("training ends early when validation gets no better, and resuming know
     options.steps_most.reset();
     trained = train_watched(folder, path, options);
     CHECK(lines_with(trained, "validation_loss") == 5);
+    // They are counted from where it ended, not from where it was to end.
+    options.more_epochs = 1;
+    trained = train_watched(folder, path, options);
+    CHECK(lines_with(trained, "validation_loss") == 6);
+    options.more_epochs = 0;
+    trained = train_watched(folder, path, options);
+    CHECK(lines_with(trained, "validation_loss") == 6);
 }
 
 /// The lines about signs, as texts.

@@ -79,6 +79,53 @@ TEST_CASE("whoever measures waits first for what would disturb it") {
     CHECK(waited == 1);
 }
 
+TEST_CASE("a process that holds the file and saves nothing is not waited for without end") {
+    const Folder folder;
+    TuningCache holder(folder.file(), "a machine"), other(folder.file(), "a machine");
+    holder.begin_measuring();
+    std::vector<bool> told;
+    std::string file;
+    other.set_patience(2);
+    other.on_wait([&](const std::string& lock, bool gives_up) {
+        told.push_back(gives_up);
+        file = lock;
+    });
+    other.begin_measuring();
+    CHECK(told == std::vector{false, true});
+    CHECK(file == folder.file() + ".lock");
+    CHECK(other.is_alone());
+    other.record("matmul", {"plain", {}});
+    other.end_measuring();
+    CHECK(TuningCache(folder.file(), "a machine").find("matmul") == nullptr);
+    other.begin_measuring();  // it is not waited for again
+    CHECK(told.size() == 2);
+
+    holder.end_measuring();
+    TuningCache third(folder.file(), "a machine");
+    third.begin_measuring();
+    CHECK_FALSE(third.is_alone());
+}
+
+TEST_CASE("a process that saves while it holds the file is waited for") {
+    const Folder folder;
+    TuningCache holder(folder.file(), "a machine"), other(folder.file(), "a machine");
+    holder.begin_measuring();
+    int saved = 0;
+    other.set_patience(20);
+    other.stop_when([&] {  // whenever it asks
+        if (++saved % 5 == 0) {
+            holder.record("problem " + std::to_string(saved), {"plain", {}});
+            save(holder);
+        }
+        if (saved == 60) holder.end_measuring();
+        return false;
+    });
+    other.begin_measuring();
+    CHECK_FALSE(other.is_alone());
+    CHECK(saved == 60);
+    CHECK(other.find("problem 60") != nullptr);
+}
+
 TEST_CASE("a doubtful choice is measured again by the next process, once") {
     const Folder folder;
     TuningCache first(folder.file(), "a machine");

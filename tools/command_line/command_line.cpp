@@ -487,6 +487,12 @@ int code_after_output(std::string_view program, int code) {
     return code == kDone ? kRunFailed : code;
 }
 
+/// fmt::print would throw where the text cannot be written.
+int print_page(std::string_view program, const std::string& text) {
+    std::fputs(text.c_str(), stdout);
+    return code_after_output(program, kDone);
+}
+
 /// Runs one command and turns what it throws into a message and an exit code. Memory that is
 /// missing is no bug of the program and says so; whatever else was not expected is one.
 int run_command(std::string_view program, const Command& command,
@@ -556,18 +562,11 @@ int run_program(std::string_view program, std::string_view about, std::span<cons
     }
     const std::string name = words.front();
     words.erase(words.begin());
-    if (name == "--help" || name == "-h" || name == "help") {
-        fmt::print("{}", overview(program, about, commands));
-        return code_after_output(program, kDone);
-    }
-    if (name == "--version") {
-        fmt::print("{}", version_text(program));
-        return code_after_output(program, kDone);
-    }
-    if (const std::string pages = pages_text(program, about, commands, name); !pages.empty()) {
-        fmt::print("{}", pages);
-        return code_after_output(program, kDone);
-    }
+    if (name == "--help" || name == "-h" || name == "help")
+        return print_page(program, overview(program, about, commands));
+    if (name == "--version") return print_page(program, version_text(program));
+    if (const std::string pages = pages_text(program, about, commands, name); !pages.empty())
+        return print_page(program, pages);
     if (name.starts_with("--completion")) {
         say("{0}: `{1}`: there is --completion=bash, --completion=zsh and --completion=fish\n",
             program, name);

@@ -91,7 +91,7 @@ int curves_command(const Words& words) {
     report_warnings(diagnostics);
     std::string output = followed(line.text("output"));
     if (output.empty()) output = runs.size() == 1 ? runs[0].folder + "/curves.png" : "curves.png";
-    if (!draw_charts(line, runs, output, diagnostics)) return report(diagnostics);
+    if (!draw_charts(line, runs, output, diagnostics)) return report_output(line, diagnostics);
     fmt::print("{}\n", output);
     return kDone;
 }

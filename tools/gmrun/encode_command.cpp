@@ -4,6 +4,7 @@
 
 #include "runtime/output/npy.h"
 #include "tools/gmrun/commands.h"
+#include "tools/gmrun/output/write_output.h"
 #include "tools/gmrun/own_data.h"
 #include "tools/gmrun/run_source.h"
 #include "tools/gmrun/tuning.h"
@@ -59,7 +60,7 @@ int encode_command(const Words& words) {
         const std::string file = folder + "/" + name + ".npy";
         if (error || !runtime::write_npy(file, examples.shape, examples.values, diagnostics)) {
             if (made) fs::remove(folder, error);  // fails where a first file has been written
-            return report(diagnostics);
+            return report_output(line, diagnostics);
         }
         fmt::print("{}: {}\n", file, ir::to_string(examples.shape));
     }

@@ -66,9 +66,9 @@ int interpolate_command(const Words& words) {
     const auto samples = runtime::interpolate(*trained->model, options, diagnostics);
     const std::string output =
         line.has("output") ? followed(line.text("output")) : trained->folder + "/interpolation.png";
-    if (!samples.ok() ||
-        !write_examples(*trained->model, *samples, output, diagnostics, options.columns))
-        return report(diagnostics);
+    if (!samples.ok()) return report(diagnostics);
+    if (!write_examples(*trained->model, *samples, output, diagnostics, options.columns))
+        return report_output(line, diagnostics);
     fmt::print("{}\n", output);
     return kDone;
 }

@@ -50,12 +50,12 @@ int reconstruct_command(const Words& words) {
     if (!output.ends_with(".png") || !as_images(pairs->originals, originals) ||
         !as_images(pairs->reconstructions, reconstructions)) {
         if (!write_examples(*trained->model, pairs->reconstructions, output, diagnostics))
-            return report(diagnostics);
+            return report_output(line, diagnostics);
     } else {
         const auto picture = runtime::pair_grid(originals, reconstructions,
                                                 grid_options(*trained->model), diagnostics);
         if (!picture.ok() || !runtime::write_png(output, *picture, diagnostics))
-            return report(diagnostics);
+            return report_output(line, diagnostics);
     }
     fmt::print("{}\n", output);
     return kDone;

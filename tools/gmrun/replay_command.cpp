@@ -85,7 +85,12 @@ int replay_command(const Words& words) {
     const std::string beside = folder.empty() ? "." : folder;
     auto model = runtime::LoadedModel::load(
         line.has("model") ? line.text("model") : beside + "/model.gmc", diagnostics);
-    if (!model.ok()) return report(diagnostics);
+    if (!model.ok()) {
+        if (!line.has("model"))
+            diagnostics.note_last({},
+                                  "--model FILE names the .gmc of the run that wrote the replay");
+        return report(diagnostics);
+    }
     runtime::TuningCache tuning("", runtime::tuning_machine());
     bool tuned = false, bf16 = true;
     if (std::filesystem::exists(beside + "/run.json")) {

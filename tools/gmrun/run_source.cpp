@@ -131,30 +131,41 @@ Result<std::string> run_folder(const std::string& run, Needs needs, Diagnostics&
     return folder;
 }
 
-/// The run keeps the module that it was trained with. A module of equal bytes is not looked into.
-void say_other_settings(const runtime::LoadedModel& model, const std::string& folder) {
+/// In what the module that the run keeps differs from `model`: "--set nothing, here `batch=7`"; ""
+/// where that is not known. A module of equal bytes is not looked into.
+static std::string how_they_differ(const runtime::LoadedModel& model, const std::string& folder) {
     constexpr uint64_t kLargest = uint64_t{1} << 32;
     constexpr size_t kMostListed = 4;
     Diagnostics unreadable;  // an old run has no record
     const auto here = runtime::read_whole_file(model.path(), kLargest, unreadable);
     const auto there = runtime::read_whole_file(folder + "/model.gmc", kLargest, unreadable);
-    if (!here.ok() || !there.ok() || *here == *there) return;
+    if (!here.ok() || !there.ok() || *here == *there) return "";
     const auto run = read_run(folder, unreadable);
-    if (!run.ok()) return;
-    if (!runtime::difference(run->record, model.module().origin).empty()) return;
+    if (!run.ok()) return "";
     std::vector<RunHistory> both{*run, *run};
     both[1].module = model.module();
     const std::vector<Row> rows = differing_rows(both);
-    if (rows.empty()) return;
+    const auto said = [](const std::string& value) {
+        return value == kNotSet ? "nothing" : fmt::format("`{}`", value);
+    };
     std::vector<std::string> parts;
     for (const Row& row : rows) {
         if (parts.size() == kMostListed) break;
-        parts.push_back(fmt::format("{} `{}`, here `{}`", row.name, row.values[0], row.values[1]));
+        parts.push_back(
+            fmt::format("{} {}, here {}", row.name, said(row.values[0]), said(row.values[1])));
     }
     if (rows.size() > kMostListed)
         parts.push_back(fmt::format("and {} more", rows.size() - kMostListed));
-    say("gmrun: the run in `{}` was trained with other settings than `{}`: {}\n", folder,
-        model.path(), fmt::join(parts, "; "));
+    return fmt::format("{}", fmt::join(parts, "; "));
+}
+
+void say_other_settings(const runtime::LoadedModel& model, const std::string& folder) {
+    Diagnostics unreadable;
+    const auto record = runtime::read_run_record(folder + "/run.json", unreadable);
+    if (!record.ok() || !runtime::difference(*record, model.module().origin).empty()) return;
+    if (const std::string how = how_they_differ(model, folder); !how.empty())
+        say("gmrun: the run in `{}` was trained with other settings than `{}`: {}\n", folder,
+            model.path(), how);
 }
 
 /// States of the same shapes may have been trained with other losses, of which they say nothing.
@@ -173,8 +184,10 @@ void say_of_another(const runtime::LoadedModel& model, const std::string& folder
         record.seed = written.seed.value_or(record.seed);
     }
     const std::string other = runtime::difference(record, model.module().origin);
+    const std::string how = other.empty() ? "" : how_they_differ(model, folder);
     if (!other.empty())
-        say("gmrun: the run in `{}` has {} than `{}`\n", folder, other, model.path());
+        say("gmrun: warning: the run in `{}` has {} than `{}`, which computes with its weights{}\n",
+            folder, other, model.path(), how.empty() ? "" : ": " + how);
     else
         say_other_settings(model, folder);
     if (const std::string whose = runtime::another_runs(checkpoint, record, folder); !whose.empty())
@@ -187,7 +200,15 @@ Result<std::unique_ptr<runtime::LoadedModel>> load_model(const std::string& text
                                                          runtime::Sharing sharing) {
     runtime::RunFolder::settle(text);
     if (!expect_run(text, diagnostics)) return Failure{};
-    return runtime::LoadedModel::load(runtime::model_path(text), diagnostics, purpose, sharing);
+    const std::string path = runtime::model_path(text);
+    auto model = runtime::LoadedModel::load(path, diagnostics, purpose, sharing);
+    if (!model.ok() && path != text && !is_there(path))
+        diagnostics.note_last(
+            {}, fmt::format("the run goes on without it: name another .gmc of the model instead, "
+                            "with `--run {0}`; `{0}/run.json` has the text of the model, as "
+                            "`sources`, to compile one from",
+                            text));
+    return model;
 }
 
 Result<std::unique_ptr<runtime::LoadedModel>> load_model(const CommandLine& line,
@@ -216,6 +237,14 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
     if (checkpoint == runtime::kCheckpointName && is_there(folder + "/run.json") &&
         !runtime::has_checkpoint(folder)) {
         return no_checkpoint(folder, diagnostics);
+    }
+    if (checkpoint != runtime::kCheckpointName &&
+        !is_there(runtime::checkpoint_file(folder, checkpoint))) {
+        diagnostics
+            .error(DiagnosticKind::kBadFile, {}, "the run in `{}` has no checkpoint `{}`", folder,
+                   checkpoint)
+            .help("its checkpoints are " + checkpoints_of(folder));
+        return Failure{};
     }
     auto trained = runtime::with_weights(model.take(), folder, checkpoint, diagnostics);
     if (!trained.ok()) {

@@ -84,7 +84,7 @@ int sample_command(const Words& words) {
     if (output.ends_with(".csv")) runtime::draw_missing(*trained->model, options.seed, *samples);
     if (!write_examples(*trained->model, *samples, output, diagnostics,
                         columns_of(options.settings)))
-        return report(diagnostics);
+        return report_output(line, diagnostics);
     fmt::print("{}\n", output);
     return kDone;
 }

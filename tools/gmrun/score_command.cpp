@@ -267,7 +267,7 @@ int score_command(const Words& words) {
             options.function));
     const std::string output = line.has("output") ? asked : trained->folder + "/scores.csv";
     if (!write_scores(line, model, *scores, normal ? &*normal : nullptr, output, diagnostics))
-        return report(diagnostics);
+        return report_output(line, diagnostics);
     fmt::print("{}: {} rows\n", output, scores->ids.size());
     return kDone;
 }

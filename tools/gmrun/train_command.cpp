@@ -1,6 +1,7 @@
 // gmrun train: trains a model, or resumes a run.
 #include "compiler/support/pace.h"
 #include "compiler/support/paths.h"
+#include "compiler/support/stop_work.h"
 #include "runtime/memory/memory_need.h"
 #include "runtime/run/trainer.h"
 #include "runtime/weights/pairing.h"
@@ -50,8 +51,10 @@ void add_train_options(CommandLine& line) {
     line.add_flag("resume",
                   "continue from the checkpoint of the run, as --checkpoint-every, --log-every, "
                   "--samples and --tensorboard said when it began");
-    line.add_flag("overwrite",
-                  "give up the run that is in the folder, once the new one has a checkpoint");
+    line.add_flag(
+        "overwrite",
+        "give up the run that is in the folder, once the new one has ended an epoch, or a "
+        "checkpoint was due");
     line.add_option<std::string>(
         "init", "RUN",
         "begin with the weights of another run, or of a safetensors file, as far as names and "
@@ -63,8 +66,9 @@ void add_train_options(CommandLine& line) {
                               "seed of weights, noise and the order of the data; by default 1");
     line.add_option<int64_t>("epochs", "N", "passes over the data, instead of the model's",
                              kEpochs);
-    line.add_option<int64_t>("more-epochs", "N", "passes beyond those the run was to have",
-                             kEpochs);
+    line.add_option<int64_t>(
+        "more-epochs", "N",
+        "passes beyond those the run was to have or, where it ended early, has had", kEpochs);
     line.add_option<int64_t>("steps", "N",
                              "stop after this many steps in all, those before --resume included; 0 "
                              "only writes the run, with the weights of --init",
@@ -232,6 +236,8 @@ int train_command(const Words& words) {
     Diagnostics diagnostics;
     const std::unique_ptr<runtime::ProcessGroup> group = join_training(line, stop, diagnostics);
     if (diagnostics.any()) return report(diagnostics);
+    // The processes of a group read together, and end between steps.
+    const StoppableWork until_steps(group ? nullptr : &stop.signal);
     auto model = load_model(line, diagnostics, runtime::LoadedModel::Purpose::kTraining,
                             {group.get(), line.flag("shard-optimizer")});
     const auto train = [&] { return train_model(line, **model, stop, diagnostics); };

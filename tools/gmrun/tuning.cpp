@@ -71,6 +71,17 @@ Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
         std::fputs("measuring contractions (once for this machine; --no-tune skips it) ...\n",
                    stderr);
     });
+    cache_->on_wait([](const std::string& lock, bool gives_up) {
+        if (gives_up)
+            say("gmrun: `{}` is still held, and nothing is measured there: the kernels are "
+                "measured "
+                "here, and not kept\n",
+                lock);
+        else
+            say("gmrun: waiting for another process that measures contractions: it holds `{}` "
+                "...\n",
+                lock);
+    });
     if (isatty(STDERR_FILENO) != 0)
         cache_->on_record([](size_t count) {
             say("\r{} contractions measured\033[K\r", count);
@@ -80,7 +91,7 @@ Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
 }
 
 Tuning::~Tuning() {
-    if (cache_ && cache_->unsaved() > 0)
+    if (cache_ && cache_->unsaved() > 0 && !cache_->is_alone())
         say("gmrun: the measurements of {} contractions could not be kept in {}\n",
             cache_->unsaved(), cache_->path());
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <new>
 
+#include "compiler/support/stop_work.h"
 #include "runtime/data/array_field.h"
 #include "runtime/data/files/float_loss.h"
 #include "runtime/data/files/paged_array.h"
@@ -69,6 +70,7 @@ bool ArrayReader<T>::read() {
     FloatLoss loss(header_);
     values_.reserve(total);  // a page of it takes memory only when it is written
     for (uint64_t done = 0; done < total;) {
+        check_work_stop();
         const size_t count = std::min<uint64_t>(kPieceBytes / width, total - done);
         if (!file_.read_values(piece.data(), count, diagnostics_)) return false;
         loss.add(piece.data(), count);

@@ -11,6 +11,7 @@
 #include <numeric>
 #include <set>
 
+#include "compiler/support/stop_work.h"
 #include "runtime/data/array_field.h"
 #include "runtime/data/pictures/alpha.h"
 #include "runtime/data/pictures/picture_file.h"
@@ -79,6 +80,7 @@ class Pictures {
             Diagnostics found;
             std::exception_ptr here;
             try {
+                check_work_stop();
                 if (read(file, values[static_cast<size_t>(worker)].data(), found)) return;
             } catch (...) {
                 here = std::current_exception();

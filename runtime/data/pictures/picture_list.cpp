@@ -8,6 +8,7 @@
 #include <cctype>
 #include <filesystem>
 
+#include "compiler/support/stop_work.h"
 #include "runtime/data/pictures/picture_file.h"
 #include "runtime/files/class_folders.h"
 
@@ -67,6 +68,7 @@ class Lister {
         std::error_code error;
         fs::directory_iterator entry(path, error);
         for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+            check_work_stop();
             std::error_code ignored;
             if (is_hidden(entry->path())) continue;
             if (entry->is_directory(ignored) && leads_back(entry->path()))
@@ -97,6 +99,7 @@ class Lister {
         fs::recursive_directory_iterator entry(folder, error);
         std::vector<std::string> found;
         for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+            check_work_stop();
             std::error_code ignored;
             const bool directory = entry->is_directory(ignored), hidden = is_hidden(entry->path());
             if (directory && hidden) entry.disable_recursion_pending();

@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 
+#include "compiler/support/stop_work.h"
 #include "runtime/files/class_folders.h"
 #include "runtime/files/sound_file.h"
 #include "runtime/memory/memory_need.h"
@@ -214,6 +215,7 @@ class SoundReader {
         }
         fs::recursive_directory_iterator entry(path_, error);
         for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+            check_work_stop();
             std::error_code ignored;
             const bool hidden = is_hidden_name(entry->path().filename().string());
             const bool folder = entry->is_directory(ignored);
@@ -236,6 +238,7 @@ class SoundReader {
     /// Checks a file and counts its windows. Files that are too short are left out, others that do
     /// not fit are errors.
     bool look_at(WindowedFile& file) {
+        check_work_stop();
         const Result<SoundFile> sound = SoundFile::open(file.path, diagnostics_);
         if (!sound) return false;
         if (sound->rate() != options_.rate) {
@@ -275,11 +278,13 @@ class SoundReader {
         if (values > most / sizeof(float)) return true;
         kept.resize(values);
         Loudest loudest;
-        for (const WindowedFile& file : files_)
+        for (const WindowedFile& file : files_) {
+            check_work_stop();
             if (!SoundField::read_frames(file.path, 0, file.frames, options_,
                                          kept.data() + file.first_frame * options_.channels,
                                          loudest, diagnostics_))
                 return false;
+        }
         loudest.warn(diagnostics_);
         return true;
     }

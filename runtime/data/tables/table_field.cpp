@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "compiler/support/stop_work.h"
 #include "runtime/data/tables/float_store.h"
 #include "runtime/files/tables/odd_numbers.h"
 #include "runtime/files/tables/table_format.h"
@@ -140,6 +141,7 @@ class TableReader {
         std::vector<std::string> cells;
         std::vector<float> row;
         for (int64_t count = 0; options_.count == 0 || count < options_.count; ++count) {
+            check_work_stop();
             const Result<bool> more = reader_.next(cells, diagnostics_);
             if (!more) return false;
             if (!*more) return true;

@@ -188,6 +188,14 @@ void check_output_name(const CommandLine& line, std::initializer_list<std::strin
                                  endings.size() > 1 ? "one of " : "", fmt::join(endings, ", ")));
 }
 
+int report_output(const CommandLine& line, Diagnostics& diagnostics) {
+    const bool unwritable =
+        diagnostics.has(DiagnosticKind::kBadFile) || diagnostics.has(DiagnosticKind::kDiskFull);
+    if (unwritable && !line.has("output"))
+        diagnostics.note_last({}, "--output names another place for it");
+    return report(diagnostics);
+}
+
 std::string output_file(const CommandLine& line, const TrainedModel& trained,
                         const ir::Shape& shape, const std::string& name) {
     if (line.has("output")) return followed(line.text("output"));

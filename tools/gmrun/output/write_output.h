@@ -25,6 +25,10 @@ namespace gmc::tools {
 /// says what is written. The ending "/" stands for a folder.
 void check_output_name(const CommandLine& line, std::initializer_list<std::string_view> endings);
 
+/// The exit code after output could not be written, with the errors reported. Where --output did
+/// not say the place, it is named as the remedy.
+int report_output(const CommandLine& line, Diagnostics& diagnostics);
+
 /// --output, links followed, or where it is not given NAME.csv, .wav or .png in the run's folder,
 /// by what examples of this shape are written as.
 std::string output_file(const CommandLine& line, const TrainedModel& trained,

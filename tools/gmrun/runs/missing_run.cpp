@@ -61,6 +61,13 @@ Failure no_such_run(const std::string& path, Diagnostics& diagnostics) {
     std::sort(known.begin(), known.end());
     known.erase(std::unique(known.begin(), known.end()), known.end());
     std::string meant = folder && holds_run(parent) ? parent.string() : nearest(path, known);
+    for (const char* ending : {".yaml", ".yml"})
+        if (const fs::path text = fs::path(whole).replace_extension(ending);
+            whole.extension() == ".gmc" && is_regular(text.string()))
+            return diagnostics.error(DiagnosticKind::kBadFile, {}, "there is no `{}`", path)
+                       .help(fmt::format("`gmc compile {}{}` makes it", text.string(),
+                                         parent.empty() ? "" : " -o " + path)),
+                   Failure{};
     Diagnostic& error = diagnostics.error(
         DiagnosticKind::kBadFile, {}, "{}{}",
         folder ? fmt::format("`{}` holds no run", path) : fmt::format("there is no `{}`", path),

@@ -105,7 +105,7 @@ std::vector<Row> setting_rows(const std::vector<RunHistory>& runs, bool all) {
         if (is_inside_of_absent(name)) continue;
         Row row{name, {}};
         for (const auto& one : told)
-            row.values.push_back(one.count(name) ? one.at(name) : std::string("-"));
+            row.values.push_back(one.count(name) ? one.at(name) : std::string(kNotSet));
         if (all || row.differs()) rows.push_back(std::move(row));
     }
     return rows;
@@ -265,7 +265,7 @@ std::vector<Row> text_rows(const std::vector<RunHistory>& runs) {
                 const std::vector<std::string>& lines = text[name];
                 const bool there = i + after < lines.size();
                 everywhere = everywhere && there;
-                row.values.push_back(there ? lines[i] : "-");
+                row.values.push_back(there ? lines[i] : kNotSet);
             }
             if (!row.differs() || listed > kLinesMost) continue;
             if (++listed > kLinesMost) {

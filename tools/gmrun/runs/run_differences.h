@@ -9,6 +9,9 @@
 
 namespace gmc::tools {
 
+/// The value of a setting that a run does not have.
+inline constexpr char kNotSet[] = "-";
+
 /// A table: a name per row and a text per run.
 struct Row {
     std::string name;
