@@ -438,8 +438,11 @@ bool OpenedRun::begin_states(Progress& progress) {
         training.init = taken->file;
         all->push_back(*taken);
     }
-    for (const TakenWeights& taken : *all)
+    record.begun_with.clear();
+    for (const TakenWeights& taken : *all) {
+        record.begun_with.push_back(taken.summary());
         for (const std::string& line : taken.lines()) progress.message(line);
+    }
     begin_epoch(training);
     return true;
 }

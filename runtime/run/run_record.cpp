@@ -164,6 +164,7 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
     if (record.patient_from > 0) json["patient_from"] = record.patient_from;
     if (!record.init.empty())
         json["init"] = {{"from", record.init}, {"layout", record.init_layout}};
+    if (!record.begun_with.empty()) json["begun_with"] = record.begun_with;
     if (const Json kept = to_json(record.settings); kept.size() > 0) json["kept_settings"] = kept;
     json["data"] = record.data;
     json["ranges"] = Json::object();
@@ -236,6 +237,7 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
             record.init = json.at("init").at("from").text();
             record.init_layout = json.at("init").at("layout").text();
         }
+        if (json.contains("begun_with")) record.begun_with = json.at("begun_with").texts();
         if (json.contains("kept_settings"))
             record.settings = settings_from(json.at("kept_settings"));
         if (json.contains("epochs")) record.epochs = json.at("epochs").whole();

@@ -152,9 +152,13 @@ bool fits(const WeightPairs& pairs, bool is_pytorch, const std::string& path,
 
 }  // namespace
 
+std::string TakenWeights::summary() const {
+    return fmt::format("`{}`: {} taken, {} skipped, {} new", file, taken.size(), skipped.size(),
+                       fresh.size());
+}
+
 std::vector<std::string> TakenWeights::lines() const {
-    std::vector<std::string> out = {fmt::format("weights of `{}`: {} taken, {} skipped, {} new",
-                                                file, taken.size(), skipped.size(), fresh.size())};
+    std::vector<std::string> out = {"weights of " + summary()};
     for (const std::string& name : taken) out.push_back("  taken    " + name);
     for (const std::string& name : skipped) out.push_back("  skipped  " + name);
     for (const std::string& name : fresh) out.push_back("  new      " + name);

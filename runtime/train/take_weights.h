@@ -20,7 +20,9 @@ struct TakenWeights {
     std::vector<std::string> skipped;
     /// States for which the file has nothing: they keep their initial values.
     std::vector<std::string> fresh;
-    /// All of it as lines of text.
+    /// How many were taken, skipped and are new, in a line: "`w`: 6 taken, ...".
+    std::string summary() const;
+    /// All of it as lines of text, the first with the summary.
     std::vector<std::string> lines() const;
 };
 

@@ -112,9 +112,14 @@ void print_data(const std::string& what, const std::vector<ir::DataField>& field
 }
 
 void print_run(const Json& run) {
+    std::string begun;
+    if (run.contains("begun_with"))
+        for (const std::string& weights : run.at("begun_with").texts())
+            begun += (begun.empty() ? ", begun with weights of " : " and of ") + weights;
+    else if (run.contains("init"))  // an older run
+        begun = ", begun with weights of " + run.at("init").text();
     fmt::print("run {}: epoch {}, step {}, seed {}{}\n", run.at("folder").text(),
-               run.at("epoch").dump(), run.at("step").dump(), run.at("seed").dump(),
-               run.contains("init") ? ", begun with weights of " + run.at("init").text() : "");
+               run.at("epoch").dump(), run.at("step").dump(), run.at("seed").dump(), begun);
 }
 
 /// What a user asks first: what it is, what it learns from, how far it got.
@@ -199,6 +204,8 @@ int info_command(const Words& words) {
         const auto record = runtime::read_run_record(folder + "/run.json", diagnostics);
         if (!record.ok()) return report(diagnostics);
         if (!record->data.empty()) json["data"] = record->data;
+        if (!record->begun_with.empty() && json.contains("run"))
+            json["run"]["begun_with"] = record->begun_with;
     }
     if (line.flag("json")) {
         fmt::print("{}\n", json.dump());

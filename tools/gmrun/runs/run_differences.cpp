@@ -76,6 +76,10 @@ Settings settings(const RunHistory& run) {
     out["gmrun"] = run.record.version;
     out["machine"] = run.record.machine;
     out["seed"] = fmt::format("{}", run.record.seed);
+    if (!run.record.begun_with.empty())
+        out["weights of"] = fmt::format("{}", fmt::join(run.record.begun_with, ", "));
+    else if (!run.record.init.empty())  // an older record
+        out["weights of"] = fmt::format("`{}`", run.record.init);
     out["examples"] = fmt::format("{}", run.record.examples);
     return out;
 }
