@@ -137,7 +137,7 @@ void TuningCache::take_lock() {
 
 void TuningCache::end_measuring() {
     Diagnostics ignored;  // what could not be saved still shows in unsaved()
-    if (unsaved_ > 0 && !is_alone_) (void)save(ignored);
+    if (unsaved_ > 0) (void)save(ignored);
     if (lock_ >= 0) ::close(lock_);
     lock_ = -1;
 }
@@ -168,6 +168,7 @@ void TuningCache::record(const std::string& problem, TuningEntry entry) {
 }
 
 bool TuningCache::save(Diagnostics& diagnostics) {
+    if (is_alone_) return true;
     std::error_code error;
     // An error shows when the file is written.
     fs::create_directories(fs::path(path_).parent_path(), error);

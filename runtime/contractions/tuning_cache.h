@@ -78,6 +78,7 @@ class TuningCache {
     /// nothing while it is asked for `patience` times is not waited for any more: this one goes on
     /// without the file, and what it measures is not kept.
     void begin_measuring();
+    /// Whether it goes on without the file.
     bool is_alone() const { return is_alone_; }
     /// It is asked every 20 ms; by default 1000 times, far longer than a problem takes to measure.
     void set_patience(int times) { patience_ = times; }

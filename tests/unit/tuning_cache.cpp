@@ -96,6 +96,7 @@ TEST_CASE("a process that holds the file and saves nothing is not waited for wit
     CHECK(other.is_alone());
     other.record("matmul", {"plain", {}});
     other.end_measuring();
+    save(other);
     CHECK(TuningCache(folder.file(), "a machine").find("matmul") == nullptr);
     other.begin_measuring();  // it is not waited for again
     CHECK(told.size() == 2);
