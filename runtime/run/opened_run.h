@@ -48,8 +48,8 @@ struct OpenedRun {
     /// To the last error, after which no state could be written: that the one of step `saved_step`
     /// is kept.
     void note_unwritten(int64_t saved_step) const;
-    /// What an interruption leaves: a checkpoint of the last step, or, where it `stays`, the run that
-    /// was to be resumed or replaced.
+    /// What an interruption leaves: a checkpoint of the last step, or, where it `stays`, the run
+    /// that was to be resumed or replaced.
     std::string why_interrupted(bool stays) const;
     /// Removes checkpoints that the run is to keep no longer.
     void drop_checkpoints() const;

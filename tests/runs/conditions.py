@@ -420,8 +420,8 @@ def main():
         piped_picture(bench)
         while_reading(bench)
         while_measuring(bench)
-    print("closed pipe, full disk, still full, removed files, replaced run, moved folder, two signals, odd resumes, bad "
-          "and piped picture, signal while reading and while measuring: nothing lost")
+    print("closed pipe, full disk, still full, removed files, replaced run, moved folder, two signals, odd resumes, "
+          "bad and piped picture, signal while reading and while measuring: nothing lost")
 
 
 if __name__ == "__main__":
