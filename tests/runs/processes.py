@@ -132,6 +132,23 @@ def goes_back(processes, launcher):
     expect(out, "back to the weights of step")
     expect(out, "optimizer: each of 3 processes has")
     check_same(processes.bench, f"{name}_alone", f"{name}_group")
+    same_replay(processes, out, f"{name}_alone", f"{name}_group")
+
+
+def same_replay(processes, out, alone, group):
+    """A group writes the replays that one process writes, and says once for each what was at fault."""
+    files = [sorted((processes.bench.folder / run).glob("*.replay")) for run in (alone, group)]
+    if not files[0] or [f.name for f in files[0]] != [f.name for f in files[1]]:
+        sys.exit(f"other replays: {files}")
+    for one, other in zip(*files):
+        if one.read_bytes() != other.read_bytes():
+            sys.exit(f"{other} differs from that of one process")
+    told = [line for line in out.splitlines() if "the first value that is not finite" in line]
+    if len(told) != out.count("back to the weights of step"):
+        sys.exit(f"told {len(told)} times what was at fault:\n{out}")
+    found = processes.bench.run("gmrun", "replay", str(files[1][-1]))
+    if found.splitlines()[0] not in told:
+        sys.exit(f"the replay shows something else:\n{found}\n{out}")
 
 
 def rounded_sums(processes):
