@@ -95,8 +95,8 @@ void add_train_options(CommandLine& line) {
         "become of the weights, for slow networks; the bits depend on the number of processes",
         kFromOne);
     line.add_choice("outer-step", runtime::outer_steps(),
-                    "how weights move after local steps: by the average way of the processes, with "
-                    "momentum (nesterov) or without");
+                    "how weights move after local steps: by the average way of the processes, or "
+                    "with momentum (nesterov), as in DiLoCo");
     add_tuning(line);
 }
 
