@@ -220,6 +220,15 @@ std::vector<SavedState> saved_states(const StateStore& states) {
     return saved;
 }
 
+/// Sums of gradients are 0 between steps. So a run may go on with other batches in an update
+/// (`accumulate`): the sums that a file lacks begin with 0, and those that only it has go.
+bool is_sum_of_gradients(const std::string& name, const ir::Module& module) {
+    constexpr std::string_view kSum = ".sum.";
+    const size_t at = name.find(kSum);
+    return name.starts_with("optimizer.") && at != std::string::npos &&
+           module.find_state(name.substr(at + kSum.size())) != ir::kNone;
+}
+
 /// The first difference between the states of a checkpoint and those of the model; "" when they are
 /// equal.
 std::string difference(const SafetensorsFile& file, const StateStore& states) {
@@ -228,6 +237,7 @@ std::string difference(const SafetensorsFile& file, const StateStore& states) {
         const ir::State& state = *saved.state;
         names.insert(state.name);
         const StoredTensor* tensor = file.find(state.name);
+        if (tensor == nullptr && is_sum_of_gradients(state.name, states.module())) continue;
         if (tensor == nullptr)
             return fmt::format("is of another model: it has no state `{}`", state.name);
         if (!fits(*tensor, state) || shape_text(*tensor) != ir::to_string(state.type))
@@ -242,7 +252,8 @@ std::string difference(const SafetensorsFile& file, const StateStore& states) {
     for (const StoredTensor& tensor : file.tensors())
         if (names.count(tensor.name) == 0 && !tensor.name.starts_with("batch.") &&
             !goes_with_state(tensor, kEpochStartPrefix) &&
-            !goes_with_state(tensor, kOuterMomentumPrefix))
+            !goes_with_state(tensor, kOuterMomentumPrefix) &&
+            !is_sum_of_gradients(tensor.name, states.module()))
             return fmt::format("is of another model: it has `{}` beside the model's states",
                                tensor.name);
     return "";
@@ -251,8 +262,10 @@ std::string difference(const SafetensorsFile& file, const StateStore& states) {
 /// Reads a state of a file that goes with the model, and gives it to `to`. False after an error.
 bool read_state(const SafetensorsFile& file, const ir::State& state, float* to,
                 Diagnostics& diagnostics) {
-    if (!file.read(*file.find(state.name), to, diagnostics)) return false;
     const int64_t elements = state.type.elements();
+    const StoredTensor* tensor = file.find(state.name);
+    if (tensor == nullptr) std::fill_n(to, elements, 0.0F);  // a sum of gradients
+    if (tensor != nullptr && !file.read(*tensor, to, diagnostics)) return false;
     const auto bad_ones =
         std::count_if(to, to + elements, [](float x) { return !std::isfinite(x); });
     return bad_ones == 0 ||
