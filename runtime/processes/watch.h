@@ -44,7 +44,7 @@ class Watch {
     /// does not end it before.
     void end_all(int code);
 
-    static constexpr std::chrono::seconds kToFinish{15}, kToAbort{3};
+    static constexpr std::chrono::seconds kToFinish{60}, kToAbort{3};
 
   private:
     using Clock = std::chrono::steady_clock;
