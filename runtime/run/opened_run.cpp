@@ -60,7 +60,7 @@ bool OpenedRun::take_up_record() {
     record.seed = options.seed.value_or(1);
     record.tuned = tuning_ != nullptr;
     record.bf16 = options.bf16;
-    record.local = {options.local_steps.value_or(0), options.outer.value_or(OuterStep::kNesterov)};
+    record.local = {options.local_steps.value_or(0), options.outer.value_or(OuterStep::kAverage)};
     record.processes = model.group() == nullptr ? 1 : model.group()->size();
     record.init = options.init;
     record.init_layout = options.init_layout;

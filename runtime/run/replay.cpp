@@ -57,6 +57,7 @@ std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,
     Diagnostics lost;
     StateStore& states = model.states();
     good.restore(states);
+    model.set_states_changed();
     TrainingState training = good.training();
     loader.seek(training.cursor(batch_size));
     GoodState start;
@@ -67,13 +68,19 @@ std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,
     }
     if (!start.kept()) return "";
     start.restore(states);
+    model.set_states_changed();
     training = start.training();
-    loader.seek(training.cursor(batch_size));
+    // A process of a group reads only its share of each batch, and a replay is of one process.
+    LoaderOptions whole = loader.options();
+    whole.first_row = whole.own_rows = 0;
+    const auto reader = Loader::create(loader.dataset(), whole, lost);
+    if (!reader.ok()) return "";
+    (*reader)->seek(training.cursor(batch_size));
     std::vector<ReplayBatch> batches;
     for (int64_t i = 0; i < runner.batches_per_round(); ++i) {
-        const auto batch = loader.next(lost);
+        const auto batch = (*reader)->next(lost);
         if (!batch.ok()) return "";
-        batches.push_back(keep(**batch, loader));
+        batches.push_back(keep(**batch, **reader));
     }
     const std::string file =
         fmt::format("{}/{}{}{}", folder, kReplayPrefix, training.step + 1, kReplayEnding);

@@ -22,7 +22,8 @@ inline bool is_replay(std::string_view name) {
 /// more than the one after step `last`. Writes that step to a replay file in `folder`; of the
 /// replay files that were there, only the newest stays. Returns the path; "" when data cannot be
 /// read or the file cannot be written. Afterwards the model's states are those from before that
-/// step.
+/// step. In a group all processes repeat the steps, and process 0 writes the file: it has the whole
+/// batches and states.
 std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,
                          const GoodState& good, int64_t last, const std::string& folder);
 

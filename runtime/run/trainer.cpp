@@ -491,11 +491,8 @@ class TrainingLoop {
         diverged_at_ = training_;
         why_diverged_ =
             fmt::format("{} is not finite after step {} (epoch {})", what, training_.step, epoch());
-        // A process of a group has only its share of the batches that a replay consists of.
         const std::string replay =
-            model_.group() != nullptr
-                ? ""
-                : write_replay(model_, runner_, loader_, good_, last, run_.folder->path());
+            write_replay(model_, runner_, loader_, good_, last, run_.folder->path());
         if (options_.on_diverged && !replay.empty()) options_.on_diverged(replay);
         may_go_back_ = policy_.on_divergence != "stop" && diverged_at_.retries < policy_.retries;
         if (may_go_back_) return TrainEnd::kDiverged;  // roll_back() says so

@@ -45,7 +45,7 @@ struct TrainOptions {
     bool quiet = false;
     /// Steps that each process of a group takes on its own; a resumed run has its own.
     std::optional<int64_t> local_steps;
-    std::optional<OuterStep> outer;  ///< of these; by default kNesterov
+    std::optional<OuterStep> outer;  ///< of these; by default kAverage
     bool in_copy = false;  ///< the folder goes away after training: nothing is said of its files
     /// Checked after each step.
     StopRequest* stop = nullptr;

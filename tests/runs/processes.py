@@ -7,7 +7,7 @@ Also: a run of 4 processes is resumed by 1 and 3 and is like one that never stop
 optimizer's slots, and one that goes back after it diverged. Local steps come to shared ones where they should.
 Processes that do not fit together are told apart before the first step, in one message. Where a process dies, or
 mpirun, the others end within seconds, even where mpirun hangs. With --kills, random processes are killed at random
-moments: all end within seconds, and the checkpoint is good.
+moments: all end within seconds, and the checkpoint is good; and no process takes more memory after more steps.
 Exit code 77, for "skipped", where gmc was built without MPI.
 """
 import argparse
@@ -30,6 +30,9 @@ SMALL_MODELS = ["vae_mlp", "wgan_gp_ring", "hinge_sn", "loops", "extragradient",
 SHARDS = 4
 STEPS = 3
 MOST_SECONDS_TO_END = 10
+PAGE = os.sysconf("SC_PAGE_SIZE")
+MEMORY_STEPS = (100, 500)
+MOST_GROWTH = 2 << 20
 LAUNCHERS = {
     "openmpi": ["mpirun.openmpi", "--oversubscribe", "--allow-run-as-root", "--bind-to", "none"],
     "mpich": ["mpirun.mpich"],
@@ -132,6 +135,23 @@ def goes_back(processes, launcher):
     expect(out, "back to the weights of step")
     expect(out, "optimizer: each of 3 processes has")
     check_same(processes.bench, f"{name}_alone", f"{name}_group")
+    same_replay(processes, out, f"{name}_alone", f"{name}_group")
+
+
+def same_replay(processes, out, alone, group):
+    """A group writes the replays that one process writes, and says once for each what was at fault."""
+    files = [sorted((processes.bench.folder / run).glob("*.replay")) for run in (alone, group)]
+    if not files[0] or [f.name for f in files[0]] != [f.name for f in files[1]]:
+        sys.exit(f"other replays: {files}")
+    for one, other in zip(*files):
+        if one.read_bytes() != other.read_bytes():
+            sys.exit(f"{other} differs from that of one process")
+    told = [line for line in out.splitlines() if "the first value that is not finite" in line]
+    if len(told) != out.count("back to the weights of step"):
+        sys.exit(f"told {len(told)} times what was at fault:\n{out}")
+    found = processes.bench.run("gmrun", "replay", str(files[1][-1]))
+    if found.splitlines()[0] not in told:
+        sys.exit(f"the replay shows something else:\n{found}\n{out}")
 
 
 def rounded_sums(processes):
@@ -182,14 +202,15 @@ def local_steps(processes, launcher):
         "local", launcher, count, run_of(run), "--no-tune", *words)
     for count in (2, 3, 4):
         train(count, f"shared_{count}", "--steps", "12")
-        train(count, f"one_{count}", "--steps", "12", "--local-steps", "1", "--outer-step", "average")
+        train(count, f"one_{count}", "--steps", "12", "--local-steps", "1")
         shared, own = (tensors(bench.folder / run_of(f"{run}_{count}") / CHECKPOINT) for run in ("shared", "one"))
         worst = max(abs(a - b) for name in shared
                     for a, b in zip(memoryview(shared[name]).cast("f"), memoryview(own[name]).cast("f")))
         if worst > MOST_ROUNDING or shared.keys() != own.keys():
             sys.exit(f"{count} processes: one local step is {worst} from a shared one")
-    train(3, "through", "--steps", "30", "--local-steps", "5")
-    train(3, "parts", "--steps", "10", "--local-steps", "5")
+    outer = ["--local-steps", "5", "--outer-step", "nesterov"]
+    train(3, "through", "--steps", "30", *outer)
+    train(3, "parts", "--steps", "10", *outer)
     train(3, "parts", "--steps", "30", "--resume")
     if checkpoint(bench.folder, run_of("parts")) != checkpoint(bench.folder, run_of("through")):
         sys.exit("local steps: other bits after --resume")
@@ -436,9 +457,9 @@ def starters_of(mpi, ranks):
     return {mpi.pid, *parents}
 
 
-def start(processes, launcher, count, name, run, *words):
-    training = [name + ".gmc", "--run", run, "--quiet", "--samples", "0", "--log-every", "1", "--epochs", "1000000",
-                "--checkpoint-every", "2 steps", "--no-tune", *words]
+def start(processes, launcher, count, name, run, *words, save_every=2, log_every=1):
+    training = [name + ".gmc", "--run", run, "--quiet", "--samples", "0", "--log-every", str(log_every), "--epochs",
+                "1000000", "--checkpoint-every", f"{save_every} steps", "--no-tune", *words]
     return subprocess.Popen(processes.words(launcher, count, *training), cwd=processes.bench.folder, text=True,
                             env=processes.bench.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
@@ -487,6 +508,32 @@ def lone_deaths(processes, launcher):
         if not stuck and not aborted and words != 1:
             sys.exit(f"{run}: not one word about the death of process {victim}:\n{output}")
     del processes.bench.environment["TMPDIR"]
+
+
+def steps_in(run):
+    metrics = pathlib.Path(run, "metrics.jsonl")
+    lines = metrics.read_text().splitlines() if metrics.exists() else []
+    return json.loads(lines[-1])["step"] if lines else 0
+
+
+def flat_memory(processes, launcher):
+    """Between a few steps and many no process takes more memory, beside what MPI keeps for messages on their way."""
+    name = processes.compile("wgan_gp_ring", "f32")
+    resident = lambda pid: int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE  # noqa: E731
+    for kind, words in {"shared": [], "slots": [SLOTS], "local": ["--local-steps", "7"]}.items():
+        run = str(processes.bench.folder / f"memory_{launcher}_{kind}")
+        mpi = start(processes, launcher, 3, name, run, *words, save_every=100, log_every=25)
+        taken = []
+        for steps in MEMORY_STEPS:
+            while mpi.poll() is None and steps_in(run) < steps:
+                time.sleep(0.01)
+            taken.append([resident(pid) for pid in ranks_of(run)])
+        for pid in ranks_of(run):
+            os.kill(pid, signal.SIGKILL)
+        is_stuck(mpi, f"{run}: killed")
+        grown = [after - before for before, after in zip(*taken)]
+        if len(grown) != 3 or max(grown) > MOST_GROWTH:
+            sys.exit(f"{run}: {taken[0]} bytes after {MEMORY_STEPS[0]} steps, {taken[1]} after {MEMORY_STEPS[1]}")
 
 
 def kills(processes, launcher, count, numbers):
@@ -540,6 +587,7 @@ def main():
         if options.kills:
             for launcher in launchers:
                 kills(processes, launcher, options.kills, random.Random(options.kills))
+                flat_memory(processes, launcher)
             return
         models = all_models() if options.all_models else SMALL_MODELS
         for model in models:

@@ -95,8 +95,8 @@ void add_train_options(CommandLine& line) {
         "become of the weights, for slow networks; the bits depend on the number of processes",
         kFromOne);
     line.add_choice("outer-step", runtime::outer_steps(),
-                    "how weights move after local steps: by the average way of the processes, with "
-                    "momentum (nesterov) or without");
+                    "how weights move after local steps: by the average way of the processes, or "
+                    "with momentum (nesterov), as in DiLoCo");
     add_tuning(line);
 }
 
@@ -176,6 +176,19 @@ std::string slots_text(runtime::LoadedModel& model) {
                        runtime::memory_text(slots->shared().slot_bytes));
 }
 
+/// Shows the operation that was at fault in the step of a replay. In a group this process does that
+/// alone, with a model that computes whole batches. Where there is no memory for a second one, the
+/// error that follows names the file.
+void show_finding(runtime::LoadedModel& model, const std::string& replay, Tuning& tuning) {
+    if (model.group() == nullptr) {
+        print_finding(model, replay, tuning.cache(), tuning.bf16(), false);
+        return;
+    }
+    Diagnostics no_memory;
+    const auto alone = runtime::LoadedModel::load(model.path(), no_memory);
+    if (alone.ok()) print_finding(**alone, replay, tuning.cache(), tuning.bf16(), false);
+}
+
 /// What the run will take, before it takes it.
 void print_memory(const ir::Module& module) {
     const runtime::MemoryNeed need = runtime::training_need(module);
@@ -207,7 +220,7 @@ static int train_model(const CommandLine& line, runtime::LoadedModel& model,
     if (options.tuning != nullptr) options.tuning->stop_when([&stop] { return stop.asked(); });
     options.on_diverged = [&](const std::string& replay) {
         try {
-            print_finding(model, replay, tuning.cache(), tuning.bf16(), false);
+            show_finding(model, replay, tuning);
         } catch (const runtime::MeasuringStopped&) {  // the error that follows names the file
         }
     };

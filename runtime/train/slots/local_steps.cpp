@@ -21,7 +21,7 @@ bool couples_examples(const ir::Function& function) {
 }  // namespace
 
 const std::vector<std::string>& outer_steps() {
-    static const std::vector<std::string> kNames{"nesterov", "average"};
+    static const std::vector<std::string> kNames{"average", "nesterov"};
     return kNames;
 }
 

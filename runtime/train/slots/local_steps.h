@@ -22,17 +22,17 @@ namespace gmc::runtime {
 
 /// How weights move by the way that the processes have come on average.
 enum class OuterStep {
-    kNesterov,  ///< rate 0.7, momentum 0.9, as in the paper
     kAverage,   ///< by that way
+    kNesterov,  ///< with rate 0.7 and momentum 0.9, as in the paper
 };
 
-/// Their names on the command line and in run.json: "nesterov", "average".
+/// Their names on the command line and in run.json: "average", "nesterov".
 const std::vector<std::string>& outer_steps();
 
 /// What a run is computed with that takes local steps.
 struct LocalSteps {
     int64_t every = 0;  ///< steps between two averages; 0: the sums of each step are over all
-    OuterStep outer = OuterStep::kNesterov;
+    OuterStep outer = OuterStep::kAverage;
 };
 
 /// The states that all began with, and the average of what has become of them.
