@@ -550,21 +550,20 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
     const TrainOptions& options = run.options;
     if (!options.resume && options.steps_most == 0)
         return run.write_untrained(progress) ? TrainEnd::kDone : TrainEnd::kNotStarted;
-    bool prepared = false;
     try {
         run.runner.emplace(run.model, run.diagnostics);
         if (!run.runner->ok()) return TrainEnd::kNotStarted;
         lead(run.model, {run.record.seed, run.record.tuned, run.model.may_use_bf16(), false,
                          run.chosen(), run.record.local.every});
-        prepared = run.prepare(progress);
+        const bool prepared = run.prepare(progress);
+        ProcessGroup* group = run.model.group();
+        if (group != nullptr && !have_same_data(*group, run.data_trained_on(), run.diagnostics))
+            return TrainEnd::kNotStarted;
+        if (!prepared || !run.share_slots()) return TrainEnd::kNotStarted;
+        if (run.finished() && !run.training.epoch_end_left) return nothing_left(run, progress);
     } catch (const WorkStopped&) {
         return interrupted_early(run, progress);
     }
-    ProcessGroup* group = run.model.group();
-    if (group != nullptr && !have_same_data(*group, run.data_trained_on(), run.diagnostics))
-        return TrainEnd::kNotStarted;
-    if (!prepared || !run.share_slots()) return TrainEnd::kNotStarted;
-    if (run.finished() && !run.training.epoch_end_left) return nothing_left(run, progress);
     if (!run.model.has_room_to_train(run.diagnostics) || !run.write_beginnings())
         return TrainEnd::kNotStarted;
     run.log->has_saved();
