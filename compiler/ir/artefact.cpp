@@ -7,13 +7,16 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <utility>
 
+#include "compiler/ir/attributes.h"
 #include "compiler/ir/text/parser.h"
 #include "compiler/ir/text/printer.h"
 #include "compiler/support/paths.h"
@@ -118,11 +121,38 @@ size_t find_checksum(std::string_view text) {
                                                                            : std::string_view::npos;
 }
 
+/// Where the line `origin` is, and how long, with its line break. No text in quotes has one.
+std::pair<size_t, size_t> find_origin(std::string_view text) {
+    constexpr std::string_view kLine = "\norigin ";
+    const size_t begin = text.find(kLine);
+    if (begin == std::string_view::npos) return {text.size(), 0};
+    const size_t end = text.find('\n', begin + 1);
+    return {begin + 1, std::min(end, text.size() - 1) - begin};
+}
+
+/// The checksum of all lines but `origin` and that of the checksum.
+std::string checksum_of_rest(std::string_view text) {
+    const auto [begin, length] = find_origin(text);
+    return checksum_of(std::string(text.substr(0, begin)).append(text.substr(begin + length)));
+}
+
 }  // namespace
 
 std::string artefact_text(const Module& module) {
     std::string text = print(module);
+    if (module.origin != Origin{}) {
+        const auto [begin, length] = find_origin(text);
+        Origin origin = module.origin;
+        origin.rest = checksum_of_rest(text);
+        text.replace(begin, length, fmt::format("origin{}\n", attributes_text(origin)));
+    }
     return text + std::string(kChecksum) + checksum_of(text) + "\n";
+}
+
+std::string checksum_of_functions(const Module& module) {
+    std::string text;
+    for (const Function& function : module.functions) text += print(module, function);
+    return checksum_of(text);
 }
 
 /// The data are synced before the rename: after a power cut the path holds either the old file or
@@ -189,8 +219,13 @@ Result<Module> read_artefact_text(const std::string& path, std::string text,
                 "compile the model again, or pass the file through `gmc opt` to accept the change");
         text.resize(end);
     }
+    const std::string rest = checksum_of_rest(text);
     Result<Module> module = parse_module(path, std::move(text), diagnostics);
     if (!module || !verify(*module, diagnostics, options.verify)) return Failure{};
+    if (Origin& origin = module->origin; !origin.rest.empty()) {
+        if (origin.rest != rest) origin.model = "changed " + rest;
+        origin.rest.clear();
+    }
     return module;
 }
 

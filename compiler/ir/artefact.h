@@ -15,6 +15,10 @@ namespace gmc::ir {
 /// The whole content of a .gmc file.
 std::string artefact_text(const Module& module);
 
+/// A checksum of what the functions compute and of their places in the model: two modules with the
+/// same one run the same steps.
+std::string checksum_of_functions(const Module& module);
+
 /// Writes `text` to a file beside `path` and renames it, so that `path` is never half written.
 /// False and kBadFile when that fails.
 bool write_file(const std::string& path, const std::string& text, Diagnostics& diagnostics);
@@ -30,7 +34,8 @@ struct ReadArtefactOptions {
 
 /// Reads a .gmc file and verifies the module. "-" is the standard input. Errors: kBadFile for what
 /// is no such file, is of a newer version, cut off or changed; kBadIr for text that is no
-/// well-formed module.
+/// well-formed module. Where a module was changed since it was compiled, and its checksums with it,
+/// its origin is a model of its own.
 Result<Module> read_artefact(const std::string& path, const ReadArtefactOptions& options,
                              Diagnostics& diagnostics);
 

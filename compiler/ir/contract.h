@@ -197,9 +197,12 @@ struct Origin {
     std::string model, data;            ///< hashes of what it computes, and of its data's names
     std::vector<std::string> settings;  ///< of the command line: --set
     std::vector<std::string> texts;     ///< of Module::files
+    /// In a file only: the checksum of its other lines, by which a changed module is known.
+    std::string rest;
     static constexpr auto fields() {
         return std::tuple{field("model", &Origin::model), field("data", &Origin::data),
-                          field("settings", &Origin::settings), field("texts", &Origin::texts)};
+                          field("settings", &Origin::settings), field("texts", &Origin::texts),
+                          field("rest", &Origin::rest)};
     }
     friend bool operator==(const Origin&, const Origin&) = default;
 };

@@ -29,6 +29,7 @@
 #include <cmath>
 #include <set>
 
+#include "compiler/support/numbers.h"
 #include "compiler/support/paths.h"
 
 namespace gmc::ir {
@@ -116,10 +117,11 @@ class ContractCheck {
         if (std::any_of(field.shape.begin(), field.shape.end(),
                         [](int64_t size) { return size < 1; }))
             error(fmt::format("an example is {}: sizes are positive", to_string(field.shape)));
-        if (!std::isfinite(field.range.low) || !std::isfinite(field.range.high) ||
-            field.range.low >= field.range.high)
-            error(fmt::format("the range is [{},{}]: its ends are finite, the lower one first",
-                              field.range.low, field.range.high));
+        if (!is_range(field.range.low, field.range.high))
+            error(
+                fmt::format("the range is [{},{}]: its ends and their distance are finite in f32, "
+                            "the lower one first",
+                            field.range.low, field.range.high));
         check_size(field);
         number(line_, "count", field.count, 0, kMostExamples);
         number(line_, "first", field.first, 0, kMostExamples);
@@ -265,11 +267,13 @@ class ContractCheck {
                     "schedule",
                     fmt::format("@{} updates no state: it trains nothing", entry.function));
         // The name becomes the name of a folder.
+        const auto is_odd = [](unsigned char c) { return c == '/' || std::iscntrl(c) != 0; };
         if (module_.name.empty() || module_.name[0] == '.' || module_.name.size() > kLongestName ||
-            module_.name.find('/') != std::string::npos)
+            std::any_of(module_.name.begin(), module_.name.end(), is_odd))
             report_.error_in_line(
-                "model", fmt::format("the name of a module that is to be run has no `/`, no "
-                                     "`.` in front, and at most {} characters",
+                "model", fmt::format("the name of a module that is to be run has no `/`, no line "
+                                     "break or the like, no `.` in front, and at most {} "
+                                     "characters",
                                      kLongestName));
         if (!module_.training)
             report_.error("the module has no `train` line, so it cannot be run");

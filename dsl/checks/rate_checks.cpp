@@ -68,12 +68,12 @@ class RateChecks {
         return out;
     }
 
-    /// Warns about learning rates of 0, below 0, near the size of the weights, or lost in rounding.
-    /// Adam and its relatives move a weight by about the learning rate in each step, however small
-    /// the gradient, and weights begin well below 1. With sgd the step is the gradient times the
-    /// rate, so a larger rate may be right.
+    /// Warns about learning rates of 0, below 0, near the size of the weights, far below it, or
+    /// lost in rounding. Adam and its relatives move a weight by about the learning rate in each
+    /// step, however small the gradient, and weights begin well below 1. With sgd the step is the
+    /// gradient times the rate, so a larger or smaller rate may be right.
     void rate(const OptimizerSpec& of, const Expression& e) {
-        constexpr double kMost = 0.1, kMostSgd = 10, kLeast = 1e-9;
+        constexpr double kMost = 0.1, kMostSgd = 10, kLost = 1e-9, kLeast = 1e-7;
         const bool sgd = of.kind == "sgd";
         if (grows(e)) return;
         const std::optional<Rate> found = rate_of(e);
@@ -84,8 +84,11 @@ class RateChecks {
             what = "makes the loss larger";
         else if (value == 0 && found->whole)
             what = "trains nothing";
-        else if (value > 0 && value < kLeast && !sgd)
+        else if (value > 0 && value < kLost && !sgd)
             what = "is lost in the rounding of the weights";
+        else if (value > 0 && value < kLeast && !sgd)
+            what = fmt::format("moves no weight by more than about {:.3g} in 1000 steps",
+                               1000 * value);
         else if (value >= kMost && !sgd)
             what = fmt::format("moves every weight by about {} in each step", value);
         else if (value >= kMostSgd)

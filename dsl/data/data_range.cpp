@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "compiler/support/numbers.h"
 #include "dsl/text/scalar.h"
 
 namespace gmc::dsl {
@@ -36,10 +37,16 @@ void read_range(const Entry& range, DataField& field, Diagnostics& diagnostics) 
     field.range_low = *number(0);
     field.range_high = *number(1);
     field.range_given = true;
-    if (field.range_low < field.range_high) return;
-    diagnostics.error(DiagnosticKind::kBadValue, node.span,
-                      "`range` goes from {} to {}, the first has to be smaller", field.range_low,
-                      field.range_high);
+    if (is_range(field.range_low, field.range_high)) return;
+    if (field.range_low < field.range_high)
+        diagnostics.error(DiagnosticKind::kBadValue, node.span,
+                          "`range` goes from {} to {}: as numbers of 32 bits these are equal, or "
+                          "they or their distance are infinite",
+                          field.range_low, field.range_high);
+    else
+        diagnostics.error(DiagnosticKind::kBadValue, node.span,
+                          "`range` goes from {} to {}, the first has to be smaller",
+                          field.range_low, field.range_high);
 }
 
 }  // namespace gmc::dsl

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <set>
 
+#include "compiler/ir/artefact.h"
 #include "compiler/support/json.h"
 #include "runtime/files/tensors/safetensors.h"
 #include "runtime/memory/memory_need.h"
@@ -107,12 +108,14 @@ class Reader {
         if (const std::string* figure = file_.metadata(name + "_figure")) watched.figure = *figure;
     }
 
-  private:
+    /// An entry that has to be there.
     const std::string& entry(const std::string& name) const {
         const std::string* text = file_.metadata(name);
         if (text == nullptr) throw JsonError(fmt::format("its metadata have no `{}`", name));
         return *text;
     }
+
+  private:
     const SafetensorsFile& file_;
 };
 
@@ -147,6 +150,7 @@ void check_numbers(const TrainingState& at) {
 
 TrainingState read_training(const SafetensorsFile& file) {
     const Reader reader(file);
+    for (const char* name : {"model_fingerprint", "data_fingerprint"}) (void)reader.entry(name);
     TrainingState training;
     each_field(training, [&](const char* name, auto& value) { reader.read(name, value); });
     reader.read("best", training.best);
@@ -164,6 +168,15 @@ TrainingState read_training(const SafetensorsFile& file) {
     return training;
 }
 
+/// The number behind kCheckpointMagic; 0: another one than this program reads.
+int format_of(const SafetensorsFile& file) {
+    const std::string* format = file.metadata("format");
+    for (const int known : {kFormat, kFormatWithEpochStart, kFormatWithMomentum})
+        if (format != nullptr && *format == fmt::format("{}{}", kCheckpointMagic, known))
+            return known;
+    return 0;
+}
+
 std::string batch_name(size_t batch) { return fmt::format("batch.{}", batch); }
 
 /// Opens a checkpoint of any model.
@@ -177,8 +190,7 @@ Result<SafetensorsFile> open_checkpoint(const std::string& path, Diagnostics& di
         return Failure{};
     }
     const std::string number = format->substr(kCheckpointMagic.size());
-    if (number != std::to_string(kFormat) && number != std::to_string(kFormatWithEpochStart) &&
-        number != std::to_string(kFormatWithMomentum)) {
+    if (format_of(*file) == 0) {
         const bool newer = std::atoi(number.c_str()) > kFormatWithMomentum;
         diagnostics
             .error(DiagnosticKind::kBadFile, {},
@@ -256,6 +268,11 @@ std::string difference(const SafetensorsFile& file, const StateStore& states) {
             !is_sum_of_gradients(tensor.name, states.module()))
             return fmt::format("is of another model: it has `{}` beside the model's states",
                                tensor.name);
+    for (const ir::StateId id : trained_parameters(states.module()))
+        if (const std::string name = kEpochStartPrefix + states.state(id).name;
+            format_of(file) == kFormatWithEpochStart && file.find(name) == nullptr)
+            return fmt::format("is broken: its format is {}, but it has no `{}`",
+                               kFormatWithEpochStart, name);
     return "";
 }
 
@@ -314,6 +331,8 @@ bool write_checkpoint(const std::string& path, const StateStore& states,
                       const std::vector<ReplayBatch>& batches) {
     const bool with_epoch_start = has_epoch_start(training) && batches.empty();
     Metadata metadata = describe(states, training, with_epoch_start);
+    if (!batches.empty())
+        metadata.emplace_back("functions", ir::checksum_of_functions(states.module()));
     std::vector<TensorView> tensors;
     for (const SavedState& saved : saved_states(states)) {
         TensorView& tensor =
@@ -344,8 +363,11 @@ Result<CheckpointHeader> read_checkpoint_header(const std::string& path, Diagnos
     const auto file = open_checkpoint(path, diagnostics);
     if (!file.ok()) return Failure{};
     try {
-        const std::string* model = file->metadata("model_fingerprint");
-        return CheckpointHeader{read_training(*file), model == nullptr ? "" : *model};
+        const auto text = [&](const char* name) {
+            const std::string* found = file->metadata(name);
+            return found == nullptr ? "" : *found;
+        };
+        return CheckpointHeader{read_training(*file), text("model_fingerprint"), text("functions")};
     } catch (const JsonError& error) {
         bad(diagnostics, file->path(), fmt::format("is broken: {}", error.what()));
         return Failure{};

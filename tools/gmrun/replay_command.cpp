@@ -1,6 +1,7 @@
 // gmrun replay: runs the step again in which a run went wrong, to find the operation at fault.
 #include <filesystem>
 
+#include "compiler/ir/artefact.h"
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "runtime/contractions/choice/tuning_machine.h"
@@ -64,6 +65,29 @@ Result<std::string> replay_file(const std::string& given, Diagnostics& diagnosti
     return Failure{};
 }
 
+/// Refuses a replay of other networks or losses. Where only the steps are others, as with another
+/// learning rate, this may be what the command is for, and is said.
+bool is_of(const runtime::LoadedModel& model, const std::string& file, Diagnostics& diagnostics) {
+    const auto header = runtime::read_checkpoint_header(file, diagnostics);
+    if (!header.ok()) return false;
+    const auto differ = [](const std::string& a, const std::string& b) {
+        return !a.empty() && !b.empty() && a != b;
+    };
+    if (differ(header->model_fingerprint, model.module().origin.model)) {
+        diagnostics
+            .error(DiagnosticKind::kBadFile, {}, "`{}` is a replay of {} than those of `{}`", file,
+                   runtime::kOtherModel, model.path())
+            .help("name the model of that run by --model; a run keeps it as model.gmc");
+        return false;
+    }
+    if (differ(header->functions, ir::checksum_of_functions(model.module())))
+        say("gmrun: warning: `{}` is not the model that `{}` is a replay of: its steps are "
+            "computed "
+            "otherwise, and need not go wrong as the run did\n",
+            model.path(), file);
+    return true;
+}
+
 }  // namespace
 
 /// The step is run with the kernels that the run had chosen (its run.json has them), because
@@ -91,6 +115,7 @@ int replay_command(const Words& words) {
                                   "--model FILE names the .gmc of the run that wrote the replay");
         return report(diagnostics);
     }
+    if (!is_of(**model, *file, diagnostics)) return report(diagnostics);
     runtime::TuningCache tuning("", runtime::tuning_machine());
     bool tuned = false, bf16 = true;
     if (std::filesystem::exists(beside + "/run.json")) {

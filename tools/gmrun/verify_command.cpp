@@ -85,28 +85,32 @@ std::vector<Kept> kept_steps(const std::string& run) {
 }
 
 /// Reads all checkpoints of the run, also those that nothing is repeated from. False after an
-/// error: one is damaged, or another run's. (One that training has just replaced is none of them
-/// any more.)
+/// error: one is damaged, holds no good state of the model, or is another run's. (One that training
+/// has just replaced is none of them any more.)
 bool are_whole(const std::string& run, Diagnostics& diagnostics) {
     Diagnostics unreadable;  // which copying it reports
     const auto record = runtime::read_run_record(run + "/run.json", unreadable);
+    auto model = runtime::LoadedModel::load(run + "/model.gmc", diagnostics);
+    if (!model.ok()) return false;
+    runtime::TrainingState training;
     std::vector<std::string> names{runtime::kCheckpointName};
     for (const std::string& name : runtime::kept_checkpoints(run))
         names.push_back("checkpoints/" + name);
     for (const std::string& name : names) {
         const std::string path = run + "/" + name;
         if (!is_there(path)) continue;
-        if (!runtime::read_checkpoint_header(path, diagnostics).ok()) {
+        const std::string other =
+            record.ok() ? runtime::another_runs(path, *record, run, false) : "";
+        if (!other.empty() && runtime::read_checkpoint_header(path, unreadable).ok()) {
+            diagnostics.error(DiagnosticKind::kBadFile, {}, "{}", other)
+                .help("the steps of a run can be repeated from its own checkpoints only");
+            return false;
+        }
+        if (!runtime::read_checkpoint(path, (*model)->states(), training, diagnostics)) {
             runtime::help_with_kept_checkpoint(run, diagnostics);
             return false;
         }
         if (!record.ok()) continue;
-        if (const std::string whose = runtime::another_runs(path, *record, run, false);
-            !whose.empty()) {
-            diagnostics.error(DiagnosticKind::kBadFile, {}, "{}", whose)
-                .help("the steps of a run can be repeated from its own checkpoints only");
-            return false;
-        }
         if (const std::string whose = runtime::another_runs(path, *record, run); !whose.empty())
             say("gmrun: {}\n", whose);
     }
