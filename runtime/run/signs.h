@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cmath>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -69,5 +70,20 @@ double diversity(const float* numbers, int64_t rows, int64_t width);
 /// (LoaderMode::kEvaluate). Errors: those of the functions and the loader.
 Result<std::vector<Sign>> sample_signs(LoadedModel& model, Loader& data, uint64_t seed,
                                        bool& was_diverse, Diagnostics& diagnostics);
+
+/// Collects the signs of all kinds that an epoch of training shows.
+class EpochSigns {
+  public:
+    /// At the end of an epoch: the signs that were not reported before. Those that need more than
+    /// the present state are judged by training.signs, which is told what is new, and by
+    /// training.epoch_start. `options` are those that training reads `dataset` with. Errors: those
+    /// of the functions and the data.
+    Result<std::vector<Sign>> take(LoadedModel& model, const Dataset& dataset,
+                                   LoaderOptions options, TrainingState& training,
+                                   Diagnostics& diagnostics);
+
+  private:
+    std::unique_ptr<Loader> judged_;  ///< data that samples are compared with
+};
 
 }  // namespace gmc::runtime
