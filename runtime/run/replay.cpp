@@ -85,7 +85,8 @@ std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,
     const std::string file =
         fmt::format("{}/{}{}{}", folder, kReplayPrefix, training.step + 1, kReplayEnding);
     remove_old_replays(folder);
-    return write_checkpoint(file, states, training, lost, batches) ? file : "";
+    const std::string functions = model.checksum_of_functions();
+    return write_checkpoint(file, states, training, lost, batches, functions) ? file : "";
 }
 
 }  // namespace gmc::runtime

@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <set>
 
-#include "compiler/ir/artefact.h"
 #include "compiler/support/json.h"
 #include "runtime/files/tensors/safetensors.h"
 #include "runtime/memory/memory_need.h"
@@ -328,11 +327,10 @@ KeptWeights keep_weights(const StateStore& states) {
 
 bool write_checkpoint(const std::string& path, const StateStore& states,
                       const TrainingState& training, Diagnostics& diagnostics,
-                      const std::vector<ReplayBatch>& batches) {
+                      const std::vector<ReplayBatch>& batches, const std::string& functions) {
     const bool with_epoch_start = has_epoch_start(training) && batches.empty();
     Metadata metadata = describe(states, training, with_epoch_start);
-    if (!batches.empty())
-        metadata.emplace_back("functions", ir::checksum_of_functions(states.module()));
+    if (!batches.empty()) metadata.emplace_back("functions", functions);
     std::vector<TensorView> tensors;
     for (const SavedState& saved : saved_states(states)) {
         TensorView& tensor =

@@ -53,9 +53,10 @@ static void refuse_too_large(const std::string& path, const std::string& why, bo
 }
 
 LoadedModel::LoadedModel(std::string path, ir::Module module, ProcessGroup* group,
-                         SharedSlots slots)
+                         SharedSlots slots, std::string functions)
     : path_(std::move(path)),
       module_(std::move(module)),
+      functions_(std::move(functions)),
       states_(std::make_unique<StateStore>(module_)),
       arena_(std::make_shared<Arena>(module_)),
       group_(group),
@@ -69,6 +70,10 @@ LoadedModel::LoadedModel(std::string path, ir::Module module, ProcessGroup* grou
 LoadedModel::~LoadedModel() {
     is_ending_ = true;
     if (touched_.valid()) touched_.wait();
+}
+
+std::string LoadedModel::checksum_of_functions() const {
+    return functions_.empty() ? ir::checksum_of_functions(module_) : functions_;
 }
 
 /// How a model of so many shards is shared by processes; 0 shards: it is not cut.
@@ -86,7 +91,9 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
     if (!module.ok() || !tables_fit(*module, path, diagnostics)) return Failure{};
     ProcessGroup* const group = sharing.group;
     SharedSlots slots;
+    std::string functions;
     if (group != nullptr) {
+        functions = ir::checksum_of_functions(*module);
         const std::string why =
             take_share(*module, group->size(), group->rank(), sharing.slots ? &slots : nullptr);
         if (!why.empty()) {
@@ -102,8 +109,8 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
     try {
         if (why.empty()) {
             expect_to_ask_for(need.copies);
-            return std::unique_ptr<LoadedModel>(
-                new LoadedModel(path, module.take(), group, std::move(slots)));
+            return std::unique_ptr<LoadedModel>(new LoadedModel(
+                path, module.take(), group, std::move(slots), std::move(functions)));
         }
     } catch (const std::bad_alloc&) {
         why = "the system gives no more memory";

@@ -47,6 +47,9 @@ class LoadedModel {
 
     const ir::Module& module() const { return module_; }
     const std::string& path() const { return path_; }
+    /// ir::checksum_of_functions of the module as it is in the file: what a process of a group
+    /// computes is only its share of that.
+    std::string checksum_of_functions() const;
     StateStore& states() { return *states_; }
     Arena& arena() { return *arena_; }
     DataPlan& data() { return data_; }
@@ -123,7 +126,8 @@ class LoadedModel {
         std::optional<Executable> executable;  ///< none: rebatch() refused
     };
 
-    LoadedModel(std::string path, ir::Module module, ProcessGroup* group, SharedSlots slots);
+    LoadedModel(std::string path, ir::Module module, ProcessGroup* group, SharedSlots slots,
+                std::string functions);
     /// Of the processes of a group.
     NumberRange own_shards() const;
     Result<Executable> bind(const ir::Module& module, const ir::Function& function,
@@ -131,6 +135,7 @@ class LoadedModel {
 
     std::string path_;
     ir::Module module_;
+    std::string functions_;  ///< checksum of what a group computes together; "": as in module_
     std::unique_ptr<StateStore> states_;
     std::unique_ptr<SlotParts> slots_;  ///< null: the states are whole
     std::unique_ptr<LocalStates> local_;

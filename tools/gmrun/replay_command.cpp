@@ -1,7 +1,6 @@
 // gmrun replay: runs the step again in which a run went wrong, to find the operation at fault.
 #include <filesystem>
 
-#include "compiler/ir/artefact.h"
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "runtime/contractions/choice/tuning_machine.h"
@@ -80,10 +79,9 @@ bool is_of(const runtime::LoadedModel& model, const std::string& file, Diagnosti
             .help("name the model of that run by --model; a run keeps it as model.gmc");
         return false;
     }
-    if (differ(header->functions, ir::checksum_of_functions(model.module())))
+    if (differ(header->functions, model.checksum_of_functions()))
         say("gmrun: warning: `{}` is not the model that `{}` is a replay of: its steps are "
-            "computed "
-            "otherwise, and need not go wrong as the run did\n",
+            "computed otherwise, and need not go wrong as the run did\n",
             model.path(), file);
     return true;
 }
