@@ -90,8 +90,8 @@ struct ReplayBatch {
 /// ("gmc-checkpoint 3", with `epoch_start` 4, with `outer_momentum` 5), `gmc` (the version that
 /// wrote it), `model`, `model_fingerprint`, `data_fingerprint`, of a replay `functions`
 /// (LoadedModel::checksum_of_functions()), and the fields of TrainingState by name; its
-/// `outer_momentum`, and its `epoch_start`, where that is not what the states are, as tensors. False
-/// after an error (kBadFile): the file that was there is untouched.
+/// `outer_momentum`, and its `epoch_start`, where that is not what the states are, as tensors.
+/// False after an error (kBadFile): the file that was there is untouched.
 [[nodiscard]] bool write_checkpoint(const std::string& path, const StateStore& states,
                                     const TrainingState& training, Diagnostics& diagnostics,
                                     const std::vector<ReplayBatch>& batches = {},
