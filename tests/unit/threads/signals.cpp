@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <cstring>
 #include <vector>
 
@@ -22,11 +23,15 @@ namespace {
 /// What gmrun listens to, and what it does not hear when the terminal is gone.
 constexpr int kHeard[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
 
-/// Whether `body` is true in a process of its own, whose handlers are nobody else's.
+/// Whether `body` is true in a process of its own, whose handlers are nobody else's, and which hears
+/// all signals, also where nohup runs the tests.
 template <class Body>
 bool in_child(Body body) {
     const pid_t child = fork();
-    if (child == 0) _exit(body() ? 0 : 1);
+    if (child == 0) {
+        for (const int signal : kHeard) std::signal(signal, SIG_DFL);
+        _exit(body() ? 0 : 1);
+    }
     int status = -1;
     waitpid(child, &status, 0);
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
