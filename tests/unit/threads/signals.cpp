@@ -23,8 +23,8 @@ namespace {
 /// What gmrun listens to, and what it does not hear when the terminal is gone.
 constexpr int kHeard[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
 
-/// Whether `body` is true in a process of its own, whose handlers are nobody else's, and which hears
-/// all signals, also where nohup runs the tests.
+/// Whether `body` is true in a process of its own, whose handlers are nobody else's, and which
+/// hears all signals, also where nohup runs the tests.
 template <class Body>
 bool in_child(Body body) {
     const pid_t child = fork();
