@@ -171,9 +171,9 @@ std::unique_ptr<Kernel> make_tiled_matmul(const MatmulProblem& p, ContractionCon
 bool prefers_tiled_matmul(const MatmulProblem& p) {
     // Measured on Zen 5, two threads, microseconds here and by the better of oneDNN 2.6.3's two: 32
     // x 20 x 400: 2.0 and 2.8; 20 x 32 x 400 with a transposed: 2.2 and 2.9. Larger ones are faster
-    // when they run alone (32 x 784 x 400 with b transposed: 49 and 67). But each thread reads all
-    // of b, and with other programs in the shared cache, steps of vae_mlp took 10 % longer with
-    // them.
+    // when they run alone (32 x 784 x 400 with b transposed: 49 and 67). But beside other programs
+    // steps of vae_mlp took 10 % longer with them. That was measured when each thread still read
+    // all of b (see columns_first).
     if (p.m * p.n * p.k < (1 << 20)) return true;
     // Weight gradients of small batches with an optimizer as epilogue. As a product alone this is
     // as fast as oneDNN, and it is better for the optimizer: oneDNN's threads share the columns of
