@@ -198,15 +198,26 @@ void WinogradBackwardWeights::add_unit(const Group& group, const Unit& unit, con
                              patches[tile % 2], to, unit.channels,
                              more ? patches[(tile + 1) % 2] : nullptr});
     }
-    for (int64_t i = 0; i < own.rows; ++i)
-        for (int64_t j = 0; j < own.columns; ++j)
-            run_outer_sum(
-                {memory + (i * own.columns + j) * stride,
-                 y + (i * columns + j) * point_stride(group.tiles, l_.filters),
-                 gradients +
-                     plan_.point(terms()[unit.term], i, j) * point_stride(l_.channels, l_.filters) +
-                     unit.channel * l_.filters,
-                 group.tiles, unit.channels, l_.filters, add});
+    const auto sum_at = [&](int64_t point) -> OuterSum {
+        const int64_t i = point / own.columns, j = point % own.columns;
+        return {memory + point * stride,
+                y + (i * columns + j) * point_stride(group.tiles, l_.filters),
+                gradients +
+                    plan_.point(terms()[unit.term], i, j) * point_stride(l_.channels, l_.filters) +
+                    unit.channel * l_.filters,
+                group.tiles,
+                unit.channels,
+                l_.filters,
+                add};
+    };
+    OuterSum sum = sum_at(0);
+    for (int64_t point = 0; point < own.area(); ++point) {
+        const bool more = point + 1 < own.area();
+        const OuterSum next = more ? sum_at(point + 1) : sum;
+        if (more) sum.next = &next;
+        run_outer_sum(sum);
+        sum = next;
+    }
 }
 
 /// Transforms the gradients of a unit to those of its taps.

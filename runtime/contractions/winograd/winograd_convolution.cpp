@@ -43,6 +43,12 @@ struct Chunk {
     float* memory;
 };
 
+/// The operands of the sum of products at a point.
+struct Operands {
+    const float* patches[kMostTerms];
+    const float* matrices[kMostTerms];
+};
+
 class WinogradConv final : public Kernel {
   public:
     WinogradConv(const ConvProblem& p, ContractionContext& context, int64_t points);
@@ -77,6 +83,8 @@ class WinogradConv final : public Kernel {
                worker * thread_floats_;
     }
     void transform_patches(const WinogradPhase& phase, const Chunk& chunk) const;
+    PanelSum sum_at(const WinogradPhase& phase, const Chunk& chunk, const float* weights, int64_t i,
+                    int64_t j, Operands& operands) const;
     void sum_products(const WinogradPhase& phase, const Chunk& chunk, const float* weights) const;
     void transform_back(const WinogradPhase& phase, const Chunk& chunk) const;
     void run_tiles(int64_t begin, int64_t end, const float* weights, float* memory,
@@ -217,33 +225,49 @@ void WinogradConv::transform_patches(const WinogradPhase& phase, const Chunk& ch
     }
 }
 
-/// Multiplies patches with weights, point by point, and writes the sums over all terms behind the
-/// patches: [points][tiles][to channels]. A term with fewer taps than the longest has fewer points
-/// and takes part in those only.
+/// The sum over all terms at point (i, j). A term with fewer taps than the longest has fewer points
+/// and takes part in those only. The result goes behind the patches: [points][tiles][to channels].
+PanelSum WinogradConv::sum_at(const WinogradPhase& phase, const Chunk& chunk, const float* weights,
+                              int64_t i, int64_t j, Operands& operands) const {
+    const int64_t patch_point = point_stride(chunk.tiles, from_.channels),
+                  matrix = point_stride(from_.channels, to_.channels);
+    const float* patch = chunk.memory;
+    int64_t terms = 0;
+    for (const WinogradTerm& term : phase.terms) {
+        const WinogradSize own = WinogradPlan::points_of_term(term, chunk.tile);
+        if (i < own.rows && j < own.columns) {
+            operands.patches[terms] = patch + (i * own.columns + j) * patch_point;
+            operands.matrices[terms++] = weights + plan_.point(term, i, j) * matrix;
+        }
+        patch += own.area() * patch_point;
+    }
+    float* sums = chunk.memory + patch_floats(phase, chunk) +
+                  (i * WinogradPlan::points_of_phase(phase, chunk.tile).columns + j) *
+                      point_stride(chunk.tiles, to_.channels);
+    return {operands.patches, operands.matrices, terms,       sums,
+            chunk.tiles,      from_.channels,    to_.channels};
+}
+
+/// Multiplies patches with weights, point by point. The next sum is found one point ahead, so that
+/// its operands can be prefetched.
 void WinogradConv::sum_products(const WinogradPhase& phase, const Chunk& chunk,
                                 const float* weights) const {
     const WinogradSize points = WinogradPlan::points_of_phase(phase, chunk.tile);
-    const int64_t patch_point = point_stride(chunk.tiles, from_.channels),
-                  matrix = point_stride(from_.channels, to_.channels);
-    const float* patches[kMostTerms];
-    const float* matrices[kMostTerms];
-    float* sums = chunk.memory + patch_floats(phase, chunk);
-    for (int64_t i = 0; i < points.rows; ++i)
-        for (int64_t j = 0; j < points.columns; ++j) {
-            const float* patch = chunk.memory;
-            int64_t terms = 0;
-            for (const WinogradTerm& term : phase.terms) {
-                const WinogradSize own = WinogradPlan::points_of_term(term, chunk.tile);
-                if (i < own.rows && j < own.columns) {
-                    patches[terms] = patch + (i * own.columns + j) * patch_point;
-                    matrices[terms++] = weights + plan_.point(term, i, j) * matrix;
-                }
-                patch += own.area() * patch_point;
-            }
-            run_panel_sum(
-                {patches, matrices, terms, sums, chunk.tiles, from_.channels, to_.channels});
-            sums += point_stride(chunk.tiles, to_.channels);
+    Operands operands[2];
+    PanelSum sums[2];
+    const auto find = [&](int64_t point) {
+        sums[point % 2] = sum_at(phase, chunk, weights, point / points.columns,
+                                 point % points.columns, operands[point % 2]);
+    };
+    find(0);
+    for (int64_t point = 0; point < points.area(); ++point) {
+        PanelSum& sum = sums[point % 2];
+        if (point + 1 < points.area()) {
+            find(point + 1);
+            sum.next = &sums[(point + 1) % 2];
         }
+        run_panel_sum(sum);
+    }
 }
 
 /// Transforms the sums of each tile back, and stores the results that lie inside the image.

@@ -121,12 +121,41 @@ void PatchTransformTarget(const PatchTransform& t) {
     for (; c < t.count; c += lanes) transform_vectors<1>(t, c);
 }
 
-/// Computes kRows rows from `row` on, of the kVectors vectors of columns that are one panel. Sums
-/// stay in registers.
+/// Fetches what later tiles read, a cache line or less per step of the sums: so it comes while the
+/// processor multiplies, and never in bursts. Weights and gradients of all points lie in the
+/// third-level cache, which is slow on processors with many cores.
+struct Ahead {
+    const float* at;
+    int64_t step;
+    void fetch() {
+        hwy::Prefetch(at);
+        at += step;
+    }
+    /// Into the second-level cache: for what is larger than the first.
+    void fetch_second() {
+        constexpr int kRead = 0, kSecondLevel = 2;
+        __builtin_prefetch(at, kRead, kSecondLevel);
+        at += step;
+    }
+};
+
+/// What a term of the sum behind `s` reads first, or where there is none, of `s` itself.
+HWY_INLINE const float* first_of(const PanelSum& s, const float* const* PanelSum::*operand,
+                                 int64_t term) {
+    const PanelSum& next = s.next != nullptr && term < s.next->terms ? *s.next : s;
+    return (next.*operand)[term];
+}
+
+/// Computes kRows rows of the kVectors vectors of columns that are one panel. The tile is number
+/// `tile` of the `tiles` of the panel. Sums stay in registers.
 template <int kRows, int kVectors>
-HWY_INLINE void sum_tile(const PanelSum& s, int64_t row, int64_t column) {
+HWY_INLINE void sum_tile(const PanelSum& s, int64_t tile, int64_t tiles, int64_t column) {
     const D d;
     const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+    constexpr int64_t kPanel = kVectors * static_cast<int64_t>(hn::MaxLanes(d));
+    // The last tile may overlap the one before; it then writes the same numbers again.
+    const int64_t row = std::min(tile * kRows, s.rows - kRows);
+    const bool last_tile = tile + 1 == tiles, last_panel = column + kPanel >= s.columns;
     V sum[kRows][kVectors];
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r)
@@ -135,7 +164,17 @@ HWY_INLINE void sum_tile(const PanelSum& s, int64_t row, int64_t column) {
     for (int64_t i = 0; i < s.terms; ++i) {
         const float* a = s.a[i] + row * s.depth;
         const float* b = s.b[i] + column * s.depth;
+        // The next rows of a, all of them, and of the next panel of b this tile's share.
+        Ahead rows{!last_tile   ? a + kRows * s.depth
+                   : last_panel ? first_of(s, &PanelSum::a, i)
+                                : s.a[i],
+                   kRows};
+        Ahead panel{last_panel ? first_of(s, &PanelSum::b, i) : b + kPanel * s.depth,
+                    (kPanel + tiles - 1) / tiles};
+        panel.at += tile * panel.step * s.depth;
         for (int64_t k = 0; k < s.depth; ++k, ++a, b += kVectors * lanes) {
+            rows.fetch();
+            panel.fetch_second();
             V right[kVectors];
 #pragma GCC unroll 4
             for (int v = 0; v < kVectors; ++v) right[v] = hn::LoadU(d, b + v * lanes);
@@ -156,19 +195,13 @@ HWY_INLINE void sum_tile(const PanelSum& s, int64_t row, int64_t column) {
             hn::StoreU(sum[r][v], d, out + r * s.columns + v * lanes);
 }
 
-/// Computes all rows of a panel. The last tile may overlap the one before; it then writes the same
-/// numbers again.
+/// Computes all rows of a panel.
 template <int kRows, int kVectors>
 void sum_rows(const PanelSum& s, int64_t column) {
-    int64_t row = 0;
-    if (s.rows >= kRows) {
-        for (; row < s.rows; row += kRows)
-            sum_tile<kRows, kVectors>(s, std::min(row, s.rows - kRows), column);
-        return;
-    }
-    for (; row + 4 <= s.rows; row += 4) sum_tile<4, kVectors>(s, row, column);
-    for (; row + 2 <= s.rows; row += 2) sum_tile<2, kVectors>(s, row, column);
-    for (; row < s.rows; ++row) sum_tile<1, kVectors>(s, row, column);
+    if constexpr (kRows > 1)
+        if (s.rows < kRows) return sum_rows<(kRows > 4 ? 4 : kRows / 2), kVectors>(s, column);
+    const int64_t tiles = (s.rows + kRows - 1) / kRows;
+    for (int64_t tile = 0; tile < tiles; ++tile) sum_tile<kRows, kVectors>(s, tile, tiles, column);
 }
 
 /// Computes kRows rows from `row` on, of the kVectors vectors of columns that are one panel.
@@ -176,15 +209,33 @@ template <int kRows, int kVectors>
 HWY_INLINE void outer_tile(const OuterSum& s, int64_t row, int64_t column) {
     const D d;
     const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+    constexpr int64_t kPanel = kVectors * static_cast<int64_t>(hn::MaxLanes(d));
+    const bool last_tile = row + kRows >= s.rows, last_panel = column + kPanel >= s.columns;
+    const OuterSum& next = s.next != nullptr ? *s.next : s;
     V sum[kRows][kVectors];
     float* out = s.out + row * s.columns + column;
+    if (s.add) {
+        constexpr int kWrite = 1;
+        const float* out_next = !last_tile    ? out + kRows * s.columns
+                                : !last_panel ? s.out + column + kPanel
+                                              : next.out;
+#pragma GCC unroll 16
+        for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+            for (int v = 0; v < kVectors; ++v)
+                __builtin_prefetch(out_next + r * s.columns + v * lanes, kWrite);
+    }
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 4
         for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
     const float* a = s.a + row;
     const float* b = s.b + column * s.depth;
+    // Of the next panel of b this tile's share.
+    Ahead panel{last_panel ? next.b : b + kPanel * s.depth, kPanel * kRows / s.rows};
+    panel.at += row / kRows * panel.step * s.depth;
     for (int64_t k = 0; k < s.depth; ++k, a += s.rows, b += kVectors * lanes) {
+        panel.fetch_second();
         V right[kVectors];
 #pragma GCC unroll 4
         for (int v = 0; v < kVectors; ++v) right[v] = hn::LoadU(d, b + v * lanes);

@@ -44,6 +44,8 @@ struct PanelSum {
     float* out;
     /// Columns are a multiple of kWinogradVector.
     int64_t rows, depth, columns;
+    /// The sum that this thread computes next, or null. Its operands are prefetched.
+    const PanelSum* next = nullptr;
 };
 void run_panel_sum(const PanelSum& sum);
 
@@ -57,6 +59,8 @@ struct OuterSum {
     int64_t depth, rows, columns;
     /// Adds to what `out` holds instead of replacing it.
     bool add;
+    /// The sum that this thread computes next, or null. What it reads is prefetched.
+    const OuterSum* next = nullptr;
 };
 void run_outer_sum(const OuterSum& sum);
 
