@@ -7,6 +7,7 @@
 #include "compiler/support/numbers.h"
 #include "runtime/contractions/attention/attention.h"
 #include "runtime/contractions/attention/attention_simd.h"
+#include "runtime/kernels/tile_transpose.h"
 
 namespace gmc::runtime {
 
@@ -32,13 +33,9 @@ inline void pack_rows(RowsOf from, int64_t rows, int64_t columns, float* to) {
 
 /// The same of the transposed matrix: [columns, rows] in whole vectors.
 inline void pack_transposed(RowsOf from, int64_t rows, int64_t columns, float* to) {
+    static const TransposeFunction<float> transpose = transpose_function<float>();
     const int64_t stride = whole_vectors(rows);
-    // Blocks of columns keep the lines of `to` that are written in the first-level cache.
-    constexpr int64_t kBlock = 16;
-    for (int64_t first = 0; first < columns; first += kBlock)
-        for (int64_t r = 0; r < rows; ++r)
-            for (int64_t c = first; c < std::min(first + kBlock, columns); ++c)
-                to[c * stride + r] = from.row(r)[c];
+    transpose(from.data, from.stride, to, stride, columns, rows);
     for (int64_t c = 0; c < columns; ++c)
         std::fill(to + c * stride + rows, to + (c + 1) * stride, 0.0F);
 }
@@ -73,9 +70,9 @@ inline void unpack_rows(const float* from, const float* factors, int64_t rows, i
                         Rows<float> to) {
     const int64_t stride = whole_vectors(columns);
     for (int64_t r = 0; r < rows; ++r) {
-        const float factor = factors == nullptr ? 1.0F : factors[r];
-        float* row = to.row(r);
-        for (int64_t c = 0; c < columns; ++c) row[c] = from[r * stride + c] * factor;
+        float* row = std::copy_n(from + r * stride, columns, to.row(r)) - columns;
+        if (factors == nullptr) continue;
+        for (int64_t c = 0; c < columns; ++c) row[c] *= factors[r];
     }
 }
 
