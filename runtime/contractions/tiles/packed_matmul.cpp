@@ -72,7 +72,7 @@ class PackedMatmul final : public Kernel {
     /// So many units let several threads end at the same time.
     static constexpr int64_t kUnitsWanted = 24;
     /// Groups that one unit copies at least.
-    static constexpr int64_t kGroupsOfCopy = 4;
+    static constexpr int64_t kGroupsOfCopy = 8;
 
     struct Terms {
         int64_t first, count;
