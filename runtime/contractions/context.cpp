@@ -7,7 +7,8 @@ namespace gmc::runtime {
 
 int64_t ContractionContext::layout_bytes() const {
     int64_t bytes = session_ ? session_->bytes() : 0;
-    for (const MemoryBlock& block : wide_) bytes += block.bytes();
+    for (const auto* blocks : {&wide_, &own_})
+        for (const MemoryBlock& block : *blocks) bytes += block.bytes();
     return bytes;
 }
 
@@ -18,6 +19,11 @@ float* ContractionContext::wide_memory(int64_t floats) {
     if (wide_.empty() || wide_.back().bytes() < bytes)
         wide_.emplace_back(std::max(bytes, wide_.empty() ? 0 : 2 * wide_.back().bytes()));
     return wide_.back().floats();
+}
+
+float* ContractionContext::own_memory(int64_t floats) {
+    own_.emplace_back(floats * static_cast<int64_t>(sizeof(float)));
+    return own_.back().floats();
 }
 
 }  // namespace gmc::runtime

@@ -44,12 +44,15 @@ class ContractionContext {
     void begin_pass() { pass_ = ++clock_; }
     /// Says that a value is the same in all passes of a call.
     void keep_for_call(ir::ValueId value) { kept_.insert(value); }
+    bool keeps(ir::ValueId value) const { return kept_.count(value) != 0; }
     /// Since when the value is what it is: another number than before when it may have changed.
-    uint64_t since(ir::ValueId value) const { return kept_.count(value) != 0 ? call_ : pass_; }
+    uint64_t since(ir::ValueId value) const { return keeps(value) ? call_ : pass_; }
+    /// Memory of one kernel for this many floats, which keeps them from pass to pass.
+    float* own_memory(int64_t floats);
     /// Memory for this many floats, which all kernels share: a kernel cannot rely on its contents
     /// after another one has run. Its address stays valid.
     float* wide_memory(int64_t floats);
-    /// Bytes of weights in other layouts, and of wide_memory.
+    /// Bytes of weights in other layouts, and of wide_memory and own_memory.
     int64_t layout_bytes() const;
 
     /// The library's session; null until a candidate needs it. contractions/onednn/session.h makes
@@ -64,6 +67,7 @@ class ContractionContext {
     std::set<ir::ValueId> kept_;
     /// The latest is the largest; kernels made earlier still use the others.
     std::vector<MemoryBlock> wide_;
+    std::vector<MemoryBlock> own_;
     std::unique_ptr<LibrarySession> session_;
 };
 

@@ -68,6 +68,9 @@ struct MatmulProblem : Contraction {
     float* c = nullptr;
     std::string where;
     int64_t products = 1;
+    /// Identifies b where it is the same in all passes of a scan, so that a kernel may keep a copy
+    /// of it in another order (ContractionContext::since); else kNone.
+    ir::ValueId kept_b = ir::kNone;
 
     int64_t a_elements() const { return products * m * k; }
     int64_t b_elements() const { return products * k * n; }

@@ -44,8 +44,9 @@ class Operands {
     /// Leaves the caches as they are in a step: threads have written these operands, each its share
     /// of them, and have since read other memory. Without this, small operands would be in the
     /// caches of all threads that have read them, which favours kernels whose threads read the same
-    /// weights. Large operands never are, so nothing is done for them.
-    void leave_caches() const {
+    /// weights. Large operands never are, so nothing is done for them. In a pass of a scan, what
+    /// the pass before has read is still there: with `b_stays` only the others are written.
+    void leave_caches(bool b_stays = false) const {
         constexpr int64_t kLarge = 16 << 20, kLine = 64, kLinesLeast = 256;
         constexpr int64_t kOther = 4 << 20;  // more than a second-level cache
         static const MemoryBlock other(kOther);
@@ -57,10 +58,11 @@ class Operands {
             }
         };
         for (const Block& block : blocks_)
-            if (block.memory.bytes() <= kLarge)
+            if (block.memory.bytes() <= kLarge && !(b_stays && &block == &blocks_[1]))
                 run_parts(
                     block.memory.bytes() / kLine, kLinesLeast, thread_count(),
                     [&](int64_t line, int64_t end, int) { touch(block.memory, line, end, true); });
+        if (b_stays) return;
         run_units(thread_count(), thread_count(),
                   [&](int64_t, int) { touch(other, 0, kOther / kLine, false); });
     }

@@ -5,6 +5,7 @@
 //   result]. Otherwise a tile reads six rows of a where they are: each is contiguous.
 // - Then the tiles. A unit is a block of rows and some panels. Its rows of a stay in the
 //   second-level cache while one panel after another passes.
+// Where b is the same in all passes of a scan, all of its panels are copied once for all passes.
 #include "runtime/contractions/tiles/packed_matmul.h"
 
 #include <algorithm>
@@ -25,29 +26,36 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 class PackedMatmul final : public Kernel {
   public:
-    PackedMatmul(const MatmulProblem& p, Arena& arena)
+    PackedMatmul(const MatmulProblem& p, ContractionContext& context)
         : p_(p),
-          arena_(arena),
+          context_(context),
+          arena_(context.arena()),
           threads_(thread_count()),
           panel_(vector_bits() >= 32 * kTileVector ? kTileColumns : kTileVector),
           panels_(ceil_div(p.n, panel_)),
           groups_(ceil_div(p.m, kTileRows)),
           terms_(choose_terms()),
+          by_rows_(chooses_rows()),
           blocks_(choose_row_blocks(), 1) {
         const int64_t wanted = std::min(panels_, ceil_div(kUnitsWanted, blocks_.parts()));
         panels_of_unit_ = ceil_div(panels_, wanted);
         blocks_ = Pieces(blocks_.parts(), ceil_div(panels_, panels_of_unit_));
-        arena_.reserve_scratch(4 * (terms_ * p.n + a_floats()));
+        if (keeps_b()) kept_ = context.own_memory(p.k * p.n);
+        arena_.reserve_scratch(4 * (keeps_b() ? 0 : terms_ * p.n) + 4 * a_floats());
     }
 
     void run(const CallContext& context) override {
         if (epilogue_ != nullptr) epilogue_->begin(context);
         blocks_.start();
+        const uint64_t since = keeps_b() ? context_.since(p_.kept_b) : 0;
+        const bool packs_b = !keeps_b() || since != kept_since_;
+        kept_since_ = since;
         for (int64_t first = 0; first < p_.k; first += terms_) {
             const Terms terms{first, std::min(terms_, p_.k - first)};
-            pack(terms);
+            if (packs_b) pack_b(terms);
+            if (p_.transpose_a) pack_a(terms);
             run_units(blocks_.pieces(), threads_, [&](int64_t unit, int worker) {
-                const auto [block, piece] = blocks_.of_unit(unit, columns_first(p_));
+                const auto [block, piece] = blocks_.of_unit(unit, !by_rows_ && p_.n > p_.m);
                 run_unit(terms, block, piece, worker);
             });
         }
@@ -71,8 +79,17 @@ class PackedMatmul final : public Kernel {
     static constexpr int64_t kPanelBytes = 4 << 20;
     /// So many units let several threads end at the same time.
     static constexpr int64_t kUnitsWanted = 24;
-    /// Groups that one unit copies at least.
-    static constexpr int64_t kGroupsOfCopy = 8;
+    /// Panels that are kept are at most this large: the second-level cache of each thread holds
+    /// them from pass to pass, and threads share the rows.
+    static constexpr int64_t kByRowsMost = 1 << 20;
+    /// Rows of a block then.
+    static constexpr int64_t kRowsOfBlock = 32;
+    /// Larger ones are copied anew in each pass: memory is worth more than the time of the copy.
+    static constexpr int64_t kKeptMost = 16 << 20;
+    /// A unit copies about so many neighbouring columns of so many terms: few enough for the first-
+    /// level cache to hold a line of each panel or group, and enough of them for the memory, which
+    /// is faster where lines follow one another.
+    static constexpr int64_t kColumnsOfCopy = 128, kTermsOfCopy = 64;
 
     struct Terms {
         int64_t first, count;
@@ -85,43 +102,85 @@ class PackedMatmul final : public Kernel {
         return ceil_div(p_.k, ceil_div(p_.k, most));
     }
 
+    bool keeps_b() const { return p_.kept_b != ir::kNone && 4 * p_.k * p_.n <= kKeptMost; }
+    /// A thread then reads the rows that it wrote itself, and a loop of the body reads what its own
+    /// thread has computed. Otherwise threads share the columns, each for its own part of b.
+    bool chooses_rows() const { return keeps_b() && 4 * p_.k * p_.n <= kByRowsMost; }
+
     /// Blocks are whole tiles of rows.
     int64_t choose_row_blocks() const {
         const int64_t tiles = std::max(kBlockBytes / (4 * p_.n) / kTileRows, kBlockTilesLeast);
-        return ceil_div(groups_, tiles);
+        const int64_t least = by_rows_ ? p_.m / kRowsOfBlock : 1;
+        return std::max({ceil_div(groups_, tiles), least, int64_t{1}});
     }
 
     /// Of the groups of a.
     int64_t a_floats() const { return p_.transpose_a ? groups_ * kTileRows * terms_ : 0; }
-    float* panels() const { return reinterpret_cast<float*>(arena_.scratch()); }
-    float* groups() const { return panels() + terms_ * p_.n; }
+    float* scratch() const { return reinterpret_cast<float*>(arena_.scratch()); }
+    float* panels(Terms terms) const { return keeps_b() ? kept_ + terms.first * p_.n : scratch(); }
+    float* groups() const { return scratch() + (keeps_b() ? 0 : terms_ * p_.n); }
     int64_t width(int64_t panel) const { return std::min(panel_, p_.n - panel * panel_); }
 
-    void pack(Terms terms) const {
-        run_parts(panels_, 1, threads_, [&](int64_t panel, int64_t end, int) {
-            for (; panel < end; ++panel) pack_panel(terms, panel);
-        });
-        if (p_.transpose_a)
-            run_parts(groups_, kGroupsOfCopy, threads_,
-                      [&](int64_t begin, int64_t end, int) { pack_groups(terms, begin, end); });
+    void pack_b(Terms terms) const {
+        if (p_.transpose_b)
+            run_parts(panels_, 1, threads_, [&](int64_t panel, int64_t end, int) {
+                for (; panel < end; ++panel) transpose_panel(terms, panel);
+            });
+        else
+            run_copies(terms, panels_, kColumnsOfCopy / panel_,
+                       [&](int64_t begin, int64_t end, int64_t first, int64_t last) {
+                           pack_panels(terms, begin, end, first, last);
+                       });
+    }
+    void pack_a(Terms terms) const {
+        run_copies(terms, groups_, kColumnsOfCopy / kTileRows,
+                   [&](int64_t begin, int64_t end, int64_t first, int64_t last) {
+                       pack_groups(terms, begin, end, first, last);
+                   });
     }
 
-    void pack_panel(Terms terms, int64_t panel) const {
+    /// Calls copy(begin, end, first, last) for panels or groups [begin, end), at most `together` of
+    /// them, and terms [first, last) of the block. The first thread has the first columns, as where
+    /// threads share the columns of the result.
+    template <typename Copy>
+    void run_copies(Terms terms, int64_t parts, int64_t together, const Copy& copy) const {
+        const int64_t pieces = ceil_div(terms.count, kTermsOfCopy);
+        run_units(ceil_div(parts, together) * pieces, threads_, [&](int64_t unit, int) {
+            const int64_t begin = unit / pieces * together, first = unit % pieces * kTermsOfCopy;
+            copy(begin, std::min(begin + together, parts), first,
+                 std::min(first + kTermsOfCopy, terms.count));
+        });
+    }
+
+    void transpose_panel(Terms terms, int64_t panel) const {
         const int64_t wide = width(panel);
-        float* to = panels() + panel * panel_ * terms.count;
-        if (p_.transpose_b) {
-            const float* from = p_.b + panel * panel_ * p_.k + terms.first;
-            transpose_(from, p_.k, to, wide, terms.count, wide);
-        } else {
-            const float* from = p_.b + terms.first * p_.n + panel * panel_;
-            for (int64_t i = 0; i < terms.count; ++i, from += p_.n, to += wide)
-                std::memcpy(to, from, static_cast<size_t>(4 * wide));
+        transpose_(p_.b + panel * panel_ * p_.k + terms.first, p_.k,
+                   panels(terms) + panel * panel_ * terms.count, wide, terms.count, wide);
+    }
+
+    void pack_panels(Terms terms, int64_t begin, int64_t end, int64_t term, int64_t last) const {
+        constexpr size_t kNarrow = 4 * kTileVector, kWide = 4 * kTileColumns;
+        for (; term < last; ++term) {
+            const float* const from = p_.b + (terms.first + term) * p_.n;
+            for (int64_t panel = begin; panel < end; ++panel) {
+                const int64_t wide = width(panel);
+                const float* const columns = from + panel * panel_;
+                float* const to = panels(terms) + panel * panel_ * terms.count + term * wide;
+                const auto bytes = static_cast<size_t>(4 * wide);
+                // Copies of a known size are a few instructions.
+                if (bytes == kNarrow)
+                    std::memcpy(to, columns, kNarrow);
+                else if (bytes == kWide)
+                    std::memcpy(to, columns, kWide);
+                else
+                    std::memcpy(to, columns, bytes);
+            }
         }
     }
 
     /// Copies some groups. What a group has beyond the last row is not read.
-    void pack_groups(Terms terms, int64_t begin, int64_t end) const {
-        for (int64_t term = 0; term < terms.count; ++term) {
+    void pack_groups(Terms terms, int64_t begin, int64_t end, int64_t term, int64_t last) const {
+        for (; term < last; ++term) {
             const float* from = p_.a + (terms.first + term) * p_.m;
             float* to = groups() + term * kTileRows;
             for (int64_t group = begin; group < end; ++group) {
@@ -136,6 +195,7 @@ class PackedMatmul final : public Kernel {
     }
 
     int64_t row_border(int64_t block) const {
+        if (by_rows_ && !p_.transpose_a) return p_.m * block / blocks_.parts();
         return std::min(groups_ * block / blocks_.parts() * kTileRows, p_.m);
     }
 
@@ -151,7 +211,7 @@ class PackedMatmul final : public Kernel {
     void run_panel(Terms terms, int64_t panel, int64_t begin, int64_t end) const {
         static constexpr PointTap kOneTap{0, 0};
         const int64_t wide = width(panel);
-        const float* b = panels() + panel * panel_ * terms.count;
+        const float* b = panels(terms) + panel * panel_ * terms.count;
         float* to = p_.c + begin * p_.n + panel * panel_;
         PointTiles tiles{p_.a + begin * p_.k + terms.first,
                          b,
@@ -178,13 +238,17 @@ class PackedMatmul final : public Kernel {
     }
 
     MatmulProblem p_;
+    ContractionContext& context_;
     Arena& arena_;
     int threads_;
     int64_t panel_, panels_;  ///< columns of a panel; panels
     int64_t groups_;          ///< tiles of rows
     int64_t terms_;           ///< of a block
+    bool by_rows_;            ///< threads share the rows
     Pieces blocks_;           ///< of rows
     int64_t panels_of_unit_ = 1;
+    float* kept_ = nullptr;    ///< all panels, where they are kept
+    uint64_t kept_since_ = 0;  ///< ContractionContext::since of what is there
     TransposeFunction<float> transpose_ = transpose_function<float>();
     Epilogue* epilogue_ = nullptr;
 };
@@ -196,7 +260,7 @@ std::unique_ptr<Kernel> make_packed_matmul(const MatmulProblem& p, ContractionCo
     constexpr int64_t kRows = 4;
     if (p.n < kTileVector || p.m < kRows) return nullptr;
     if (p.n % kTileVector != 0 && vector_bits() < 32 * kTileVector) return nullptr;
-    return std::make_unique<PackedMatmul>(p, context.arena());
+    return std::make_unique<PackedMatmul>(p, context);
 }
 
 bool prefers_packed_matmul(const MatmulProblem& p) {

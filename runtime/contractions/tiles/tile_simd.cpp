@@ -276,15 +276,16 @@ void run_tile(const Tile& t) {
 }
 
 void GradientTileTarget(const GradientTile& t) { run_tile(t); }
+/// The last rows are two tiles of about the same size: one of one or two rows would take as long as
+/// one of four, whose sums just hide the latency of additions.
 void PointTilesTarget(const PointTiles& t) {
     PointTiles tile = t;
-    const int64_t group = t.from_group != 0 ? t.from_group : kTileRows * t.from_stride,
-                  to_group = kTileRows * t.to_stride / (t.to_bf16 ? 2 : 1);
-    for (int64_t left = t.rows; left > 0; left -= kTileRows) {
-        tile.rows = std::min<int64_t>(kTileRows, left);
+    for (int64_t left = t.rows; left > 0; left -= tile.rows) {
+        const bool halves = t.from_group == 0 && left > kTileRows && left < kTileRows + 4;
+        tile.rows = halves ? (left + 1) / 2 : std::min<int64_t>(kTileRows, left);
         run_tile(tile);
-        tile.from += group;
-        tile.to += to_group;
+        tile.from += t.from_group != 0 ? t.from_group : tile.rows * t.from_stride;
+        tile.to += tile.rows * t.to_stride / (t.to_bf16 ? 2 : 1);
     }
 }
 

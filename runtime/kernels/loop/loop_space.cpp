@@ -72,8 +72,11 @@ LoopSpace make_loop_space(const ir::Shape& shape, const std::vector<AxisMask>& m
     if (!space.sizes.empty()) space.inner = space.sizes.back();
     for (size_t i = 0; i + 1 < space.sizes.size(); ++i) space.rows *= space.sizes[i];
 
-    // Short rows are taken several at a time; long ones are cut into equal parts.
-    space.whole_rows = space.rows > 1 && space.inner <= tile_elements / 2;
+    // Short rows are taken several at a time; long ones are cut into equal parts. Where windows are
+    // seen, rows are short only if they are much shorter: pieces of a row are read where they are,
+    // those of several rows are copied first.
+    const int64_t short_most = tile_elements / (cut != 0 ? 8 : 2);
+    space.whole_rows = space.rows > 1 && space.inner <= short_most;
     if (space.whole_rows) {
         space.rows_per_tile = choose_rows(space.rows, space.inner, tile_elements);
         space.columns_per_tile = space.inner;

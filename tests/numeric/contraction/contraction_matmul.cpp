@@ -1,4 +1,6 @@
 // Every candidate of the matrix product against plain sums in double.
+#include <algorithm>
+
 #include "tests/catch.h"
 #include "tests/numeric/contraction/contraction_cases.h"
 
@@ -55,9 +57,50 @@ void check_products(const ProductCase& p, int64_t products) {
     CHECK(tried >= 3);
 }
 
+/// What a pass of a scan sees: other rows in each pass, the same b in all passes of a call.
+void check_passes(const ProductCase& p) {
+    Arena arena = empty_arena();
+    for (const auto& candidate : matmul_candidates()) {
+        std::vector<float> a(p.m * p.k), b(p.k * p.n), c(p.m * p.n);
+        ContractionContext context(arena, nullptr, processor_has_bf16());
+        context.keep_for_call(7);
+        MatmulProblem problem{{},       p.m,      p.k,      p.n, p.transpose_a, p.transpose_b,
+                              a.data(), b.data(), c.data(), ""};
+        problem.kept_b = 7;
+        const auto kernel = candidate.make_named(problem, context);
+        if (!kernel) continue;
+        for (int pass = 0; pass < 6; ++pass) {
+            // The kernel has the addresses of both, so they are filled where they are.
+            if (pass % 3 == 0) {
+                context.begin_call();
+                std::ranges::copy(random_floats(p.k * p.n, 20 + pass), b.begin());
+            } else {
+                context.begin_pass();
+            }
+            std::ranges::copy(random_floats(p.m * p.k, 10 + pass), a.begin());
+            std::fill(c.begin(), c.end(), NAN);
+            spoil_scratch(arena);
+            kernel->run({});
+            INFO(candidate.name << ", pass " << pass << ": " << p.text());
+            CHECK(worst_error(true_result(p, a, b), c.data()) < 2e-6);
+        }
+    }
+}
+
 }  // namespace
 
 TEST_CASE("matrix products") { for_each_product_case(check_product); }
+
+TEST_CASE("matrix products in the passes of a scan, with weights that are kept") {
+    // Kept panels that one thread's cache holds, and such as it does not; sums in several blocks.
+    constexpr int64_t kShapes[][3] = {{64, 48, 144},   {37, 100, 64}, {70, 1100, 48},
+                                      {20, 2100, 160}, {5, 16, 17},   {20, 600, 512},
+                                      {1, 30, 250}};
+    for (const auto& [m, k, n] : kShapes)
+        for (bool transpose_a : {false, true})
+            for (bool transpose_b : {false, true})
+                check_passes({m, k, n, transpose_a, transpose_b});
+}
 
 TEST_CASE("several matrix products at once") {
     constexpr int64_t kShapes[][3] = {{5, 17, 3},   {16, 8, 16}, {37, 8, 37},
