@@ -465,6 +465,7 @@ void OpenedRun::say_what_changed(const std::string& data, Progress& progress) {
     RunRecord now = record;
     now.data = data;
     now.machine = tuning_machine();
+    now.avx2 = is_restricted_to_avx2();
     now.threads = thread_count();
     now.processes = model.group() == nullptr ? 1 : model.group()->size();
     now.examples = loader->dataset().count();

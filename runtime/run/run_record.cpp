@@ -155,6 +155,7 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
         {"machine", record.machine}, {"precision", record.precision}, {"bf16", record.bf16},
         {"seed", record.seed},       {"examples", record.examples},   {"tuned", record.tuned}};
     json["threads"] = record.threads;
+    if (record.avx2) json["isa"] = "avx2";
     if (record.local.every > 0)
         json["local_steps"] = {{"every", record.local.every},
                                {"outer", outer_steps()[static_cast<size_t>(record.local.outer)]},
@@ -222,6 +223,7 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         record.examples = json.at("examples").whole();
         record.tuned = json.at("tuned").flag();
         if (json.contains("threads")) record.threads = json.at("threads").whole();
+        record.avx2 = json.contains("isa") && json.at("isa").text() == "avx2";
         if (json.contains("local_steps")) read_local(json.at("local_steps"), record);
         if (json.contains("validate_share"))
             record.validate_share = json.at("validate_share").number();

@@ -33,6 +33,7 @@ struct RunRecord {
     int64_t threads = 0;               ///< of the process that trained last; 0: not known
     std::string precision;             ///< that the model was compiled for
     bool bf16 = true;                  ///< false: what was compiled for bf16 is computed in f32
+    bool avx2 = false;                 ///< only, although the processor may have more
     ir::Origin origin;                 ///< of the module: fingerprints, settings, texts
     std::vector<std::string> sources;  ///< names of the files that the texts are of
     uint64_t seed = 1;

@@ -20,7 +20,7 @@ import tempfile
 import time
 
 from kills import Bench
-from processes import Processes, check_same, launchers_here, ranks_of
+from group_runs import Processes, check_same, launchers_here, ranks_of
 
 MACHINES = 4
 STEPS, STEPS_WITH_CUT = 6, 400

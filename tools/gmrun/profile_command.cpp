@@ -13,6 +13,7 @@
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/measure/measured_model.h"
 #include "tools/gmrun/runs/training_group.h"
+#include "tools/gmrun/runs/unlike_processors.h"
 
 namespace gmc::tools {
 namespace {
@@ -161,8 +162,9 @@ int profile_command(const Words& words) {
     const runtime::StopRequest never;
     if (const auto end = read_training_line(line, words, never)) return *end;
     Diagnostics diagnostics;
-    const auto group = join_training(line, never, diagnostics);
-    if (diagnostics.any()) return report(diagnostics);
+    std::unique_ptr<runtime::ProcessGroup> group;
+    if (const auto end = join_training(line, never, group)) return *end;
+    if (group) level_instructions(*group, "");
     auto loaded = load_measured(line, diagnostics, group.get());
     const auto profile = [&] { return profile_model(line, *loaded, diagnostics); };
     if (!group) return loaded.ok() ? profile() : report(diagnostics);

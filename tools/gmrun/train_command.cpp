@@ -11,6 +11,7 @@
 #include "tools/gmrun/run_source.h"
 #include "tools/gmrun/runs/missing_run.h"
 #include "tools/gmrun/runs/training_group.h"
+#include "tools/gmrun/runs/unlike_processors.h"
 #include "tools/gmrun/stop_signals.h"
 #include "tools/gmrun/tuning.h"
 
@@ -202,6 +203,13 @@ void print_memory(const ir::Module& module) {
 
 }  // namespace
 
+/// The folder of the run that --resume names, where that keeps to AVX2; "" otherwise.
+static std::string run_on_avx2(const CommandLine& line, const runtime::LoadedModel& model) {
+    if (!line.flag("resume")) return "";
+    const std::string run = run_folder(line, model.module().name, Needs::kNothing);
+    return keeps_to_avx2(line, run) ? run : "";
+}
+
 /// Trains a loaded model; gives the exit code.
 static int train_model(const CommandLine& line, runtime::LoadedModel& model,
                        runtime::StopRequest& stop, Diagnostics& diagnostics) {
@@ -247,13 +255,16 @@ int train_command(const Words& words) {
     runtime::StopRequest& stop = listen_for_stop();
     if (const auto end = read_training_line(line, words, stop)) return *end;
     Diagnostics diagnostics;
-    const std::unique_ptr<runtime::ProcessGroup> group = join_training(line, stop, diagnostics);
-    if (diagnostics.any()) return report(diagnostics);
+    std::unique_ptr<runtime::ProcessGroup> group;
+    if (const auto end = join_training(line, stop, group)) return *end;
     // The processes of a group read together, and end between steps.
     const StoppableWork until_steps(group ? nullptr : &stop.signal);
     auto model = load_model(line, diagnostics, runtime::LoadedModel::Purpose::kTraining,
                             {group.get(), line.flag("shard-optimizer")});
     const auto train = [&] { return train_model(line, **model, stop, diagnostics); };
+    const std::string run = model.ok() ? run_on_avx2(line, **model) : "";
+    if (group) level_instructions(*group, run);
+    if (!group && !run.empty()) keep_to_avx2(run);
     if (!group) return model.ok() ? train() : report(diagnostics);
     return share_training(*group, line, model.ok() ? model->get() : nullptr, diagnostics, train);
 }

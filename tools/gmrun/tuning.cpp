@@ -6,9 +6,11 @@
 
 #include <cstdio>
 
+#include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/onednn/processor.h"
+#include "runtime/run/run_record.h"
 #include "runtime/threads/thread_count.h"
 
 namespace gmc::tools {
@@ -19,7 +21,7 @@ void add_computing(CommandLine& line) {
                              "not depend on it");
     line.add_choice("isa", {"best", "avx2"},
                     "the instructions to compute with: all that this processor has, or AVX2 only, "
-                    "as on most laptops");
+                    "as on most laptops; a run that was begun with AVX2 goes on with it");
 }
 
 void set_computing(const CommandLine& line) {
@@ -32,6 +34,19 @@ void set_computing(const CommandLine& line) {
     }
     if (line.has("isa") && line.text("isa") == "avx2" && !runtime::restrict_to_avx2())
         throw UsageError("--isa avx2 asks for AVX2, which this processor does not have");
+}
+
+bool keeps_to_avx2(const CommandLine& line, const std::string& run) {
+    Diagnostics unreadable;  // which those report that go on with it
+    if (line.given("isa") || !is_there(run + "/run.json")) return false;
+    const auto record = runtime::read_run_record(run + "/run.json", unreadable);
+    return record.ok() && record->avx2;
+}
+
+/// On a processor without AVX2 the run goes on, too, but says that its numbers differ.
+void keep_to_avx2(const std::string& run) {
+    if (!runtime::is_restricted_to_avx2() && runtime::restrict_to_avx2())
+        say("gmrun: computes with AVX2 only, as `{}` was begun; --isa best would end that\n", run);
 }
 
 void add_tuning(CommandLine& line) {
@@ -57,7 +72,9 @@ Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
     const bool bf16 = bf16_ && runtime::processor_has_bf16();
     if (model.is_bf16() && !bf16) {
         say("gmrun: `{}` was compiled for bf16 and is computed in f32: {}\n", model.module().name,
-            is_on("no-bf16") ? "--no-bf16" : "this processor has no bf16 arithmetic");
+            is_on("no-bf16")                   ? "--no-bf16"
+            : runtime::is_restricted_to_avx2() ? "AVX2 has no bf16 arithmetic"
+                                               : "this processor has no bf16 arithmetic");
         model.disable_bf16();
     }
     const std::string path = runtime::TuningCache::default_path();

@@ -15,7 +15,11 @@ void add_computing(CommandLine& line);
 /// Does what they say, where the command has them, before anything is computed. Throws UsageError
 /// where this machine cannot.
 void set_computing(const CommandLine& line);
-/// Declares the same, --no-tune, --fast-math and --no-bf16.
+/// Whether a run that was computed with AVX2 only is to go on so: the line does not say --isa.
+bool keeps_to_avx2(const CommandLine& line, const std::string& run);
+/// Has this process compute so, and says it. Before anything is computed.
+void keep_to_avx2(const std::string& run);
+/// Declares --threads, --isa, --no-tune, --fast-math and --no-bf16.
 void add_tuning(CommandLine& line);
 /// Turns on the choice of contractions by measuring for a model, unless --no-tune was given or
 /// there is no folder for the measurements. Has to live as long as the model.

@@ -225,6 +225,7 @@ int verify_command(const Words& words) {
     const auto folder = run_folder(line.text("RUN"), Needs::kCheckpoint, diagnostics);
     if (!folder.ok()) return report(diagnostics);
     const std::string& run = *folder;
+    if (keeps_to_avx2(line, run)) keep_to_avx2(run);
     if (!are_whole(run, diagnostics)) return report(diagnostics);
     const std::vector<Kept> kept = kept_steps(run);
     const bool recorded = kept.size() >= 2 && !line.given("steps");

@@ -45,17 +45,21 @@ std::string checksum_of(const std::string& path) {
     return text.ok() && text->size() > kLine ? text->substr(text->size() - kLine, kLine - 1) : "";
 }
 
-/// Whether the processes have the same program, model, kernels and options, and all have loaded the
-/// model. Process 0 has the errors.
-bool can_train_together(runtime::ProcessGroup& group, const CommandLine& line,
-                        const runtime::LoadedModel* model, Diagnostics& diagnostics) {
-    static const std::vector<std::string> kOwn = {"threads"};
+std::string version_text() {
     std::string version = kVersion.number;
     if (*kVersion.commit != '\0') version += fmt::format(", commit {}", kVersion.commit);
+    return version;
+}
+
+/// Whether the processes have the same model, kernels and options, and all have loaded the model.
+/// Process 0 has the errors.
+bool can_train_together(runtime::ProcessGroup& group, const CommandLine& line,
+                        const runtime::LoadedModel* model, Diagnostics& diagnostics) {
+    static const std::vector<std::string> kOwn = {"threads", "isa"};
     return runtime::roll_call(group,
-                              {{"version of gmrun", version},
-                               {"compiled model", model ? checksum_of(model->path()) : ""},
-                               {"processor and kernels", runtime::tuning_machine()},
+                              {{"compiled model", model ? checksum_of(model->path()) : ""},
+                               {"kernels", runtime::kernel_versions()},
+                               {"instructions", runtime::instruction_set()},
                                {"options", line.given_options(kOwn)}},
                               diagnostics);
 }
@@ -82,18 +86,23 @@ std::optional<int> read_training_line(CommandLine& line, const std::vector<std::
     }
 }
 
-std::unique_ptr<runtime::ProcessGroup> join_training(const CommandLine& line,
-                                                     const runtime::StopRequest& stop,
-                                                     Diagnostics& diagnostics) {
+/// Versions are compared before all else: others than this one may exchange other messages.
+std::optional<int> join_training(const CommandLine& line, const runtime::StopRequest& stop,
+                                 std::unique_ptr<runtime::ProcessGroup>& group) {
     std::string why, help;
     int beside = 0;
-    auto group = join(stop, beside, why, help);
-    if (group && !line.has("threads"))
-        runtime::set_thread_count(runtime::usual_thread_count_beside(beside));
-    if (why.empty()) return group;
-    Diagnostic& error = diagnostics.error(DiagnosticKind::kBadValue, {}, "{}", why);
-    if (!help.empty()) error.help(help);
-    return nullptr;
+    group = join(stop, beside, why, help);
+    Diagnostics diagnostics;
+    if (!why.empty()) {
+        Diagnostic& error = diagnostics.error(DiagnosticKind::kBadValue, {}, "{}", why);
+        if (!help.empty()) error.help(help);
+        return report(diagnostics);
+    }
+    if (!group) return std::nullopt;
+    if (!line.has("threads")) runtime::set_thread_count(runtime::usual_thread_count_beside(beside));
+    if (runtime::roll_call(*group, {{"version of gmrun", version_text()}}, diagnostics))
+        return std::nullopt;
+    return end_together(*group, group->leads() ? report(diagnostics) : kInputWrong);
 }
 
 int share_training(runtime::ProcessGroup& group, const CommandLine& line,

@@ -22,12 +22,12 @@ namespace gmc::tools {
 std::optional<int> read_training_line(CommandLine& line, const std::vector<std::string>& words,
                                       const runtime::StopRequest& stop);
 
-/// Joins the group of this process; null where it runs alone, and after an error (kBadValue): there
-/// is no plug-in for the MPI at hand. Processes that may use the same processors share them, unless
-/// --threads says otherwise.
-std::unique_ptr<runtime::ProcessGroup> join_training(const CommandLine& line,
-                                                     const runtime::StopRequest& stop,
-                                                     Diagnostics& diagnostics);
+/// Joins the group of this process; null where it runs alone. Processes that may use the same
+/// processors share them, unless --threads says otherwise. Nothing when the command goes on; else
+/// the exit code with which this process ends, and process 0 has said why: there is no plug-in for
+/// the MPI at hand, or the processes are of different versions.
+std::optional<int> join_training(const CommandLine& line, const runtime::StopRequest& stop,
+                                 std::unique_ptr<runtime::ProcessGroup>& group);
 
 /// What a command of a group does, after it has loaded its model; `model` is null where that
 /// failed. Once all have the same, process 0 calls `lead`, and the others follow. Gives the exit
