@@ -52,7 +52,7 @@ bool OpenedRun::open_folder() {
                      : RunFolder::open(options.run_directory, use, diagnostics);
     if (!found.ok()) return false;
     folder.emplace(found.take());
-    return !options.resume || folder->can_go_on(model.module().name, diagnostics);
+    return !options.resume || folder->can_go_on(model.module(), diagnostics);
 }
 
 /// A resumed run is computed with the settings that it was begun with.

@@ -112,8 +112,13 @@ TEST_CASE("a folder in which a process trains is locked; folders of new runs are
         REQUIRE(b.ok());
         CHECK(a->path() == "runs/m");
         CHECK(b->path() == "runs/m-2");
-        CHECK(RunFolder::all("m") == std::vector<std::string>{"runs/m", "runs/m-2"});
-        CHECK(RunFolder::newest("m").empty());  // no checkpoint yet
+        ir::Module module;
+        module.name = "m";
+        const auto all = RunFolder::all(module);
+        REQUIRE(all.size() == 2);
+        CHECK(all[0].folder == "runs/m-2");
+        CHECK(all[1].folder == "runs/m");
+        CHECK(RunFolder::newest(module).empty());  // no checkpoint yet
     }
     fs::current_path(before);
 }
