@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "compiler/support/wording.h"
+
 namespace gmc::runtime {
 namespace {
 
@@ -54,7 +56,7 @@ std::string progress_line(const ProgressState& state, double seconds_left, size_
         fmt::format("epoch {}/{}  step {}/{}", state.epoch, state.epochs, state.step, state.steps);
     std::vector<std::string> values;
     for (const auto& [name, value] : state.values)
-        values.push_back(fmt::format("  {} {:.4g}", name, value));
+        values.push_back(fmt::format("  {} {:.4g}", name, unsigned_nan(value)));
     std::string speed;
     if (state.examples_per_s > 0) speed = fmt::format("  {:.0f} examples/s", state.examples_per_s);
     std::string left;

@@ -13,6 +13,7 @@
 
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
+#include "compiler/support/wording.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/data/data_summary.h"
 #include "runtime/data/odd_values.h"
@@ -305,8 +306,9 @@ bool OpenedRun::take_up_data() {
     if (same && options.in_copy && goes_on() && !then.empty() && !values.empty() &&
         std::atoll(then.c_str()) != loader->dataset().count()) {
         diagnostics.error(DiagnosticKind::kBadValue, {},
-                          "the run in `{}` was trained on {} examples, and its data have {} now",
-                          folder->path(), std::atoll(then.c_str()), loader->dataset().count());
+                          "the run in `{}` was trained on {}, and its data have {} now",
+                          folder->path(), counted(std::atoll(then.c_str()), "example"),
+                          loader->dataset().count());
         return false;
     }
     if (!same || has_grown) is_another_run(folder->path(), kOtherData, model.path(), diagnostics);

@@ -45,8 +45,10 @@ struct OpenedRun {
     /// or drawn them and not shown them to TensorBoard. False after an error.
     bool draw_what_a_kill_left();
     /// Reports that training diverged (kDiverged): `why`, what is kept, and what helps. `replay`:
-    /// the file of the step, "": none. `at_once`: the first step did it.
-    void report_divergence(const std::string& why, const std::string& replay, bool at_once) const;
+    /// the file of the step, "": none. `saved_step`: of the checkpoint, where there is one.
+    /// `at_once`: the first step did it.
+    void report_divergence(const std::string& why, const std::string& replay, int64_t saved_step,
+                           bool at_once) const;
     /// To the last error, after which no state could be written: that the one of step `saved_step`
     /// is kept.
     void note_unwritten(int64_t saved_step) const;

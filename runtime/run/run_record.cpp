@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "compiler/support/json.h"
+#include "compiler/support/wording.h"
 #include "runtime/data/data_summary.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/train/checkpoint.h"
@@ -74,9 +75,8 @@ std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
             "same only up to rounding\n  then: {}\n  now:  {}",
             then.machine, now.machine));
     if (then.examples != 0 && then.examples != now.examples)
-        out.push_back(
-            fmt::format("the data have {} examples now, and had {} when the run was trained last",
-                        now.examples, then.examples));
+        out.push_back(fmt::format("the data have {} now, and had {} when the run was trained last",
+                                  counted(now.examples, "example"), then.examples));
     else if (!then.data.empty() && then.data != now.data)  // an older run knows no values
         out.push_back(
             fmt::format("the data are others than when the run began\n  then: {}\n  now:  {}",

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "compiler/support/paths.h"
+#include "compiler/support/wording.h"
 #include "runtime/run/opened_run.h"
 
 namespace gmc::runtime {
@@ -19,11 +20,9 @@ void OpenedRun::warn_of_long_steps() {
 /// How many examples validate: "" where none do.
 static std::string validation_text(const OpenedRun& run) {
     if (!run.validation) return "";
-    const int64_t count = run.validation->dataset().count();
-    const char* plural = count == 1 ? "" : "s";
-    if (run.policy.validate_test)
-        return fmt::format("validation: {} example{} of the test data", count, plural);
-    return fmt::format("validation: {} example{} of the data, beside {} to train on", count, plural,
+    const std::string count = counted(run.validation->dataset().count(), "example");
+    if (run.policy.validate_test) return fmt::format("validation: {} of the test data", count);
+    return fmt::format("validation: {} of the data, beside {} to train on", count,
                        run.loader->dataset().count());
 }
 
@@ -43,10 +42,10 @@ void OpenedRun::tell_beginning(Progress& progress) {
 }
 
 void OpenedRun::report_divergence(const std::string& why, const std::string& replay,
-                                  bool at_once) const {
+                                  int64_t saved_step, bool at_once) const {
     const std::string kept =
-        folder->has_checkpoint()
-            ? fmt::format("the last good state is kept in `{}`", path(kCheckpointName))
+        folder->has_checkpoint() ? fmt::format("the last good state, of step {}, is kept in `{}`",
+                                               saved_step, path(kCheckpointName))
         : training.step > 1
             ? "there was no checkpoint yet; --checkpoint-every writes them within an epoch"
             : "there is no checkpoint: the first step went wrong";
@@ -92,12 +91,17 @@ bool OpenedRun::stops_early(const TrainingState& at) const {
 }
 
 std::string OpenedRun::why_early() const {
-    const int64_t ago = training.stopping.epochs_since, counted = epochs_without_better(training);
-    const std::string since =
-        counted < ago ? fmt::format(", and the {} since --more-epochs were no better", counted)
-                      : "";
-    return fmt::format("training ended early: `{}` was best, {:.6g}, {} epochs ago{}",
-                       policy.stopping_metric, training.stopping.best.value_or(0), ago, since);
+    const int64_t ago = training.stopping.epochs_since, waited = epochs_without_better(training);
+    const std::string since = waited < ago
+                                  ? fmt::format(", and the {} since --more-epochs {} no better",
+                                                waited, waited == 1 ? "was" : "were")
+                                  : "";
+    if (!training.stopping.best)
+        return fmt::format("training ended early: in {} `{}` was never a finite number{}",
+                           counted(ago, "epoch"), policy.stopping_metric, since);
+    return fmt::format("training ended early: `{}` was best, {:.6g}, {} ago{}",
+                       policy.stopping_metric, *training.stopping.best, counted(ago, "epoch"),
+                       since);
 }
 
 std::string OpenedRun::why_interrupted(bool stays) const {
@@ -109,12 +113,21 @@ std::string OpenedRun::why_interrupted(bool stays) const {
 
 std::string OpenedRun::why_finished() const {
     const std::optional<int64_t> steps = options.steps_most;
-    if (training.pass >= epochs && !(steps && training.step >= *steps))
-        return fmt::format("{} epochs are done{} {} asked for; --more-epochs N goes on",
-                           training.pass, training.pass == epochs ? " of" : ", more than the",
-                           epochs);
-    if (stops_early()) return why_early() + "; --more-epochs N goes on";
-    return fmt::format("{} of {} steps are done", training.step, *steps);
+    const auto done = [](int64_t count, const char* what, int64_t asked, const std::string& who) {
+        return fmt::format("{} {} done{} {} {}asked for", counted(count, what),
+                           count == 1 ? "is" : "are", count == asked ? " of" : ", more than the",
+                           asked, who);
+    };
+    if (steps && training.step >= *steps) return done(training.step, "step", *steps, "");
+    if (training.pass >= epochs) {
+        const int64_t own = model.module().training->epochs;
+        const bool other = epochs == record.epochs && epochs != own;
+        return fmt::format(
+            "{}{}; --more-epochs N goes on",
+            done(training.pass, "epoch", epochs, other ? "that --epochs or --more-epochs " : ""),
+            other ? fmt::format(" (the model: {})", own) : "");
+    }
+    return why_early() + "; --more-epochs N goes on";
 }
 
 }  // namespace gmc::runtime

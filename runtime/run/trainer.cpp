@@ -12,6 +12,7 @@
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "compiler/support/stop_work.h"
+#include "compiler/support/wording.h"
 #include "runtime/run/follower.h"
 #include "runtime/run/good_state.h"
 #include "runtime/run/kept_checkpoints.h"
@@ -238,7 +239,7 @@ class TrainingLoop {
         best = take_in(found->values, policy_, ended, row);
         std::string line = fmt::format("epoch {}/{}  validation ", ended.pass, run_.epochs);
         for (const auto& [name, value] : found->values)
-            line += fmt::format("  {} {:.4g}", name, value);
+            line += fmt::format("  {} {:.4g}", name, unsigned_nan(value));
         if (!options_.quiet) progress_.message(line);
         return true;
     }
@@ -413,8 +414,8 @@ class TrainingLoop {
         loader_.seek(run_.cursor());
         good_.keep(model_.states(), training_);
         progress_.message(
-            fmt::format("back to the weights of step {}: {} ({} of {} times){}", good.step,
-                        why_diverged_, training_.retries, policy_.retries,
+            fmt::format("back to the weights of step {}: {} ({} of {}){}", good.step, why_diverged_,
+                        training_.retries, counted(policy_.retries, "time"),
                         training_.rate < 1
                             ? fmt::format("; updates are {:.4g} of what they were", training_.rate)
                             : ""));
@@ -496,7 +497,8 @@ class TrainingLoop {
         if (options_.on_diverged && !replay.empty()) options_.on_diverged(replay);
         may_go_back_ = policy_.on_divergence != "stop" && diverged_at_.retries < policy_.retries;
         if (may_go_back_) return TrainEnd::kDiverged;  // roll_back() says so
-        run_.report_divergence(why_diverged_, replay, training_.step == 1 && last == 1);
+        run_.report_divergence(why_diverged_, replay, saved_step_,
+                               training_.step == 1 && last == 1);
         return TrainEnd::kDiverged;
     }
 

@@ -8,6 +8,7 @@
 
 #include "compiler/support/say.h"
 #include "compiler/support/stop_work.h"
+#include "compiler/support/wording.h"
 #include "runtime/data/shuffle.h"
 
 namespace gmc::runtime {
@@ -69,9 +70,9 @@ Result<DatasetParts> split_dataset(const Dataset& dataset, double share, uint64_
     const int64_t count = dataset.count();
     const auto kept = static_cast<int64_t>(std::llround(share * static_cast<double>(count)));
     if (kept < 1 || kept >= count) {
-        diagnostics.error(DiagnosticKind::kBadValue, {},
-                          "a share of {} of {} examples is {}, which leaves nothing to {}", share,
-                          count, kept, kept < 1 ? "validate with" : "train with");
+        diagnostics.error(
+            DiagnosticKind::kBadValue, {}, "a share of {} of {} is {}, which leaves nothing to {}",
+            share, counted(count, "example"), kept, kept < 1 ? "validate with" : "train with");
         return Failure{};
     }
     std::vector<double> lots(static_cast<size_t>(count));

@@ -300,7 +300,7 @@ TEST_CASE("no state that gives infinite losses becomes a checkpoint") {
             "train: {batch_size: 16, epochs: 40, optimizer: {sgd: {learning_rate: 1e-3}}}\n");
     const Trained trained = train(late, in(folder / "late"));
     CHECK(trained.end == runtime::TrainEnd::kDiverged);
-    CHECK(contains(trained.errors, "the last good state is kept"));
+    CHECK(contains(trained.errors, "the last good state, of step 20, is kept"));
     CHECK(said_by(folder / "late", "step") == "20");
     const Trained resumed = train(late, for_steps(resume(folder / "late"), 20));
     CHECK(resumed.end == runtime::TrainEnd::kDone);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "compiler/support/wording.h"
 #include "runtime/files/tables/csv_reader.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
@@ -17,8 +18,20 @@ std::string number(double value) {
     return std::isfinite(value) ? fmt::format("{:.5g}", value) : std::string("-");
 }
 
-/// The last value of each metric and its smallest: in brackets behind it, or with `apart` in a row
-/// of its own.
+/// Whether the best value of a metric is its greatest, as one of the runs says.
+bool is_highest_best(const std::string& metric, const std::vector<RunHistory>& runs) {
+    constexpr std::string_view kValidation = "validation_";
+    const std::string_view name =
+        std::string_view(metric).substr(metric.starts_with(kValidation) ? kValidation.size() : 0);
+    return std::any_of(runs.begin(), runs.end(), [&](const RunHistory& run) {
+        const ir::RunPolicy& policy = run.module.run;
+        return (policy.best_is_highest && policy.keep_best == name) ||
+               (policy.stopping_is_highest && policy.stopping_metric == name);
+    });
+}
+
+/// The last value of each metric and its smallest, or its greatest where that is the best: in
+/// brackets behind it, or with `apart` in a row of its own.
 std::vector<Row> result_rows(const std::vector<RunHistory>& runs, bool apart) {
     std::vector<Row> rows{{"steps", {}}, {"epochs", {}}};
     std::vector<std::string> names;
@@ -29,23 +42,27 @@ std::vector<Row> result_rows(const std::vector<RunHistory>& runs, bool apart) {
             if (!std::count(names.begin(), names.end(), name)) names.push_back(name);
     }
     for (const std::string& name : names) {
-        Row row{name, {}}, smallest{name + " least", {}};
+        const bool highest = is_highest_best(name, runs);
+        const char* extreme = highest ? "greatest" : "least";
+        Row row{name, {}}, extremes{fmt::format("{} {}", name, extreme), {}};
         const bool speed = name == "examples_per_s";
         for (const RunHistory& run : runs) {
             if (run.series.count(name) != 0) row.name = run.title(name);
             const auto series = run.series.find(name);
             const bool has = series != run.series.end() && !series->second.values.empty();
-            double least = INFINITY;
+            double best = highest ? -INFINITY : INFINITY;
             if (has)
                 for (const double value : series->second.values)
-                    if (std::isfinite(value)) least = std::min(least, value);
-            std::string last = !has ? "-" : fmt::format("{:.5g}", series->second.values.back());
-            if (has && !apart && !speed) last += fmt::format(" (least {})", number(least));
+                    if (std::isfinite(value))
+                        best = highest ? std::max(best, value) : std::min(best, value);
+            std::string last =
+                !has ? "-" : fmt::format("{:.5g}", unsigned_nan(series->second.values.back()));
+            if (has && !apart && !speed) last += fmt::format(" ({} {})", extreme, number(best));
             row.values.push_back(std::move(last));
-            smallest.values.push_back(number(least));
+            extremes.values.push_back(number(best));
         }
         rows.push_back(std::move(row));
-        if (apart && !speed) rows.push_back(std::move(smallest));
+        if (apart && !speed) rows.push_back(std::move(extremes));
     }
     return rows;
 }
@@ -100,8 +117,8 @@ void print_csv(const std::vector<std::string>& heads, const std::vector<Row>& ro
 int compare_command(const Words& words) {
     CommandLine line(
         "gmrun compare [options] RUN...",
-        "Prints in what the models of runs differ, and the last and the least value of "
-        "each loss and metric.");
+        "Prints in what the models of runs differ, and of each loss and metric the last value and "
+        "the least, or the greatest where the model says that the highest is the best.");
     line.add_arguments("RUN", "folders of runs, or .gmc files: then their newest runs");
     line.add_choice("format", {"text", "markdown", "csv"}, "how the table is printed");
     line.add_flag("all", "also what is the same in all runs");

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "compiler/support/paths.h"
+#include "compiler/support/wording.h"
 #include "runtime/output/chart.h"
 #include "runtime/output/image_grid.h"
 #include "runtime/output/png.h"
@@ -13,6 +14,13 @@
 namespace gmc::tools {
 namespace {
 
+/// The metric that was meant, or all that there are.
+std::string otherwise(const std::string& name, const std::vector<std::string>& all) {
+    const std::string near = suggestion(name, all);
+    if (!near.empty() || all.empty()) return near;
+    return fmt::format("; there {} {}", by_count(all.size(), "is", "are"), quoted_names(all));
+}
+
 /// The metrics that are drawn: those asked for, else all but the speed, as the runs have them.
 std::vector<std::string> metrics_of(const CommandLine& line, const std::vector<RunHistory>& runs) {
     std::vector<std::string> all;
@@ -22,8 +30,7 @@ std::vector<std::string> metrics_of(const CommandLine& line, const std::vector<R
     std::vector<std::string> asked = line.names("metrics");
     for (const std::string& name : asked)
         if (!std::count(all.begin(), all.end(), name))
-            throw UsageError(
-                fmt::format("no run has a metric `{}`{}", name, suggestion(name, all)));
+            throw UsageError(fmt::format("no run has a metric `{}`{}", name, otherwise(name, all)));
     if (!asked.empty()) return asked;
     std::erase(all, "examples_per_s");
     return all;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "compiler/support/json.h"
+#include "compiler/support/wording.h"
 #include "runtime/train/sample_quality.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/own_data.h"
@@ -80,7 +81,7 @@ std::string what_was_measured(runtime::LoadedModel& model, runtime::DataSplit sp
 /// `units` has those figures that have a unit.
 void print_figures(const Figures& figures, const Json& units) {
     for (const std::string& name : figures.names())
-        fmt::print("  {:24} {:.6g}{}\n", name, figures.at(name).number(),
+        fmt::print("  {:24} {:.6g}{}\n", name, unsigned_nan(figures.at(name).number()),
                    units.contains(name) ? " " + units.at(name).text() : "");
 }
 
@@ -159,8 +160,9 @@ int eval_command(const Words& words) {
         fmt::print("{}\n", json.dump());
         return kDone;
     }
-    fmt::print("{} after {} steps, over the {} examples of the {}\n", trained->folder,
-               trained->training.step, result->examples, what_was_measured(model, split));
+    fmt::print("{} after {}, over the {} of the {}\n", trained->folder,
+               counted(trained->training.step, "step"), counted(result->examples, "example"),
+               what_was_measured(model, split));
     print_figures(figures, units);
     return kDone;
 }

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "compiler/support/json.h"
+#include "compiler/support/wording.h"
 #include "compiler/support/wrap.h"
 #include "runtime/files/tables/table.h"
 #include "runtime/run/run_record.h"
@@ -89,8 +90,9 @@ void print_networks(const ir::Module& module) {
             fmt::format("    {:<32} {:>16} {:>10}\n", name, ir::to_string(layer.shape), parameters);
     }
     for (size_t i = 0; i < networks.size(); ++i)
-        fmt::print("network {}: {} parameters{}\n{}", networks[i].first, networks[i].second,
-                   about(module, networks[i].first), lines[i]);
+        fmt::print("network {}: {}{}\n{}", networks[i].first,
+                   counted(networks[i].second, "parameter"), about(module, networks[i].first),
+                   lines[i]);
 }
 
 void print_data(const std::string& what, const std::vector<ir::DataField>& fields) {
@@ -100,11 +102,12 @@ void print_data(const std::string& what, const std::vector<ir::DataField>& field
         if (field.shape.empty())
             fmt::print(", labels");
         else if (table)
-            fmt::print(", {} values in a row", table->width());
+            fmt::print(", {} in a row", counted(table->width(), "value"));
         else
             fmt::print(", {} from {:g} to {:g}", ir::to_string(field.shape), field.range.low,
                        field.range.high);
-        if (field.classes > 0) fmt::print(", {} classes", field.classes);
+        if (field.classes > 0)
+            fmt::print(", {} class{}", field.classes, field.classes == 1 ? "" : "es");
         fmt::print("\n");
         if (!table) continue;
         for (const std::string& line : table->describe_shortly()) fmt::print("    {}\n", line);

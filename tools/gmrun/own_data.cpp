@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "compiler/support/say.h"
+#include "compiler/support/wording.h"
 #include "runtime/files/zip_entry.h"
 
 namespace gmc::tools {
@@ -107,7 +108,8 @@ bool read_settings(const CommandLine& line, const ir::Module& module,
             diagnostics
                 .error(DiagnosticKind::kUnknownName, {},
                        "--data: the model has no data field `{}`{}", name, suggestion(name, names))
-                .help(fmt::format("its data fields are {}", quoted_names(names)));
+                .help(fmt::format("its data field{} {}", by_count(names.size(), " is", "s are"),
+                                  quoted_names(names)));
             return false;
         }
         given.push_back(*declared);

@@ -10,6 +10,7 @@
 #include "compiler/ir/artefact.h"
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
+#include "compiler/support/wording.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/replay.h"
@@ -78,12 +79,13 @@ Failure no_checkpoint(const std::string& folder, Diagnostics& diagnostics) {
     return {};
 }
 
-/// Those that --checkpoint can name: "`last`, `best`, `step-00000500`".
+/// Those that --checkpoint can name: "checkpoints are `last`, `best`, `step-00000500`".
 std::string checkpoints_of(const std::string& folder) {
     std::vector<std::string> names{"last"};
     for (const std::string& name : runtime::kept_checkpoints(folder))
         names.push_back(name.substr(0, name.rfind('.')));
-    return quoted_names(names);
+    return fmt::format("{} {}", by_count(names.size(), "checkpoint is", "checkpoints are"),
+                       quoted_names(names));
 }
 
 /// The folder of the run that a checkpoint's file lies in; "" where it lies in none.
@@ -266,7 +268,7 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
         diagnostics
             .error(DiagnosticKind::kBadFile, {}, "the run in `{}` has no checkpoint `{}`", folder,
                    checkpoint)
-            .help("its checkpoints are " + checkpoints_of(folder));
+            .help("its " + checkpoints_of(folder));
         return Failure{};
     }
     auto trained = runtime::with_weights(model.take(), folder, checkpoint, diagnostics);
@@ -274,7 +276,7 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
         if (checkpoint == runtime::kCheckpointName)
             runtime::help_with_kept_checkpoint(folder, diagnostics);
         else
-            diagnostics.note_last({}, "the run's checkpoints are " + checkpoints_of(folder));
+            diagnostics.note_last({}, "the run's " + checkpoints_of(folder));
         return Failure{};
     }
     say_of_another(*trained->model, folder, trained->checkpoint);
@@ -326,7 +328,8 @@ Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::Loa
     else if (known.size() > kMostListed)
         error.help(fmt::format("`gmrun info` lists its {} classes", known.size()));
     else
-        error.help(fmt::format("its classes are {}", quoted_names(known)));
+        error.help(fmt::format("its {} {}", by_count(known.size(), "class is", "classes are"),
+                               quoted_names(known)));
     return Failure{};
 }
 

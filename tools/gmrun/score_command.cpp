@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "compiler/support/paths.h"
+#include "compiler/support/wording.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/files/tables/csv_reader.h"
 #include "runtime/output/npy.h"
@@ -71,7 +72,8 @@ const std::vector<float>* judged_column(const CommandLine& line, const Scores& s
     diagnostics
         .error(DiagnosticKind::kUnknownName, {}, "--by: no number per example is called `{}`",
                line.text("by"))
-        .help(fmt::format("there are {}", fmt::join(known, ", ")));
+        .help(fmt::format("there {} {}", by_count(known.size(), "is", "are"),
+                          fmt::join(known, ", ")));
     return nullptr;
 }
 
@@ -213,8 +215,9 @@ bool write_scores(const CommandLine& line, const runtime::LoadedModel& model, co
         int64_t found = 0;
         for (size_t i = 0; i < judged->size(); ++i) found += strange(i) ? 1 : 0;
         columns.add("anomaly", [strange](size_t i) { return strange(i) ? "1" : "0"; });
-        fmt::print("threshold {:.6g}{}: {} of {} examples are above\n", *limit,
-                   origin(line, normal), found, judged->size());
+        fmt::print("threshold {:.6g}{}: {} of {} {} above\n", *limit, origin(line, normal), found,
+                   counted(static_cast<int64_t>(judged->size()), "example"),
+                   found == 1 ? "is" : "are");
     }
     return runtime::write_file_atomically(output, csv(scores, columns), diagnostics);
 }
@@ -268,7 +271,7 @@ int score_command(const Words& words) {
     const std::string output = line.has("output") ? asked : trained->folder + "/scores.csv";
     if (!write_scores(line, model, *scores, normal ? &*normal : nullptr, output, diagnostics))
         return report_output(line, diagnostics);
-    fmt::print("{}: {} rows\n", output, scores->ids.size());
+    fmt::print("{}: {}\n", output, counted(static_cast<int64_t>(scores->ids.size()), "row"));
     return kDone;
 }
 

@@ -50,8 +50,8 @@ Pace read_pace(const std::string& text) {
 void add_train_options(CommandLine& line) {
     add_run(line, "a new one in runs/, with --resume the newest of this model");
     line.add_flag("resume",
-                  "continue from the checkpoint of the run, as --checkpoint-every, --log-every, "
-                  "--samples and --tensorboard said when it began");
+                  "continue from the checkpoint of the run, as --epochs, --checkpoint-every, "
+                  "--log-every, --samples and --tensorboard said when it began");
     line.add_flag(
         "overwrite",
         "give up the run that is in the folder, once the new one has ended an epoch, or a "

@@ -8,6 +8,7 @@
 
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
+#include "compiler/support/wording.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/onednn/processor.h"
 #include "runtime/run/run_record.h"
@@ -101,16 +102,20 @@ Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
     });
     if (isatty(STDERR_FILENO) != 0)
         cache_->on_record([](size_t count) {
-            say("\r{} contractions measured\033[K\r", count);
+            say("\r{} measured\033[K\r", counted(static_cast<int64_t>(count), "contraction"));
             std::fflush(stderr);
         });
     model.set_tuning(&*cache_);
 }
 
 Tuning::~Tuning() {
-    if (cache_ && cache_->unsaved() > 0 && !cache_->is_alone())
-        say("gmrun: the measurements of {} contractions could not be kept in {}\n",
-            cache_->unsaved(), cache_->path());
+    if (!cache_ || cache_->unsaved() == 0 || cache_->is_alone()) return;
+    Diagnostics unwritable;
+    const auto left = static_cast<int64_t>(cache_->unsaved());
+    if (cache_->save(unwritable)) return;
+    say("gmrun: warning: the measurement{} of {} could not be kept, and will be made again: {}\n",
+        left == 1 ? "" : "s", counted(left, "contraction"),
+        unwritable.any() ? unwritable.list().back().text : "`" + cache_->path() + "`");
 }
 
 }  // namespace gmc::tools

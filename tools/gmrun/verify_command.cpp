@@ -9,6 +9,7 @@
 
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
+#include "compiler/support/wording.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/contractions/tuning_cache.h"
 #include "runtime/run/kept_checkpoints.h"
@@ -242,7 +243,7 @@ int verify_command(const Words& words) {
     const auto again = repeat(run, begin, steps, diagnostics);
     if (!again.ok()) return ended(diagnostics);
     const bool same = *first == *again;
-    fmt::print("{} steps from {}: {} {}, {} again: {}\n", steps, from, *first,
+    fmt::print("{} from {}: {} {}, {} again: {}\n", counted(steps, "step"), from, *first,
                recorded ? "in the run" : "once", *again,
                same ? "the same bits" : "the bits differ");
     return same ? kDone : kRunFailed;

@@ -7,6 +7,7 @@
 
 #include "compiler/support/edit_distance.h"
 #include "compiler/support/paths.h"
+#include "compiler/support/wording.h"
 #include "tools/command_line/command_line.h"
 
 namespace gmc::tools {
@@ -80,8 +81,9 @@ Failure no_such_run(const std::string& path, Diagnostics& diagnostics) {
                Failure{};
     const size_t more = known.size() > kMostListed ? known.size() - kMostListed : 0;
     known.resize(known.size() - more);
-    error.help(fmt::format("runs and models here are {}{}", quoted_names(known),
-                           more > 0 ? fmt::format(", and {} more", more) : ""));
+    error.help(
+        fmt::format("{} {}{}", by_count(known.size(), "there is only", "runs and models here are"),
+                    quoted_names(known), more > 0 ? fmt::format(", and {} more", more) : ""));
     return {};
 }
 
