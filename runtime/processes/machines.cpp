@@ -1,3 +1,4 @@
+// Numbers machines in the order of their processes.
 #include "runtime/processes/machines.h"
 
 #include <bit>

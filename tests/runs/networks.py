@@ -141,7 +141,8 @@ def timed(network, processes, name, counts, run):
 def cut_for_a_while(network, processes, name):
     """A link that is gone for some seconds: the messages are sent again, and training goes on."""
     one_process(processes, name, "one_long", STEPS_WITH_CUT)
-    mpi = subprocess.Popen(words_of(network, processes, name, (1, 1), "cut", STEPS_WITH_CUT), cwd=processes.bench.folder,
+    words = words_of(network, processes, name, (1, 1), "cut", STEPS_WITH_CUT)
+    mpi = subprocess.Popen(words, cwd=processes.bench.folder,
                            env=processes.bench.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     metrics = processes.bench.folder / "cut/metrics.jsonl"
     while mpi.poll() is None and not (metrics.exists() and metrics.read_text()):
