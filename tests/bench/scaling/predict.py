@@ -202,7 +202,7 @@ def check(simulator, folder):
     def sums(network, count, gigabits, latency, numbers):
         """Seconds of a sum, and what the simulator says."""
         phases = [(pause, 0, [(pause, numbers)])]
-        command = network.words(count, folder, [str(program), *words(5, "end", 4, phases)])
+        command = network.words([1] * count, folder, [str(program), *words(5, "end", 4, phases)])
         predicted = simulator.seconds(phases, count, gigabits, latency, "end")
         return min(run(command) for _ in range(5)) - pause, predicted - pause
 
