@@ -179,11 +179,18 @@ int64_t OpenedRun::log_every(const RunSettings& settings) const {
 bool OpenedRun::is_of_this_model() {
     const ir::Origin& origin = model.module().origin;
     const auto is_other = [&](const std::string& fingerprint) {
-        return !fingerprint.empty() && !origin.model.empty() && fingerprint != origin.model;
+        return !fingerprint.empty() && fingerprint != origin.model;
+    };
+    const auto say_if_changed = [&] {
+        if (origin.model.starts_with(ir::Origin::kChanged))
+            diagnostics.note_last({}, fmt::format("`{}` was changed since it was compiled, or an "
+                                                  "older gmc compiled it: compile its YAML again",
+                                                  model.path()));
+        return false;
     };
     if (is_other(record.origin.model)) {
         is_another_run(folder->path(), kOtherModel, model.path(), diagnostics);
-        return false;
+        return say_if_changed();
     }
     if (!goes_on()) return true;
     const auto header = read_checkpoint_header(path(kCheckpointName), diagnostics);
@@ -196,7 +203,7 @@ bool OpenedRun::is_of_this_model() {
             .error(DiagnosticKind::kBadFile, {}, "`{}` is a checkpoint of {} than those of `{}`",
                    path(kCheckpointName), kOtherModel, model.path())
             .help("put the run's own checkpoint there, or begin another run with --init");
-        return false;
+        return say_if_changed();
     }
     if (!is_there(path("run.json"))) {
         diagnostics.warning(DiagnosticKind::kBadFile, {},

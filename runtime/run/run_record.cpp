@@ -22,7 +22,7 @@ constexpr uint64_t kLargestFile = 64 << 20;
 
 std::string difference(const RunRecord& record, const ir::Origin& origin) {
     const auto differ = [](const std::string& run, const std::string& here) {
-        return !run.empty() && !here.empty() && run != here;
+        return !run.empty() && run != here;
     };
     if (differ(record.origin.model, origin.model)) return kOtherModel;
     return differ(record.origin.data, origin.data) ? kOtherData : "";
@@ -31,9 +31,9 @@ std::string difference(const RunRecord& record, const ir::Origin& origin) {
 std::string another_runs(const std::string& checkpoint, const RunRecord& record,
                          const std::string& folder, bool data_too) {
     const CheckpointOrigin written = origin_of_checkpoint(checkpoint);
-    ir::Origin origin;
-    origin.model = written.model;
-    if (data_too) origin.data = written.data;
+    ir::Origin origin = record.origin;
+    if (!written.model.empty()) origin.model = written.model;
+    if (data_too && !written.data.empty()) origin.data = written.data;
     std::string other = difference(record, origin);
     if (other.empty() && data_too && !may_be_same_data(record.data_values, written.data_values))
         other = kOtherData;

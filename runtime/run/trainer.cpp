@@ -150,6 +150,7 @@ class TrainingLoop {
         if (local == nullptr) return TrainEnd::kDone;
         if (training_.step % local->every() != 0 && !training_.epoch_end_left && !run_.finished())
             return TrainEnd::kDone;
+        runner_.keep_means(training_.signs);
         local->average(training_.outer_momentum);
         model_.set_states_changed();
         if (const std::string bad = first_not_finite(model_.states()); !bad.empty())
@@ -279,7 +280,7 @@ class TrainingLoop {
         if (training_.step % run_.log_every() != 0 && !run_.finished()) return true;
         MetricsRow row(training_.step, epoch());
         if (rate.examples_per_s() > 0) row.add("examples_per_s", rate.examples_per_s());
-        for (const StepRunner::Named& v : runner_.values())
+        for (const StepRunner::Named& v : runner_.mean_values())
             row.add(v.name, static_cast<float>(v.value));
         return log_.write({row}, diagnostics_);
     }

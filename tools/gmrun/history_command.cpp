@@ -55,14 +55,15 @@ int history_command(const Words& words) {
         if (!image.ok()) return report(diagnostics);
         parts.push_back({fs::path(file).stem().string(), image.take()});
     }
-    if (parts.empty())
+    if (parts.empty()) {
         diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` has no sample grids in samples/",
                           *run);
+        return report(diagnostics);
+    }
     const std::string output =
         line.has("output") ? followed(line.text("output")) : *run + "/history.png";
-    if (parts.empty() ||
-        !runtime::write_png(output, runtime::stack_labelled(parts, columns), diagnostics))
-        return report(diagnostics);
+    if (!runtime::write_png(output, runtime::stack_labelled(parts, columns), diagnostics))
+        return report_output(line, diagnostics);
     fmt::print("{}\n", output);
     return kDone;
 }

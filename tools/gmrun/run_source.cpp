@@ -161,7 +161,8 @@ static std::string how_they_differ(const runtime::LoadedModel& model, const std:
     Diagnostics unreadable;  // an old run has no record
     const auto here = runtime::read_whole_file(model.path(), kLargest, unreadable);
     const auto there = runtime::read_whole_file(folder + "/model.gmc", kLargest, unreadable);
-    if (!here.ok() || !there.ok() || *here == *there) return "";
+    if (!here.ok() || !there.ok() || *here == *there || model.module().origin.texts.empty())
+        return "";
     const auto run = read_run(folder, unreadable);
     if (!run.ok()) return "";
     std::vector<RunHistory> both{*run, *run};

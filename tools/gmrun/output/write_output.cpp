@@ -191,7 +191,7 @@ void check_output_name(const CommandLine& line, std::initializer_list<std::strin
 int report_output(const CommandLine& line, Diagnostics& diagnostics) {
     const bool unwritable =
         diagnostics.has(DiagnosticKind::kBadFile) || diagnostics.has(DiagnosticKind::kDiskFull);
-    if (unwritable && !line.has("output"))
+    if (unwritable && !line.given("output"))
         diagnostics.note_last({}, "--output names another place for it");
     return report(diagnostics);
 }
