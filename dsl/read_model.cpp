@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <set>
 
+#include "dsl/data/data_files.h"
 #include "dsl/reader.h"
 
 namespace gmc::dsl {
@@ -158,7 +159,10 @@ Result<ModelSpec> read_model(const ReadModelOptions& options, Diagnostics& diagn
     const Bindings variables = read_variables(*set, diagnostics);
     const NodePtr root = substitute_variables(set, variables, diagnostics);
     ModelSpec model = read_sections(*root, begin, variables, options, diagnostics);
-    if (diagnostics.count() != errors) return Failure{};
+    if (diagnostics.count() != errors) {
+        (void)check_data_files(model, false, diagnostics);
+        return Failure{};
+    }
     check_unused_variables(*set, diagnostics);
     return model;
 }

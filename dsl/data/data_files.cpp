@@ -2,6 +2,7 @@
 // path counts; what it holds is read by the readers of data.
 #include "dsl/data/data_files.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "dsl/data/data_paths.h"
@@ -17,6 +18,11 @@ bool check_data_files(const ModelSpec& model, bool needed, Diagnostics& diagnost
             if (!file || field.source.empty() || std::filesystem::exists(field.source, error))
                 continue;
             all = false;
+            const auto& errors = diagnostics.list();
+            if (std::any_of(errors.begin(), errors.end(), [&](const Diagnostic& said) {
+                    return said.kind == DiagnosticKind::kBadFile && said.span == field.source_span;
+                }))
+                continue;  // it was needed to read the model
             Diagnostic missing{DiagnosticKind::kBadFile,
                                field.source_span,
                                fmt::format("`{}` is not there", field.source),

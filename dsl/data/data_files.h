@@ -7,8 +7,8 @@
 namespace gmc::dsl {
 
 /// Warns of each file or folder of `data` and `test` that is not there, at its place in the model:
-/// a model may be compiled elsewhere than it is trained. With `needed` these are errors. True when
-/// all are there.
+/// a model may be compiled elsewhere than it is trained. With `needed` these are errors. One
+/// without which the model could not be read is told already. True when all are there.
 bool check_data_files(const ModelSpec& model, bool needed, Diagnostics& diagnostics);
 
 }  // namespace gmc::dsl

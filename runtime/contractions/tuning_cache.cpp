@@ -92,8 +92,7 @@ void TuningCache::read_entries() {
 }
 
 void TuningCache::begin_measuring() {
-    for (const auto& wait : waits_) wait();
-    waits_.clear();
+    for (const auto& wait : std::exchange(waits_, {})) wait();
     if (lock_ >= 0 || path_.empty() || is_alone_) return;
     std::error_code error;
     // An error shows when the file is written.

@@ -69,7 +69,7 @@ class TuningCache {
     /// Calls `observer` after each new measurement, with the number of problems measured so far.
     void on_record(std::function<void(size_t)> observer) { observer_ = std::move(observer); }
     /// Calls `wait` before anything is measured; it has to return when nothing disturbs
-    /// measurements any more.
+    /// measurements any more. What it throws comes out of begin_measuring().
     void before_measuring(std::function<void()> wait) { waits_.push_back(std::move(wait)); }
     /// To be called around the measuring of a problem. Between the two calls no other process
     /// measures for this file: two at once would disturb each other and choose differently.

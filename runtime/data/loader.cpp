@@ -303,8 +303,9 @@ bool Loader::check(const Dataset& dataset, const LoaderOptions& options, Diagnos
     if (options.mode == LoaderMode::kTrain && dataset.count() < options.batch_size) {
         diagnostics
             .error(DiagnosticKind::kBadValue, {},
-                   "`data.{}` has {} examples, fewer than one batch of {}",
-                   dataset.fields().front()->name(), dataset.count(), options.batch_size)
+                   "`data.{}` has {} example{}, fewer than one batch of {}",
+                   dataset.fields().front()->name(), dataset.count(),
+                   dataset.count() == 1 ? "" : "s", options.batch_size)
             .help("make `batch_size` smaller");
         return false;
     }

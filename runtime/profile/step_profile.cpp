@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <numeric>
 
 #include "runtime/train/step_runner.h"
@@ -21,28 +22,31 @@ double median(std::vector<int64_t> values) {
     return static_cast<double>(*middle);
 }
 
-/// Runs the rounds and fills in the raw times.
-bool run_rounds(LoadedModel& model, StepRunner& runner, int64_t rounds,
-                const std::function<bool(const Loader&)>& begins, StepProfile& out,
-                Diagnostics& diagnostics) {
-    TrainingState training;
-    if (!model.states().initialise(training.seed, diagnostics)) return false;
-    LoaderOptions options = model.training_options(training.seed);
+/// Initialises the states and makes the loader, which tells `out` when it made a batch; null after
+/// an error.
+std::unique_ptr<Loader> prepare(LoadedModel& model, uint64_t seed, StepProfile& out,
+                                Diagnostics& diagnostics) {
+    if (!model.states().initialise(seed, diagnostics)) return nullptr;
+    LoaderOptions options = model.training_options(seed);
     options.on_batch_made = [&](LoaderOptions::Moment begin, LoaderOptions::Moment end) {
         using std::chrono::nanoseconds;
         out.batches.push_back({nanoseconds(begin.time_since_epoch()).count(),
                                nanoseconds(end.time_since_epoch()).count()});
     };
-    // If the loader has a thread, that writes to out.batches and ends together with the loader.
-    const auto loader = model.data().make_loader(DataSplit::kTrain, options, diagnostics);
-    if (!loader.ok() || (begins && !begins(**loader))) return false;
+    auto loader = model.data().make_loader(DataSplit::kTrain, options, diagnostics);
+    return loader.ok() ? loader.take() : nullptr;
+}
+
+/// Runs the rounds and fills in the raw times.
+bool run_rounds(LoadedModel& model, StepRunner& runner, int64_t rounds, Loader& loader,
+                TrainingState& training, StepProfile& out, Diagnostics& diagnostics) {
     const auto sums = [&] {
         return model.group() == nullptr ? SumTime() : model.group()->take_sum_time();
     };
     for (int64_t i = 0; i < kWarmUp + rounds; ++i) {
         if (i == kWarmUp) runner.set_timing(&out.log), (void)sums();
         const int64_t begin = steady_ns();
-        if (!runner.run(**loader, training, diagnostics)) break;
+        if (!runner.run(loader, training, diagnostics)) break;
         // Training does this little by little between steps; here it is done before anything is
         // timed.
         while (i == 0 && model.make_huge()) {
@@ -108,10 +112,17 @@ double StepProfile::operations_ns() const {
 
 Result<StepProfile> profile_step(LoadedModel& model, int64_t rounds, Diagnostics& diagnostics,
                                  const std::function<bool(const Loader&)>& begins) {
-    StepRunner runner(model, diagnostics);
     StepProfile profile;
-    if (!runner.ok() || !run_rounds(model, runner, rounds, begins, profile, diagnostics))
+    TrainingState training;
+    std::unique_ptr<Loader> loader;  // its thread, if there is one, writes to profile.batches
+    StepRunner runner(model, diagnostics, [&] {
+        loader = prepare(model, training.seed, profile, diagnostics);
+        return loader != nullptr;
+    });
+    if (!runner.ok() || (begins && !begins(*loader)) ||
+        !run_rounds(model, runner, rounds, *loader, training, profile, diagnostics))
         return Failure{};
+    loader.reset();
     const TimeSpan measured{profile.rounds.front().begin_ns, profile.rounds.back().end_ns};
     std::erase_if(profile.batches,
                   [&](const TimeSpan& batch) { return batch.end_ns < measured.begin_ns; });

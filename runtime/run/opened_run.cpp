@@ -52,7 +52,7 @@ bool OpenedRun::open_folder() {
                      : RunFolder::open(options.run_directory, use, diagnostics);
     if (!found.ok()) return false;
     folder.emplace(found.take());
-    return !options.resume || folder->can_go_on(model.module().name, diagnostics);
+    return !options.resume || folder->can_go_on(model.module(), diagnostics);
 }
 
 /// A resumed run is computed with the settings that it was begun with.
@@ -263,32 +263,22 @@ bool OpenedRun::prepare(Progress& progress) {
     slow.tell();
     if (!prepare_validation()) return false;
     watch_validation(progress);
-    warn_of_long_steps();
     const DataSummary summary = summarise(loader->dataset());
-    for (const FieldSummary& field : summary.fields)
+    record.ranges.clear();
+    for (const FieldSummary& field : summary.fields) {
+        if (field.values) record.ranges[field.name] = *field.values;
         if (const auto* declared = ir::find_field(model.module().data, field.name)) {
             if (field.values)
                 warn_of_odd_values(*declared, {*field.values, field.looked_at, field.all_equal}, {},
                                    diagnostics);
             warn_of_constant_columns(*declared, diagnostics);
         }
-    if (options.show_warnings) options.show_warnings(diagnostics);
-    const std::string data = to_text(summary);
-    if (!options.quiet) progress.message(data);
-    if (!options.quiet && record.local.every > 0)
-        progress.message(fmt::format(
-            "local steps: each of {} processes takes {} on its own shards before weights are "
-            "averaged; the bits depend on the number of processes, and losses are those of process "
-            "0",
-            model.group()->size(), record.local.every));
+    }
+    data_text_ = to_text(summary);
     loader->seek(cursor());
     training.epoch =
         static_cast<double>(training.pass) +
         static_cast<double>(cursor().batch) / static_cast<double>(loader->batches_per_epoch());
-    say_what_changed(data, progress);
-    record.ranges.clear();
-    for (const FieldSummary& field : summary.fields)
-        if (field.values) record.ranges[field.name] = *field.values;
     return can_draw();
 }
 
@@ -348,15 +338,6 @@ bool OpenedRun::is_where_it_can_be() {
                path(kCheckpointName), training.example, most)
         .help("start a new run, or name the checkpoint of this model");
     return false;
-}
-
-void OpenedRun::warn_of_long_steps() {
-    const int64_t step = runner->batches_per_round(), epoch = loader->batches_per_epoch();
-    if (step <= epoch) return;
-    diagnostics.warning(DiagnosticKind::kBadValue, {},
-                        "a step takes {} batches, but the data have {}: each step reads the data "
-                        "more than once, and the last may go beyond the epochs asked for",
-                        step, epoch);
 }
 
 /// The test data, or a share of the training data, which is then not trained on.
@@ -468,9 +449,9 @@ void OpenedRun::begin_epoch(TrainingState& at) const {
 }
 
 /// Tells the user what makes the resumed run differ from an uninterrupted one.
-void OpenedRun::say_what_changed(const std::string& data, Progress& progress) {
+void OpenedRun::say_what_changed(Progress& progress) {
     RunRecord now = record;
-    now.data = data;
+    now.data = data_text_;
     now.machine = tuning_machine();
     now.avx2 = is_restricted_to_avx2();
     now.threads = thread_count();

@@ -16,9 +16,9 @@
 namespace gmc::runtime {
 
 /// The parts of one run. They are there one after another: the folder and the record after open(),
-/// data and states after prepare(), the log after write_beginnings(). The caller makes the runner
-/// before prepare(): its functions are bound while the data are read. All that return bool report
-/// why they are false.
+/// data and states after prepare(), the log after write_beginnings(). The runner calls prepare():
+/// its functions are bound while the data are read, but none is measured before all is there. All
+/// that return bool report why they are false.
 struct OpenedRun {
     OpenedRun(LoadedModel& trained, const TrainOptions& asked, Diagnostics& reported);
     ~OpenedRun();
@@ -30,8 +30,10 @@ struct OpenedRun {
     bool open();
     /// Of a command that was refused behind open().
     void take_back_end();
-    /// Makes the loaders and the states, and says what there is and what has changed.
+    /// Makes the loaders and the states. Whatever can be wrong with a run shows here.
     bool prepare(Progress& progress);
+    /// Behind prepare(), with the runner: says what there is and what has changed.
+    void tell_beginning(Progress& progress);
     /// Behind prepare(), once the other processes of a group wait for orders: gives them their
     /// parts of the optimizer's slots, where these are shared.
     bool share_slots();
@@ -123,7 +125,7 @@ struct OpenedRun {
     void watch_validation(Progress& progress);
     bool keep_what_a_kill_left();
     bool begin_states(Progress& progress);
-    void say_what_changed(const std::string& data, Progress& progress);
+    void say_what_changed(Progress& progress);
     bool write_model_and_record();
     void warn_of_lost_lines(int64_t every);
     /// Those that early stopping counts: none from before --more-epochs went on after it.
@@ -134,6 +136,7 @@ struct OpenedRun {
     TuningCache* tuning_;
     bool has_states_ = false;                   ///< of begin_states()
     std::optional<std::string> record_before_;  ///< run.json, where keep_end() changed it
+    std::string data_text_;                     ///< what the data are, in a line
     std::string model_text_;                    ///< of model.gmc; "" where that is large
     RunSettings settings_before_;               ///< of a resumed run, as it was trained last
     /// A resumed run's choices, where nothing is measured.

@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,7 @@
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/replay.h"
 #include "runtime/run/run_files.h"
+#include "runtime/run/run_record.h"
 #include "runtime/run/trainer.h"
 #include "runtime/train/checkpoint.h"
 
@@ -108,6 +110,70 @@ bool has_later_epoch(const std::string& path) {
 /// Whether a process trained here, or began to.
 bool is_run(const std::string& path) {
     return has_checkpoint(path) || is_there(path + "/run.json") || is_there(path + "/.lock");
+}
+
+/// "runs/NAME" and "runs/NAME-2", but not "runs/NAME-more".
+bool has_name_of(const std::string& path, const std::string& model_name) {
+    const std::string name = fs::path(path).filename().string();
+    if (!name.starts_with(model_name)) return false;
+    const std::string rest = name.substr(model_name.size());
+    return rest.empty() ||
+           (rest.size() > 1 && rest[0] == '-' &&
+            std::all_of(rest.begin() + 1, rest.end(), [](char c) { return c >= '0' && c <= '9'; }));
+}
+
+/// When the run in `path` was trained last.
+fs::file_time_type trained_at(const std::string& path) {
+    for (const char* name : {kCheckpointName, "run.json", ""}) {
+        std::error_code gone;
+        const fs::file_time_type at = fs::last_write_time(fs::path(path) / name, gone);
+        if (!gone) return at;
+    }
+    return fs::file_time_type::min();
+}
+
+/// What the run in `path` has in common with `module`; none where it is of another model. A run
+/// without a record is of the networks that its checkpoint names.
+std::optional<FoundRun::Of> what_in_common(const std::string& path, const ir::Module& module) {
+    using Of = FoundRun::Of;
+    Diagnostics unreadable;
+    const ir::Origin& origin = module.origin;
+    auto record = read_run_record(path + "/run.json", unreadable);
+    if (!record.ok() && has_run_aside(path))
+        record = read_run_record(path + "/" + kReplaced + "/run.json", unreadable);
+    if (!record.ok()) {
+        RunRecord written;
+        const CheckpointOrigin by = origin_of_checkpoint(path + "/" + kCheckpointName);
+        written.origin.model = by.model, written.origin.data = by.data;
+        const bool has_networks = !by.model.empty() && by.model == origin.model;
+        if (!has_networks && !has_name_of(path, module.name)) return std::nullopt;
+        return difference(written, origin).empty() ? Of::kModel : Of::kName;
+    }
+    if (record->model != module.name) return std::nullopt;
+    if (!difference(*record, origin).empty()) return Of::kName;
+    const bool bf16 = module.compilation.precision == ir::DType::kBf16;
+    const bool is_same =
+        record->origin.model == origin.model && record->origin.data == origin.data &&
+        record->origin.settings == origin.settings && record->origin.texts == origin.texts &&
+        record->precision == (bf16 ? "bf16" : "f32");
+    return is_same ? Of::kFile : Of::kModel;
+}
+
+/// Adds those in the folder `within` and, down to a few levels, in folders there.
+void add_runs(const std::string& within, int level, const ir::Module& module,
+              std::vector<FoundRun>& out) {
+    constexpr int kDeepest = 4;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(within, error)) {
+        const std::string path = entry.path().string();
+        if (!is_folder(path)) continue;
+        if (is_run(path) || is_there(path + "/model.gmc") || has_run_aside(path)) {
+            if (const auto of = what_in_common(path, module))
+                out.push_back({path, *of, trained_at(path)});
+        } else if (level < kDeepest && !entry.is_symlink(error)) {
+            add_runs(path, level + 1, module, out);
+        }
+    }
 }
 
 }  // namespace
@@ -204,17 +270,20 @@ Result<RunFolder> RunFolder::make_next(const std::string& name, Diagnostics& dia
     }
 }
 
-std::vector<std::string> RunFolder::all(const std::string& name) {
-    std::vector<std::string> all;
-    for (int number = 1; is_there(numbered(name, number)); ++number)
-        all.push_back(numbered(name, number));
+std::vector<FoundRun> RunFolder::all(const ir::Module& module) {
+    std::vector<FoundRun> all;
+    add_runs("runs", 1, module, all);
+    std::sort(all.begin(), all.end(), [](const FoundRun& a, const FoundRun& b) {
+        return std::tuple(a.of, a.trained, a.folder.size(), a.folder) >
+               std::tuple(b.of, b.trained, b.folder.size(), b.folder);
+    });
     return all;
 }
 
-std::string RunFolder::newest(const std::string& name) {
-    const std::vector<std::string> all = RunFolder::all(name);
-    const auto found = std::find_if(all.rbegin(), all.rend(), runtime::has_checkpoint);
-    return found == all.rend() ? "" : *found;
+std::string RunFolder::newest(const ir::Module& module) {
+    for (const FoundRun& run : all(module))
+        if (runtime::has_checkpoint(run.folder)) return run.folder;
+    return "";
 }
 
 RunFolder::RunFolder(RunFolder&& other) noexcept
@@ -230,7 +299,7 @@ RunFolder::~RunFolder() {
 bool RunFolder::has_checkpoint() const { return runtime::has_checkpoint(path_); }
 
 // A run that was killed before its first checkpoint has lost nothing: it begins anew.
-bool RunFolder::can_go_on(const std::string& model_name, Diagnostics& diagnostics) const {
+bool RunFolder::can_go_on(const ir::Module& model, Diagnostics& diagnostics) const {
     if (has_checkpoint()) return true;
     if (const std::string kept = newest_kept(path_); !kept.empty()) {
         lacks_checkpoint(path_, kept, diagnostics);
@@ -253,7 +322,7 @@ bool RunFolder::can_go_on(const std::string& model_name, Diagnostics& diagnostic
         say("`{}` has no checkpoint yet: it begins from the start\n", path_);
         return true;
     }
-    const std::string other = newest(model_name);
+    const std::string other = newest(model);
     diagnostics
         .error(DiagnosticKind::kBadFile, {},
                "the run in `{}` has no checkpoint to go on from: its training diverged before it "

@@ -2,15 +2,30 @@
 // two processes never write the same run.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "compiler/ir/module.h"
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/result.h"
 
 namespace gmc::runtime {
 
 enum class TrainEnd;
+
+/// A run of a model, found in `runs/`.
+struct FoundRun {
+    /// What it has in common with the module that is asked for, beside the name.
+    enum class Of {
+        kName,   ///< nothing more: its networks, losses or data are others
+        kModel,  ///< networks, losses and data, as far as it says
+        kFile,   ///< texts, --set and precision, too: it was trained with this very file
+    };
+    std::string folder;
+    Of of = Of::kName;
+    std::filesystem::file_time_type trained;  ///< when its checkpoint was written
+};
 
 /// A run's folder, locked as long as this object lives (flock on DIR/.lock). Another process that
 /// wants to train there gets an error.
@@ -31,10 +46,13 @@ class RunFolder {
     /// Creates runs/NAME, or the first of runs/NAME-2, runs/NAME-3, ... that does not exist.
     /// Processes that ask at the same moment get different folders.
     static Result<RunFolder> make_next(const std::string& name, Diagnostics& diagnostics);
-    /// runs/NAME, runs/NAME-2, ..., as far as they exist.
-    static std::vector<std::string> all(const std::string& name);
-    /// The last of them that has a checkpoint; "" when none has.
-    static std::string newest(const std::string& name);
+    /// The runs of a model in `runs/`, also within folders there, whatever they are called: those
+    /// whose run.json names it or, without that, whose checkpoint is of its networks or whose
+    /// folder is called NAME, NAME-2, ... Those that have most in common with it come first, and of
+    /// these those that were trained last.
+    static std::vector<FoundRun> all(const ir::Module& module);
+    /// The first of them that has a checkpoint; "" when none has.
+    static std::string newest(const ir::Module& module);
 
     RunFolder(RunFolder&& other) noexcept;
     RunFolder& operator=(RunFolder&&) = delete;
@@ -46,7 +64,7 @@ class RunFolder {
     /// Whether --resume may go on here: with the checkpoint or, where the run was killed before its
     /// first, from the start, which a line on stderr says. Not where it diverged: then an error
     /// (kBadFile) names the run of the model that has a checkpoint.
-    [[nodiscard]] bool can_go_on(const std::string& model_name, Diagnostics& diagnostics) const;
+    [[nodiscard]] bool can_go_on(const ir::Module& model, Diagnostics& diagnostics) const;
     /// A new run begins to write: what an earlier one wrote goes or, where it `replaces` one that
     /// has checkpoints, is set aside until has_begun(). False after an error: the earlier run is as
     /// it was.

@@ -1,10 +1,46 @@
-// What is said where training ends early: what is kept of it, and how it goes on.
+// What is said where training begins, and where it ends early: what is kept of it, and how it goes
+// on.
 #include <fmt/format.h>
 
 #include "compiler/support/paths.h"
 #include "runtime/run/opened_run.h"
 
 namespace gmc::runtime {
+
+void OpenedRun::warn_of_long_steps() {
+    const int64_t step = runner->batches_per_round(), epoch = loader->batches_per_epoch();
+    if (step <= epoch) return;
+    diagnostics.warning(DiagnosticKind::kBadValue, {},
+                        "a step takes {} batches, but the data have {}: each step reads the data "
+                        "more than once, and the last may go beyond the epochs asked for",
+                        step, epoch);
+}
+
+/// How many examples validate: "" where none do.
+static std::string validation_text(const OpenedRun& run) {
+    if (!run.validation) return "";
+    const int64_t count = run.validation->dataset().count();
+    const char* plural = count == 1 ? "" : "s";
+    if (run.policy.validate_test)
+        return fmt::format("validation: {} example{} of the test data", count, plural);
+    return fmt::format("validation: {} example{} of the data, beside {} to train on", count, plural,
+                       run.loader->dataset().count());
+}
+
+void OpenedRun::tell_beginning(Progress& progress) {
+    warn_of_long_steps();
+    if (options.show_warnings) options.show_warnings(diagnostics);
+    if (!options.quiet) progress.message(data_text_);
+    if (const std::string text = validation_text(*this); !options.quiet && !text.empty())
+        progress.message(text);
+    if (!options.quiet && record.local.every > 0)
+        progress.message(fmt::format(
+            "local steps: each of {} processes takes {} on its own shards before weights are "
+            "averaged; the bits depend on the number of processes, and losses are those of process "
+            "0",
+            model.group()->size(), record.local.every));
+    say_what_changed(progress);
+}
 
 void OpenedRun::report_divergence(const std::string& why, const std::string& replay,
                                   bool at_once) const {

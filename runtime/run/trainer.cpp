@@ -552,15 +552,15 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
     if (!options.resume && options.steps_most == 0)
         return run.write_untrained(progress) ? TrainEnd::kDone : TrainEnd::kNotStarted;
     try {
-        run.runner.emplace(run.model, run.diagnostics);
+        run.runner.emplace(run.model, run.diagnostics, [&] { return run.prepare(progress); });
         if (!run.runner->ok()) return TrainEnd::kNotStarted;
         lead(run.model, {run.record.seed, run.record.tuned, run.model.may_use_bf16(), false,
                          run.chosen(), run.record.local.every});
-        const bool prepared = run.prepare(progress);
         ProcessGroup* group = run.model.group();
         if (group != nullptr && !have_same_data(*group, run.data_trained_on(), run.diagnostics))
             return TrainEnd::kNotStarted;
-        if (!prepared || !run.share_slots()) return TrainEnd::kNotStarted;
+        if (!run.share_slots()) return TrainEnd::kNotStarted;
+        run.tell_beginning(progress);
         if (run.finished() && !run.training.epoch_end_left) return nothing_left(run, progress);
     } catch (const WorkStopped&) {
         return interrupted_early(run, progress);

@@ -220,7 +220,7 @@ Result<Executable> LoadedModel::bind(const ir::Module& module, const ir::Functio
 
 /// Starts two threads: one reads the data; the other touches the arena's pages until the data are
 /// there or the model goes.
-void LoadedModel::prepare_training() {
+void LoadedModel::prepare_training(std::function<bool()> may_measure) {
     const std::shared_future<void> read = data_.read_ahead();
     int64_t bytes = 0;
     for (const ir::ScheduleEntry& entry : module_.schedule)
@@ -230,9 +230,10 @@ void LoadedModel::prepare_training() {
         arena_->touch(bytes, [this] { return is_ending_ || !data_.is_ahead(); });
     });
     if (tuning_ != nullptr)
-        tuning_->before_measuring([touched = touched_, read] {
+        tuning_->before_measuring([touched = touched_, read, may = std::move(may_measure)] {
             touched.wait();
             read.wait();
+            if (may && !may()) throw MeasuringRefused();
         });
 }
 

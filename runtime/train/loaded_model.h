@@ -3,6 +3,8 @@
 #pragma once
 
 #include <atomic>
+#include <exception>
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -20,6 +22,12 @@
 #include "runtime/train/slots/slot_parts.h"
 
 namespace gmc::runtime {
+
+/// Thrown out of LoadedModel::function(): training cannot begin, so nothing needs to be measured.
+class MeasuringRefused : public std::exception {
+  public:
+    const char* what() const noexcept override { return "training cannot begin"; }
+};
 
 /// The processes that share the work on a model; no group: this one does it alone.
 struct Sharing {
@@ -105,8 +113,9 @@ class LoadedModel {
 
     /// Starts on other threads what can be done while functions are bound: reading the training
     /// data, and touching the arena's memory until a loader takes the data. Contractions are
-    /// measured only when both have ended, because both would disturb the measurements.
-    void prepare_training();
+    /// measured only when both have ended, because both would disturb the measurements, and when
+    /// `may_measure` then says so: otherwise MeasuringRefused comes out of function().
+    void prepare_training(std::function<bool()> may_measure = {});
     /// Moves 2 MB of states or arena to a huge page; false when no small pages are left.
     bool make_huge();
 

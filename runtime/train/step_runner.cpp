@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <utility>
 
 #include "compiler/support/say.h"
 #include "runtime/processes/orders.h"
@@ -37,18 +39,33 @@ static void end_all(ProcessGroup& group, const Diagnostics& diagnostics) {
     group.end_all(3);
 }
 
-StepRunner::StepRunner(LoadedModel& model, Diagnostics& diagnostics) : model_(model) {
-    model.prepare_training();
+/// The tuning cache may keep what it is given longer than this takes.
+StepRunner::StepRunner(LoadedModel& model, Diagnostics& diagnostics,
+                       const std::function<bool()>& prepare)
+    : model_(model) {
+    const auto left = std::make_shared<std::function<bool()>>(prepare);
+    const auto prepare_once = [left] {
+        const std::function<bool()> now = std::exchange(*left, {});
+        return !now || now();
+    };
+    model.prepare_training(prepare_once);
+    try {
+        ok_ = bind_schedule(diagnostics) && prepare_once();
+    } catch (const MeasuringRefused&) {
+        ok_ = false;
+    }
+    *left = {};
+}
+
+bool StepRunner::bind_schedule(Diagnostics& diagnostics) {
     size_t first = 0;  // of the values of entries that stand in for one another
-    for (const ir::ScheduleEntry& entry : model.module().schedule) {
-        Executable* executable = model.function(entry.function, diagnostics);
-        if (executable == nullptr) {
-            ok_ = false;
-            return;
-        }
+    for (const ir::ScheduleEntry& entry : model_.module().schedule) {
+        Executable* executable = model_.function(entry.function, diagnostics);
+        if (executable == nullptr) return false;
         add_entry({executable, entry.repeat, entry.every, {}}, first);
         if (entry.every == 1) first = figures_.size();
     }
+    return true;
 }
 
 void StepRunner::add_entry(Entry entry, size_t first) {

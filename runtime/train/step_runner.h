@@ -2,6 +2,7 @@
 // training step. `gmrun train` repeats it; `gmrun bench` and `profile` measure it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -15,8 +16,11 @@ namespace gmc::runtime {
 class StepRunner {
   public:
     /// Binds the functions of the schedule, while the training data are read for the model's next
-    /// loader. Check ok() before use.
-    StepRunner(LoadedModel& model, Diagnostics& diagnostics);
+    /// loader. `prepare` makes that loader, and all else that can fail; false after an error. It is
+    /// called once: before contractions are measured, which may take long, or else at the end.
+    /// Check ok() before use.
+    StepRunner(LoadedModel& model, Diagnostics& diagnostics,
+               const std::function<bool()>& prepare = {});
     bool ok() const { return ok_; }
     /// Number of batches that one round takes from the loader.
     int64_t batches_per_round() const;
@@ -68,6 +72,7 @@ class StepRunner {
     void set_timing(TimeLog* log);
 
   private:
+    bool bind_schedule(Diagnostics& diagnostics);
     void add_entry(Entry entry, size_t first);
     void run_entry(const Entry& entry, const CallContext& call, double rate);
     void lower_step(ir::StateId parameter, double rate);

@@ -112,8 +112,13 @@ TEST_CASE("a folder in which a process trains is locked; folders of new runs are
         REQUIRE(b.ok());
         CHECK(a->path() == "runs/m");
         CHECK(b->path() == "runs/m-2");
-        CHECK(RunFolder::all("m") == std::vector<std::string>{"runs/m", "runs/m-2"});
-        CHECK(RunFolder::newest("m").empty());  // no checkpoint yet
+        ir::Module module;
+        module.name = "m";
+        const auto all = RunFolder::all(module);
+        REQUIRE(all.size() == 2);
+        CHECK(all[0].folder == "runs/m-2");
+        CHECK(all[1].folder == "runs/m");
+        CHECK(RunFolder::newest(module).empty());  // no checkpoint yet
     }
     fs::current_path(before);
 }
@@ -125,6 +130,45 @@ TEST_CASE("a run that never began leaves no folder behind") {
     CHECK(trained.end == runtime::TrainEnd::kNotStarted);
     CHECK(contains(trained.errors, "fewer than one batch"));
     CHECK_FALSE(fs::exists(folder / "run"));
+}
+
+TEST_CASE("what keeps a run from its first step is told before contractions are measured") {
+    const TemporaryFolder folder;
+    const std::string run = folder / "run";
+    const auto refuse = [&](const std::string& path, const std::string& why,
+                            const runtime::TrainOptions& asked) {
+        runtime::TuningCache cache(folder / "tuning.json", runtime::tuning_machine());
+        runtime::TrainOptions options = asked;
+        options.tuning = &cache;
+        const Trained trained = train(path, options);
+        INFO(trained.errors);
+        CHECK(trained.end == runtime::TrainEnd::kNotStarted);
+        CHECK(contains(trained.errors, why));
+        CHECK(cache.measured() == 0);
+        CHECK_FALSE(fs::exists(folder / "run"));
+    };
+    const std::string path = write_model(folder, "m", kVae, {"units=64"});
+    refuse(write_model(folder, "few", kVae, {"units=64", "count=8"}), "fewer than one batch",
+           in(run));
+    std::string shared = kVae;
+    shared.insert(shared.find("epochs:"), "validate: 0.001, ");
+    refuse(write_model(folder, "share", shared, {"units=64"}), "leaves nothing to validate",
+           in(run));
+    std::string from_file = kVae;
+    const std::string set =
+        "{synthetic: {set: shapes, size: 8}, range: [0, 1], count: \"${count}\"}";
+    from_file.replace(from_file.find(set), set.size(), "{npy: gone.npy, shape: [8, 8, 1]}");
+    from_file.erase(from_file.find("count: 96, "), 11);
+    refuse(write_model(folder, "gone", from_file, {"units=64"}), "gone.npy", in(run));
+    runtime::TrainOptions begun = in(run);
+    begun.init = folder / "none.safetensors";
+    refuse(path, "none.safetensors", begun);
+
+    runtime::TuningCache cache(folder / "tuning.json", runtime::tuning_machine());
+    runtime::TrainOptions options = for_steps(in(run), 1);
+    options.tuning = &cache;
+    REQUIRE(train(path, options).end == runtime::TrainEnd::kDone);
+    CHECK(cache.measured() > 0);
 }
 
 TEST_CASE("the end of training is counted in passes over the data, whatever a batch is") {

@@ -22,7 +22,10 @@ int check_command(const Words& words) {
     const Result<dsl::ModelSpec> spec = read_model(line, diagnostics);
     if (!spec) return report(diagnostics);
     const Result<ir::Module> module = lower::build_module(*spec, diagnostics);
-    if (!module) return report(diagnostics);
+    if (!module) {
+        (void)dsl::check_data_files(*spec, false, diagnostics);
+        return report(diagnostics);
+    }
     print_tables(*module);
     const bool read_data = line.flag("data");
     if (!read_data) check_heads(*module, *spec, true, diagnostics);

@@ -119,6 +119,8 @@ int compile_command(const Words& words) {
     if (module) {
         module->compilation.memory_limit = limit;
         write_origin(line, *spec, diagnostics.sources(), *module);
+    } else {
+        (void)dsl::check_data_files(*spec, false, diagnostics);
     }
     if (module && !may_be_replaced(output, diagnostics)) return report(diagnostics);
     if (!module || !passes::run_stages(*module, stages, options, diagnostics) ||

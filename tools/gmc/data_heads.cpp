@@ -140,9 +140,9 @@ Span place_of(const dsl::DataField& field) {
     return field.source_span.known() ? field.source_span : field.span;
 }
 
-/// About as many as train, of `count`: `validate: 0.1` keeps some apart.
-int64_t left_to_train(int64_t count, const ir::Module& module) {
-    return count - std::llround(module.run.validate_share * static_cast<double>(count));
+/// About as many as are kept apart of `count` by `validate: 0.1`.
+int64_t left_to_validate(int64_t count, const ir::Module& module) {
+    return std::llround(module.run.validate_share * static_cast<double>(count));
 }
 
 /// What is wrong with the number of a field's examples, of which there are `found`; nothing where
@@ -156,7 +156,14 @@ std::optional<Diagnostic> find_shortage(const ir::DataField& field, std::optiona
         return shortage;
     }
     const int64_t count = field.count > 0 ? field.count : found.value_or(0);
-    const int64_t trains = left_to_train(count, module), batch = module.training->batch_size;
+    const int64_t validates = left_to_validate(count, module), trains = count - validates;
+    const int64_t batch = module.training->batch_size;
+    if (count > 0 && module.run.validate_share > 0 && validates == 0) {
+        shortage.text =
+            fmt::format("`data.{}` has {} example{}, of which `validate: {}` keeps none",
+                        field.name, count, count == 1 ? "" : "s", module.run.validate_share);
+        return shortage;
+    }
     if (count == 0 || trains >= batch) return std::nullopt;
     shortage.text =
         fmt::format("`data.{}` has {}{} example{}{}, fewer than one batch of {}", field.name,

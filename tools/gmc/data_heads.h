@@ -11,8 +11,9 @@ namespace gmc::tools {
 /// of all sound files, names of pictures and some of the pictures themselves, rows of test tables,
 /// the first labels of sequences. Reports what the readers of data will not take, and training data
 /// of fewer examples than `count:` asks for, than a batch, or than are left to train on beside
-/// those of `validate:`. These are errors, or with `needed` false warnings: such a model can be
-/// compiled, but not trained here. `spec`: what the module was built of, for places.
+/// those of `validate:`, or to validate with. These are errors, or with `needed` false warnings:
+/// such a model can be compiled, but not trained here. `spec`: what the module was built of, for
+/// places.
 void check_heads(const ir::Module& module, const dsl::ModelSpec& spec, bool needed,
                  Diagnostics& diagnostics);
 

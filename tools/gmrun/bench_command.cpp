@@ -58,17 +58,21 @@ struct Measured {
 /// Runs one step to warm up (`first_step_s` is when it ends), moves all memory to huge pages (which
 /// training does little by little), runs two more steps, and then `steps` that are measured.
 bool measure(runtime::LoadedModel& model, int64_t steps, Measured& out, Diagnostics& diagnostics) {
-    runtime::StepRunner runner(model, diagnostics);
     runtime::TrainingState training;
-    if (!runner.ok() || !model.states().initialise(training.seed, diagnostics)) return false;
-    auto loader = model.data().make_loader(
-        runtime::DataSplit::kTrain,
-        {model.batch_size(), runtime::LoaderMode::kTrain, training.seed, 2}, diagnostics);
-    if (!loader.ok()) return false;
+    std::unique_ptr<runtime::Loader> loader;
+    runtime::StepRunner runner(model, diagnostics, [&] {
+        if (!model.states().initialise(training.seed, diagnostics)) return false;
+        auto made = model.data().make_loader(
+            runtime::DataSplit::kTrain,
+            {model.batch_size(), runtime::LoaderMode::kTrain, training.seed, 2}, diagnostics);
+        if (made.ok()) loader = made.take();
+        return made.ok();
+    });
+    if (!runner.ok()) return false;
     constexpr int64_t kWarmUp = 3;
     for (int64_t i = 0; i < steps + kWarmUp; ++i) {
         const double begin = clock_s(CLOCK_MONOTONIC);
-        if (!runner.run(**loader, training, diagnostics)) return false;
+        if (!runner.run(*loader, training, diagnostics)) return false;
         if (i == 0) {
             out.first_step_s = process_age_s();
             while (model.make_huge()) {

@@ -185,7 +185,7 @@ int info_command(const Words& words) {
     auto model = load_model(line, diagnostics);
     if (!model.ok()) return report(diagnostics);
     auto json = describe((*model)->module());
-    const std::string folder = run_folder(line, (*model)->module().name, Needs::kCheckpoint);
+    const std::string folder = run_folder(line, (*model)->module(), Needs::kCheckpoint);
     if (!folder.empty() && runtime::has_checkpoint(folder)) {
         runtime::TrainingState training;
         if (!runtime::read_checkpoint(folder + "/" + runtime::kCheckpointName, (*model)->states(),

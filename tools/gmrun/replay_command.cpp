@@ -42,15 +42,12 @@ bool print_finding(runtime::LoadedModel& model, const std::string& file,
 
 namespace {
 
-/// The replay that is meant: a file, or the last of the folder of a run or of a model's newest run.
-Result<std::string> replay_file(const std::string& given, Diagnostics& diagnostics) {
-    namespace fs = std::filesystem;
-    if (!is_there(given)) return no_such_run(given, diagnostics);
-    if (!is_folder(given) && fs::path(given).extension() != ".gmc") return given;
-    const auto folder = run_folder(given, Needs::kNothing, diagnostics);
-    if (!folder.ok()) return Failure{};
+namespace fs = std::filesystem;
+
+/// The last replay of the run in `folder`; "" when there is none.
+std::string last_replay(const std::string& folder) {
     std::error_code error;
-    for (const std::string& from : {*folder, *folder + "/" + runtime::kDiverged}) {
+    for (const std::string& from : {folder, folder + "/" + runtime::kDiverged}) {
         fs::directory_entry last;
         for (const auto& entry : fs::directory_iterator(from, error))
             if (entry.path().extension() == runtime::kReplayEnding &&
@@ -58,6 +55,33 @@ Result<std::string> replay_file(const std::string& given, Diagnostics& diagnosti
                 last = entry;
         if (last.exists()) return last.path().string();
     }
+    return "";
+}
+
+/// A file that is not there. What a run wrote that was to replace another one, and diverged, is
+/// elsewhere by the time that the other one is back.
+Result<std::string> moved_replay(const std::string& given, Diagnostics& diagnostics) {
+    const fs::path file(given), folder = file.has_parent_path() ? file.parent_path() : ".";
+    if (!runtime::is_replay(file.filename().string())) return no_such_run(given, diagnostics);
+    const std::string moved = (folder / runtime::kDiverged / file.filename()).string();
+    if (is_there(moved)) {
+        say("gmrun: `{}` is taken: the run that it was to replace is back\n", moved);
+        return moved;
+    }
+    const std::string last = last_replay(folder.string());
+    if (last.empty()) return no_such_run(given, diagnostics);
+    diagnostics.error(DiagnosticKind::kBadFile, {}, "there is no `{}`", given)
+        .help(fmt::format("the last replay of that run is `{}`", last));
+    return Failure{};
+}
+
+/// The replay that is meant: a file, or the last of the folder of a run or of a model's newest run.
+Result<std::string> replay_file(const std::string& given, Diagnostics& diagnostics) {
+    if (!is_there(given)) return moved_replay(given, diagnostics);
+    if (!is_folder(given) && fs::path(given).extension() != ".gmc") return given;
+    const auto folder = run_folder(given, Needs::kNothing, diagnostics);
+    if (!folder.ok()) return Failure{};
+    if (const std::string last = last_replay(*folder); !last.empty()) return last;
     diagnostics.error(DiagnosticKind::kBadFile, {},
                       "`{}` has no file diverged-step-N.replay: its training did not diverge",
                       *folder);

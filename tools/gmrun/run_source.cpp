@@ -34,23 +34,33 @@ std::string why_no_checkpoint(const std::string& folder) {
     return "its training ended before it wrote one, or has only begun";
 }
 
-std::string newest_run(const std::string& model_name, Needs needs) {
-    const std::vector<std::string> all = runtime::RunFolder::all(model_name);
-    if (needs == Needs::kCheckpoint)
-        for (const std::string& folder : all) runtime::RunFolder::settle(folder);
-    const std::string newest = runtime::RunFolder::newest(model_name);
+/// Of the runs of a model in `runs/` the one that is meant; "" when there is none.
+std::string newest_run(const ir::Module& module, Needs needs) {
+    const std::vector<runtime::FoundRun> all = runtime::RunFolder::all(module);
     if (all.empty()) return "";
-    if (needs == Needs::kNothing || newest.empty()) return all.back();
-    for (auto skipped = all.rbegin(); *skipped != newest; ++skipped)
-        say("gmrun: `{}` is taken; the newer `{}` has no checkpoint: {}\n", newest, *skipped,
-            why_no_checkpoint(*skipped));
-    return newest;
+    if (needs == Needs::kNothing) return all.front().folder;
+    for (const runtime::FoundRun& run : all) runtime::RunFolder::settle(run.folder);
+    const auto taken = std::find_if(all.begin(), all.end(), [](const runtime::FoundRun& run) {
+        return runtime::has_checkpoint(run.folder);
+    });
+    if (taken == all.end()) return all.front().folder;
+    for (auto skipped = all.begin(); skipped != taken; ++skipped) {
+        using Of = runtime::FoundRun::Of;
+        const bool alike = skipped->of == taken->of;
+        say("gmrun: `{}` is taken; {}`{}`{} has no checkpoint: {}\n", taken->folder,
+            alike ? "the newer " : "", skipped->folder,
+            alike                      ? ""
+            : skipped->of == Of::kFile ? ", which this very file began,"
+                                       : ", which is of the same networks and data,",
+            why_no_checkpoint(skipped->folder));
+    }
+    return taken->folder;
 }
 
-std::string run_folder(const std::string& model, const std::string& run,
-                       const std::string& model_name, Needs needs) {
+std::string run_folder(const std::string& model, const std::string& run, const ir::Module& module,
+                       Needs needs) {
     const std::string folder = !run.empty() ? run : is_folder(model) ? model : "";
-    if (folder.empty()) return newest_run(model_name, needs);
+    if (folder.empty()) return newest_run(module, needs);
     if (needs == Needs::kCheckpoint) runtime::RunFolder::settle(folder);
     return folder;
 }
@@ -114,8 +124,20 @@ void add_checkpoint(CommandLine& line) {
         runtime::kCheckpointName);
 }
 
-std::string run_folder(const CommandLine& line, const std::string& model_name, Needs needs) {
-    return run_folder(line.text("MODEL"), line.text("run"), model_name, needs);
+std::string run_folder(const CommandLine& line, const ir::Module& module, Needs needs) {
+    return run_folder(line.text("MODEL"), line.text("run"), module, needs);
+}
+
+void say_which_of_several(const CommandLine& line, const runtime::LoadedModel& model) {
+    if (line.has("run") || is_folder(line.text("MODEL"))) return;
+    const std::vector<runtime::FoundRun> all = runtime::RunFolder::all(model.module());
+    const auto alike = std::count_if(all.begin(), all.end(), [&](const runtime::FoundRun& run) {
+        return run.of == all.front().of;
+    });
+    if (alike > 1)
+        say("gmrun: of {} runs that fit `{}` alike, `{}` was trained last and goes on; --run names "
+            "another\n",
+            alike, model.path(), all.front().folder);
 }
 
 Result<std::string> run_folder(const std::string& run, Needs needs, Diagnostics& diagnostics) {
@@ -126,7 +148,7 @@ Result<std::string> run_folder(const std::string& run, Needs needs, Diagnostics&
     if (!is_regular(run)) return run;
     const Result<ir::Module> module = ir::read_artefact(run, {}, diagnostics);
     if (!module.ok()) return Failure{};
-    std::string folder = newest_run(module->name, needs);
+    std::string folder = newest_run(*module, needs);
     if (folder.empty()) return no_run(module->name, run, diagnostics);
     return folder;
 }
@@ -232,7 +254,8 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
     // A checkpoint that is named by its path is of the run that it lies in.
     const std::string around = run.empty() && !is_folder(model_text) ? run_around(checkpoint) : "";
     const std::string folder =
-        !around.empty() ? around : run_folder(model_text, run, name, Needs::kCheckpoint);
+        !around.empty() ? around
+                        : run_folder(model_text, run, (*model)->module(), Needs::kCheckpoint);
     if (folder.empty()) return no_run(name, model_text, diagnostics);
     if (!run.empty() && !expect_run(run, diagnostics)) return Failure{};
     if (checkpoint == runtime::kCheckpointName && is_there(folder + "/run.json") &&

@@ -17,14 +17,15 @@ void add_run(CommandLine& line, const char* otherwise = "the newest of this mode
 /// Declares --checkpoint, for commands that take trained models.
 void add_checkpoint(CommandLine& line);
 
-/// Which run is meant where only the model is given: the newest, or the newest that has a
-/// checkpoint (where none has, the newest).
+/// Which run is meant where only the model is given: the first of RunFolder::all(), or the first of
+/// them that has a checkpoint (where none has, the first).
 enum class Needs { kNothing, kCheckpoint };
 
-/// The folder of a run: --run, else MODEL itself when that is a folder, else the newest of
-/// runs/NAME, runs/NAME-2, ... for the model called NAME; says which newer ones have no checkpoint.
-/// "" when there is none.
-std::string run_folder(const CommandLine& line, const std::string& model_name, Needs needs);
+/// The folder of a run: --run, else MODEL itself when that is a folder, else that of the model's
+/// runs in runs/; says which ones before it have no checkpoint. "" when there is none.
+std::string run_folder(const CommandLine& line, const ir::Module& module, Needs needs);
+/// Says in a line which run goes on, where neither --run nor MODEL names one and several fit alike.
+void say_which_of_several(const CommandLine& line, const runtime::LoadedModel& model);
 /// The same for an argument RUN: a folder, or a .gmc file. Errors (kBadFile): the file cannot be
 /// read, or its model has no run.
 Result<std::string> run_folder(const std::string& run, Needs needs, Diagnostics& diagnostics);

@@ -113,7 +113,7 @@ Result<std::string> weights_to_begin_with(const CommandLine& line, Diagnostics& 
 /// Checks combinations first: --resume goes on with a run, --overwrite and --init begin one;
 /// --more-epochs needs a run to go on with. Then options become TrainOptions; what was not given
 /// stays empty, so that the model's own values count.
-runtime::TrainOptions read_options(const CommandLine& line, const std::string& model_name,
+runtime::TrainOptions read_options(const CommandLine& line, const ir::Module& module,
                                    const std::string& init, const runtime::ProcessGroup* group) {
     runtime::TrainOptions options;
     if (line.has("local-steps") && (group == nullptr || group->size() == 1))
@@ -135,9 +135,9 @@ runtime::TrainOptions read_options(const CommandLine& line, const std::string& m
     if (line.has("more-epochs") && !options.resume)
         throw UsageError("--more-epochs goes on with a run: it needs --resume");
     if (options.resume || line.has("run"))
-        options.run_directory = run_folder(line, model_name, Needs::kNothing);
+        options.run_directory = run_folder(line, module, Needs::kNothing);
     if (options.run_directory.empty() && options.resume)
-        throw UsageError(fmt::format("there is no run of `{}` in runs/ to resume", model_name));
+        throw UsageError(fmt::format("there is no run of `{}` in runs/ to resume", module.name));
     options.init_layout = line.text("init-layout");
     if (options.init_layout != "keras" && !line.has("init"))
         throw UsageError("--init-layout says how a file lies: it needs --init FILE");
@@ -206,7 +206,7 @@ void print_memory(const ir::Module& module) {
 /// The folder of the run that --resume names, where that keeps to AVX2; "" otherwise.
 static std::string run_on_avx2(const CommandLine& line, const runtime::LoadedModel& model) {
     if (!line.flag("resume")) return "";
-    const std::string run = run_folder(line, model.module().name, Needs::kNothing);
+    const std::string run = run_folder(line, model.module(), Needs::kNothing);
     return keeps_to_avx2(line, run) ? run : "";
 }
 
@@ -215,9 +215,10 @@ static int train_model(const CommandLine& line, runtime::LoadedModel& model,
                        runtime::StopRequest& stop, Diagnostics& diagnostics) {
     const auto init = weights_to_begin_with(line, diagnostics);
     if (!init.ok()) return report(diagnostics);
-    runtime::TrainOptions options = read_options(line, model.module().name, *init, model.group());
+    runtime::TrainOptions options = read_options(line, model.module(), *init, model.group());
     if (options.resume && !expect_run(options.run_directory, diagnostics))
         return report(diagnostics);
+    if (options.resume) say_which_of_several(line, model);
     if (options.resume) say_other_settings(model, options.run_directory);
     if (!options.quiet) print_memory(model.module());
     if (line.flag("shard-optimizer")) std::fputs(slots_text(model).c_str(), stdout);
