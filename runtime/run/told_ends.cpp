@@ -6,8 +6,11 @@
 
 namespace gmc::runtime {
 
-void OpenedRun::report_divergence(const std::string& why, const std::string& replay,
-                                  bool at_once) const {
+void OpenedRun::report_divergence(const std::string& why, const std::string& replay, bool at_once) {
+    MetricsRow row(training.step, epoch_number());
+    row.add("diverged", why);
+    Diagnostics unwritable;  // the error that follows counts
+    (void)log->write({row}, unwritable);
     const std::string kept =
         folder->has_checkpoint()
             ? fmt::format("the last good state is kept in `{}`", path(kCheckpointName))
