@@ -413,7 +413,7 @@ void OpenedRun::begin_epoch(TrainingState& at) const {
 void OpenedRun::say_what_changed(const std::string& data, Progress& progress) {
     RunRecord now = record;
     now.data = data;
-    now.machine = tuning_machine();
+    now.machine = options.in_copy ? record.machine : tuning_machine();
     now.threads = thread_count();
     now.processes = model.group() == nullptr ? 1 : model.group()->size();
     now.examples = loader->dataset().count();
