@@ -29,14 +29,15 @@ std::string json_string(std::string_view text) { return Json(text).dump(); }
 /// What resuming has to know of a line; nothing when it is no JSON object with a "step".
 struct Line {
     int64_t step = 0;
-    bool has_figures = false;  ///< of training steps, not of validation, a sign or a rollback
+    bool has_figures = false;  ///< of training steps, not of validation or the run's health
 };
 std::optional<Line> read_line(std::string_view line) {
     const std::optional<Json> json = Json::parse(line);
     if (!json || !json->contains("step") || !json->at("step").is_whole()) return std::nullopt;
     if (json->contains("epoch") && !json->at("epoch").is_whole()) return std::nullopt;
     const auto is_other = [](const std::string& name) {
-        return name == "sign" || name == "because" || name.starts_with("validation_");
+        return name == "sign" || name == "because" || name == "changed" || name == "diverged" ||
+               name.starts_with("validation_");
     };
     const std::vector<std::string>& names = json->names();
     return Line{json->at("step").whole(), std::none_of(names.begin(), names.end(), is_other)};

@@ -282,64 +282,6 @@ bool OpenedRun::prepare(Progress& progress) {
     return can_draw();
 }
 
-/// Whether run.json and the checkpoint are of one data set, as far as both say. Where nothing says
-/// what the data were, a line tells that they are not compared.
-bool OpenedRun::agrees_on_data() {
-    if (record.data_values.empty() && training.data.empty() && training.step > 0)
-        diagnostics.warning(DiagnosticKind::kBadFile, {},
-                            "neither `{}` nor `{}` says which data the run was trained on: that "
-                            "they are still the same cannot be checked",
-                            path("run.json"), path(kCheckpointName));
-    if (may_be_same_data(record.data_values, training.data)) return true;
-    diagnostics
-        .error(DiagnosticKind::kBadFile, {},
-               "`{}` says that the run was trained on {} than `{}` says: they are of two runs",
-               path("run.json"), kOtherData, path(kCheckpointName))
-        .help(fmt::format("without `{}` the run goes on as the checkpoint says, with its data",
-                          path("run.json")));
-    return false;
-}
-
-/// Other values than the run began with are refused; the same ones may lie elsewhere by now.
-bool OpenedRun::take_up_data() {
-    const std::string values = fingerprint(loader->dataset());
-    if (goes_on() && !agrees_on_data()) return false;
-    if (record.data_values.empty()) record.data_values = training.data;
-    const bool same = !goes_on() || are_data_of(record, model.module().origin, values);
-    const bool has_grown = same && goes_on() && !begins_with(loader->dataset(), record.data_values);
-    // Steps can be repeated with the examples only that the checkpoint was trained on.
-    const std::string& then = training.data.empty() ? record.data_values : training.data;
-    if (same && options.in_copy && goes_on() && !then.empty() && !values.empty() &&
-        std::atoll(then.c_str()) != loader->dataset().count()) {
-        diagnostics.error(DiagnosticKind::kBadValue, {},
-                          "the run in `{}` was trained on {} examples, and its data have {} now",
-                          folder->path(), std::atoll(then.c_str()), loader->dataset().count());
-        return false;
-    }
-    if (!same || has_grown) is_another_run(folder->path(), kOtherData, model.path(), diagnostics);
-    if (has_grown)
-        diagnostics.note_last(
-            {}, fmt::format("the data have grown to {} examples, but of the "
-                            "first {}, which the run had, some are others now",
-                            loader->dataset().count(), std::atoll(record.data_values.c_str())));
-    if (!values.empty()) record.data_values = values;
-    training.data = record.data_values;
-    return same && !has_grown;
-}
-
-/// Whether the checkpoint's place lies in the data that the run had, or in those that it has now: a
-/// run may go on with more data or fewer.
-bool OpenedRun::is_where_it_can_be() {
-    const int64_t most = std::max(record.examples, loader->dataset().count());
-    if (record.examples == 0 || training.example < most) return true;
-    diagnostics
-        .error(DiagnosticKind::kBadFile, {},
-               "`{}` cannot be of this run: its `example` is {}, but the data have {} examples",
-               path(kCheckpointName), training.example, most)
-        .help("start a new run, or name the checkpoint of this model");
-    return false;
-}
-
 /// The test data, or a share of the training data, which is then not trained on.
 bool OpenedRun::prepare_validation() {
     const LoaderOptions in_order{model.batch_size(), LoaderMode::kEvaluate, record.seed, 0};
@@ -451,9 +393,14 @@ void OpenedRun::begin_epoch(TrainingState& at) const {
 /// Tells the user what makes the resumed run differ from an uninterrupted one.
 void OpenedRun::say_what_changed(Progress& progress) {
     RunRecord now = record;
+<<<<<<< HEAD
     now.data = data_text_;
     now.machine = tuning_machine();
     now.avx2 = is_restricted_to_avx2();
+=======
+    now.data = data;
+    now.machine = options.in_copy ? record.machine : tuning_machine();
+>>>>>>> a28
     now.threads = thread_count();
     now.processes = model.group() == nullptr ? 1 : model.group()->size();
     now.examples = loader->dataset().count();
@@ -463,11 +410,12 @@ void OpenedRun::say_what_changed(Progress& progress) {
         if (!network.weights.empty()) now.weights[network.name] = network.checksum;
     note_choices(now);
     for (const std::string& change : changes(record, now)) progress.message(change);
+    if (training.rate < 1)
+        progress.message(
+            fmt::format("updates are {:.4g} of what the model says: `lower_rate` made them smaller "
+                        "where training had diverged",
+                        training.rate));
     record = std::move(now);
-}
-
-std::string OpenedRun::data_trained_on() const {
-    return loader ? fingerprint(loader->dataset()) : "";
 }
 
 std::map<std::string, std::string> OpenedRun::chosen() const {
@@ -497,8 +445,12 @@ bool OpenedRun::write_beginnings() {
     record.sources = model.module().files;
     note_choices(record);
     if (!write_model_and_record() || !open_log()) return false;
-    if (goes_on()) drop_checkpoints();
-    return true;
+    if (!goes_on()) return true;
+    drop_checkpoints();
+    if (options.changed.empty()) return true;
+    MetricsRow row(training.step, epoch_number());
+    row.add("changed", options.changed);
+    return log->write({row}, diagnostics);
 }
 
 bool OpenedRun::open_log() {

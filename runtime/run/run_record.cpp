@@ -70,8 +70,8 @@ std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
     std::vector<std::string> out;
     if (!then.machine.empty() && then.machine != now.machine)
         out.push_back(fmt::format(
-            "the run was trained by another machine or build; from here on its numbers are the "
-            "same only up to rounding\n  then: {}\n  now:  {}",
+            "the run was trained by another machine or build, or with another --isa; from here on "
+            "its numbers are the same only up to rounding\n  then: {}\n  now:  {}",
             then.machine, now.machine));
     if (then.examples != 0 && then.examples != now.examples)
         out.push_back(

@@ -285,12 +285,7 @@ class TrainingLoop {
         return log_.write({row}, diagnostics_);
     }
 
-    /// The epoch in which the last step ended, from 1. The rest of a step behind the last epoch is
-    /// taken to be of that; but not whole passes, which a step of many batches may read.
-    int64_t epoch() const {
-        return std::min(training_.pass + (training_.example > 0 ? 1 : 0),
-                        std::max(run_.epochs, training_.pass));
-    }
+    int64_t epoch() const { return run_.epoch_number(); }
 
     // ---- states that are good ----
 
@@ -421,6 +416,7 @@ class TrainingLoop {
                             : ""));
         MetricsRow row(training_.step, epoch());
         row.add("rolled_back_to", good.step).add("because", why_diverged_);
+        if (training_.rate < 1) row.add("rate_factor", training_.rate);
         return log_.write({row}, diagnostics_);
     }
 

@@ -206,10 +206,17 @@ int ended(const Diagnostics& diagnostics) {
     return signal != 0 ? exit_code_of(signal) : report(diagnostics);
 }
 
+/// Whether the run was trained where numbers are the same only up to rounding, as far as it says.
+bool was_trained_elsewhere(const std::string& run) {
+    Diagnostics unreadable;
+    const auto record = runtime::read_run_record(run + "/run.json", unreadable);
+    return record.ok() && !record->machine.empty() && record->machine != runtime::tuning_machine();
+}
+
 }  // namespace
 
 /// With two checkpoints of the run, the steps between them are repeated and compared with what the
-/// run itself wrote. Otherwise the same steps are run twice; that shows whether a run repeats, but
+/// run itself wrote, if it was here. Otherwise the same steps are run twice; that shows whether a run repeats, but
 /// not whether the first one did.
 int verify_command(const Words& words) {
     CommandLine line("gmrun verify [options] RUN",
@@ -228,7 +235,11 @@ int verify_command(const Words& words) {
     if (keeps_to_avx2(line, run)) keep_to_avx2(run);
     if (!are_whole(run, diagnostics)) return report(diagnostics);
     const std::vector<Kept> kept = kept_steps(run);
-    const bool recorded = kept.size() >= 2 && !line.given("steps");
+    const bool elsewhere = was_trained_elsewhere(run);
+    if (elsewhere)
+        say("gmrun: the run was trained by another machine or build, or with another --isa, where "
+            "bits differ: the steps are run twice here, and not compared with the run's\n");
+    const bool recorded = kept.size() >= 2 && !line.given("steps") && !elsewhere;
     const std::string from =
         recorded ? kept[kept.size() - 2].path : run + "/" + runtime::kCheckpointName;
     if (recorded) steps = kept.back().step - kept[kept.size() - 2].step;
