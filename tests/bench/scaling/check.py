@@ -1,9 +1,9 @@
-"""Sums and steps of real processes in network namespaces, beside what the simulator says of them: predict.py --check.
+"""Sums and steps of real processes in network namespaces, beside what the simulator says: predict.py --check.
 
-The network is measured first, with as many processes as are to be predicted, all at the same time: how long neighbours
-take for one exchange of so many numbers. So what processes on one machine take from each other (cores for TCP, the
-bandwidth of its memory) is in these times, and so is what a token bucket does to TCP. The simulator then knows, for each
-size of message, which share of the link is used.
+The network is measured first, with as many processes as are to be predicted, all at the same time: how long
+neighbours take for one exchange of so many numbers. So what processes on one machine take from each other (cores for
+TCP, the bandwidth of its memory) is in these times, and so is what a token bucket does to TCP. The simulator then
+knows, for each size of message, which share of the link is used.
 """
 import math
 import pathlib
