@@ -60,9 +60,9 @@ def must(*words):
 class Network:
     """Machines 10.77.0.1, 10.77.0.2, ..., each in a namespace, on a bridge in one more."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, machines=MACHINES):
         self.prefix = f"gmc{os.getpid()}"
-        self.names = [f"10.77.0.{i + 1}" for i in range(MACHINES)]
+        self.names = [f"10.77.0.{i + 1}" for i in range(machines)]
         self.agent = folder / "agent.sh"
         self.agent.write_text(AGENT % self.prefix)
         self.agent.chmod(0o755)

@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 
-from deaths import flat_memory, kills, lone_deaths
+from deaths import flat_memory, full_disk, kills, lone_deaths
 from group_runs import (SLOTS, STEPS, Processes, check_same, expect, has_avx2, is_stuck, launchers_here, losses, once,
                         ranks_of, same_bits, start, steps_at)
 from kills import CHECKPOINT, Bench, all_models, checkpoint
@@ -237,6 +237,7 @@ def main():
                 if has_avx2():
                     unlike_processors(processes, launcher)
                 lone_deaths(processes, launcher)
+                full_disk(processes, launcher)
                 for left in ("through", "parts", "slots"):
                     shutil.rmtree(pathlib.Path(folder) / left)
         print(f"{len(models)} models in 1 to 8 processes of {' and '.join(launchers)}: the same bits")
