@@ -331,8 +331,8 @@ bool prefers_packed_matmul(const MatmulProblem& p) {
     // Measured on Emerald Rapids, one thread, milliseconds here, by `tiled`, and by the better of
     // oneDNN 2.6.3's two. AVX-512: [1024,2048] [2048,256] with a transposed 7.2, 16.9, 8.0;
     // [2048,256] [256,1024] with b transposed 6.6, 7.8, 8.2; as it is 6.2, 6.6, 7.0. AVX2: 13.9,
-    // 41.3, 15.3; 13.8, 19.6, 13.5; 12.9, 12.4, 12.6. With b kept and AVX2, two threads, 0.14, 0.14
-    // and 0.15 for [64,256] [256,768]; 0.12, 0.18 and 0.16 for [64,768] [768,256], b transposed.
+    // 41.3, 15.3; 13.8, 19.6, 13.5; 12.9, 12.4, 12.6. With b kept and AVX2, two threads: [64,256]
+    // [256,768] 0.14, 0.14, 0.15; [64,768] [768,256] with b transposed 0.12, 0.18, 0.16.
     if (p.kept_b != ir::kNone) return p.m * p.n * p.k >= (1 << 20);
     return (p.transpose_a || p.transpose_b) && p.m * p.n * p.k >= (1 << 24);
 }
