@@ -393,14 +393,9 @@ void OpenedRun::begin_epoch(TrainingState& at) const {
 /// Tells the user what makes the resumed run differ from an uninterrupted one.
 void OpenedRun::say_what_changed(Progress& progress) {
     RunRecord now = record;
-<<<<<<< HEAD
     now.data = data_text_;
-    now.machine = tuning_machine();
-    now.avx2 = is_restricted_to_avx2();
-=======
-    now.data = data;
     now.machine = options.in_copy ? record.machine : tuning_machine();
->>>>>>> a28
+    now.avx2 = options.in_copy ? record.avx2 : is_restricted_to_avx2();
     now.threads = thread_count();
     now.processes = model.group() == nullptr ? 1 : model.group()->size();
     now.examples = loader->dataset().count();
