@@ -88,9 +88,10 @@ class RateChecks {
         else if (value > 0 && value < kLost && !sgd)
             what = "is lost in the rounding of the weights";
         else if (value > 0 && value <= kLost && sgd)
-            what = fmt::format("is lost in the rounding of the weights, unless gradients are above "
-                               "about {:.2g}",
-                               kRounding / value);
+            what = fmt::format(
+                "is lost in the rounding of the weights, unless gradients are above "
+                "about {:.2g}",
+                kRounding / value);
         else if (value > 0 && value < kLeast && !sgd)
             what = fmt::format("moves no weight by more than about {:.3g} in 1000 steps",
                                1000 * value);

@@ -216,8 +216,8 @@ bool was_trained_elsewhere(const std::string& run) {
 }  // namespace
 
 /// With two checkpoints of the run, the steps between them are repeated and compared with what the
-/// run itself wrote, if it was here. Otherwise the same steps are run twice; that shows whether a run repeats, but
-/// not whether the first one did.
+/// run itself wrote, if it was here. Otherwise the same steps are run twice; that shows whether a
+/// run repeats, but not whether the first one did.
 int verify_command(const Words& words) {
     CommandLine line("gmrun verify [options] RUN",
                      "Repeats steps of a run and compares the bits: from one checkpoint that it "
