@@ -37,8 +37,6 @@ parser.add_argument("--batch", type=int, default=128)
 parser.add_argument("--steps", type=int, default=20)
 parser.add_argument("--bf16", action="store_true", help="products and activations in bfloat16")
 parser.add_argument("--patches", action="store_true", help="convolutions as products of copied patches")
-parser.add_argument("--taps", action="store_true",
-                    help="transposed convolutions as one product for all taps, whose parts are shifted and added up")
 parser.add_argument("--isa", choices=["best", "avx2"], default="best", help="avx2: as on a processor without AVX-512")
 a = parser.parse_args()
 
@@ -124,29 +122,12 @@ def conv(inputs, filters, kernel, stride, pad, bias=True, normal=None):
 
 
 def phases(size, kernel, stride, low, out):
-    """For the results stride * i + phase: the first tap that meets an input, the number of such taps, and the pads
-    before and behind the inputs."""
+    """For the results stride * i + phase: the first tap that meets an input, and the pads before and behind these."""
     for phase in range(stride):
         first = (low - phase) % stride
         taps = len(range(first, kernel, stride))
         before = (low - phase - first) // stride
-        yield first, taps, before, out // stride - size + taps - 1 - before
-
-
-def all_taps(x, weight, each, stride, out):
-    """One product gives what each input adds through each tap; each phase sums its own taps' at their places."""
-    size, kernel = x.shape[1], weight.shape[0]
-    products = x @ weight.transpose(2, 0, 1, 3).reshape(x.shape[3], -1)
-    products = products.reshape(len(x), size, size, kernel, kernel, -1)
-
-    def shifted(row, column, down, right):
-        down, right = ((n, out // stride - size - n, 0) for n in (down, right))
-        none = (0, 0, 0)
-        return jax.lax.pad(products[:, :, :, row, column], jnp.zeros((), x.dtype), (none, down, right, none))
-    for first_row, row_taps, above, _ in each:
-        for first_column, column_taps, left, _ in each:
-            yield sum(shifted(first_row + stride * i, first_column + stride * j, above - i, left - j)
-                      for i in range(row_taps) for j in range(column_taps))
+        yield first, before, out // stride - size + taps - 1 - before
 
 
 def conv_transposed(inputs, filters, kernel, stride, pad, extra=0, bias=False, normal=None):
@@ -158,15 +139,12 @@ def conv_transposed(inputs, filters, kernel, stride, pad, extra=0, bias=False, n
         if size == 1 and pad == 0:
             spread = weight[::-1, ::-1].transpose(2, 0, 1, 3).reshape(inputs, -1)
             return (x.reshape(-1, inputs) @ spread).reshape(-1, kernel, kernel, filters)
-        if stride == 1 and not a.taps:
+        if stride == 1:
             return correlate(x, weight, 1, ((low, low), (low, low)))
         out = (size - 1) * stride - 2 * pad + kernel + extra
         each = list(phases(size, kernel, stride, low, out))
-        if a.taps:
-            parts = list(all_taps(x, weight, each, stride, out))
-        else:
-            parts = [correlate(x, weight[rows[0]::stride, columns[0]::stride], 1, (rows[2:], columns[2:]))
-                     for rows in each for columns in each]
+        parts = [correlate(x, weight[rows[0]::stride, columns[0]::stride], 1, (rows[1:], columns[1:]))
+                 for rows in each for columns in each]
         y = jnp.stack(parts, 3).reshape(-1, out // stride, out // stride, stride, stride, filters)
         return y.transpose(0, 1, 3, 2, 4, 5).reshape(-1, out, out, filters)
     return weighted((kernel, kernel, inputs, filters), filters * kernel**2, f, bias and filters, normal)

@@ -80,7 +80,7 @@ def jax_variants(model, options):
     """JAX's, none of models that jax_step.py does not have."""
     if model not in JAX_MODELS:
         return []
-    flags = [[]] if model == "vae_mlp" else [["--patches"], [], ["--taps"]]
+    flags = [[]] if model == "vae_mlp" else [["--patches"], []]
     isa = ["--isa", options.isa]
     return [Theirs(options.jax, "jax_step.py", model, f, "convolutions", options, isa) for f in flags]
 
