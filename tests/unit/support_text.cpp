@@ -153,8 +153,8 @@ TEST_CASE("JSON is read as it stands, or refused", "[support][json]") {
                              "{}", "[[],{},[1,[2]],{\"a\":[{\"b\":null}]}]"})
         CHECK(again(text) == text);
     CHECK(again(R"({"a":1,"b":2,"a":[3]})") == R"({"a":[3],"b":2})");
-    for (const char* text : {"", "[", "[1", "{\"a\"}", "{\"a\":}", "1 2", "[1]]", "1e999", "nan",
-                             "\"\xff\""})
+    for (const char* text :
+         {"", "[", "[1", "{\"a\"}", "{\"a\":}", "1 2", "[1]]", "1e999", "nan", "\"\xff\""})
         CHECK(again(text) == "refused");
     const auto nested = [](size_t levels) {
         return std::string(levels, '[') + std::string(levels, ']');
