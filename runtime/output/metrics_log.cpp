@@ -121,7 +121,8 @@ std::string MetricsRow::line() const {
 }
 
 Result<MetricsLog> MetricsLog::open(const std::string& path, int flags, Diagnostics& diagnostics) {
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0666);
+    const int fd =
+        ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0666);
     if (fd >= 0) return MetricsLog(path, fd);
     diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be opened for writing: {}", path,
                       std::strerror(errno));

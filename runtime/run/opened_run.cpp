@@ -337,14 +337,15 @@ void OpenedRun::watch_validation(Progress& progress) {
                                      fmt::join(anew, " and "), anew.size() == 1 ? "s" : ""));
 }
 
-/// A process that was killed after it wrote the checkpoint of an epoch may not have kept it under
-/// its other names.
+/// A process that was killed after it wrote a checkpoint that was due may not have kept it under
+/// its other names. With local steps it is written at the next average.
 bool OpenedRun::keep_what_a_kill_left() {
-    if (!ends_epoch()) return true;
     const KeptCheckpoints kept(folder->path(), policy.keep_last);
-    const bool is_best =
-        !policy.keep_best.empty() && training.best.best && training.best.epochs_since == 0;
-    return kept.keep(training.step, diagnostics) && (!is_best || kept.keep_best(diagnostics));
+    const int64_t every = policy.checkpoint_steps, average = record.local.every;
+    const bool at_pace =
+        every > 0 && training.step > 0 && training.step % every < std::max<int64_t>(average, 1);
+    if ((at_pace || ends_epoch()) && !kept.keep(training.step, diagnostics)) return false;
+    return policy.keep_best.empty() || kept.find_best(training, ends_epoch(), diagnostics);
 }
 
 void OpenedRun::drop_checkpoints() const {

@@ -60,11 +60,11 @@ int history_command(const Words& words) {
                           *run);
         return report(diagnostics);
     }
-    const std::string output =
-        line.has("output") ? followed(line.text("output")) : *run + "/history.png";
-    if (!runtime::write_png(output, runtime::stack_labelled(parts, columns), diagnostics))
+    const auto output = output_or(line, *run + "/history.png", diagnostics);
+    if (!output.ok() ||
+        !runtime::write_png(*output, runtime::stack_labelled(parts, columns), diagnostics))
         return report_output(line, diagnostics);
-    fmt::print("{}\n", output);
+    fmt::print("{}\n", *output);
     return kDone;
 }
 

@@ -14,6 +14,7 @@
 #include "runtime/output/npy.h"
 #include "runtime/output/npz.h"
 #include "runtime/output/png.h"
+#include "runtime/run/run_files.h"
 #include "runtime/train/picture.h"
 #include "runtime/train/write_back.h"
 
@@ -196,11 +197,24 @@ int report_output(const CommandLine& line, Diagnostics& diagnostics) {
     return report(diagnostics);
 }
 
-std::string output_file(const CommandLine& line, const TrainedModel& trained,
-                        const ir::Shape& shape, const std::string& name) {
+Result<std::string> output_or(const CommandLine& line, const std::string& own,
+                              Diagnostics& diagnostics) {
     if (line.has("output")) return followed(line.text("output"));
+    if (!runtime::leads_away(own)) return own;
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {},
+               "`{}` is a symbolic link: what is written for a run stays in its folder", own)
+        .help("remove the link");
+    return Failure{};
+}
+
+Result<std::string> output_file(const CommandLine& line, const TrainedModel& trained,
+                                const ir::Shape& shape, const std::string& name,
+                                Diagnostics& diagnostics) {
     const std::string ending = runtime::written_as(*trained.model, shape);
-    return fmt::format("{}/{}.{}", trained.folder, name, ending.empty() ? "png" : ending);
+    return output_or(line,
+                     fmt::format("{}/{}.{}", trained.folder, name, ending.empty() ? "png" : ending),
+                     diagnostics);
 }
 
 }  // namespace gmc::tools
