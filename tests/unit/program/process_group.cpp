@@ -178,7 +178,7 @@ TEST_CASE("sums are the same to the bit, however many processes each machine has
          {"a", "aa", "aab", "aba", "aaa", "abc", "aaab", "abbb", "aabc", "aabbb", "aaabbb",
           "aabbcc", "abcabc", "aaaab", "aaaaaaa", "aaabbbcc", "abbbbbbb", "aabbccddd",
           "aaaaabbbbbcc"})
-        for (const int64_t count : {7, 4096, 4097, 20011})
+        for (const int64_t count : {7, 4096, 4097, 20010, 20011})
             for (const bool rounded : {false, true}) {
                 INFO(machines << ", " << count << " numbers" << (rounded ? ", rounded" : ""));
                 const auto size = static_cast<int>(machines.size());
@@ -202,7 +202,14 @@ TEST_CASE("sums are the same to the bit, however many processes each machine has
                         const std::vector<float> sum = tree(from, from + node.count);
                         mine.insert(mine.end(), sum.begin(), sum.end());
                     }
-                    group.sum({mine.data(), count, rounded, 16, count});
+                    const bool scattered = count % 2 != 0;
+                    group.sum({mine.data(), count, rounded, 16, count, scattered});
+                    const NumberRange own = range_of({0, count}, size, group.rank());
+                    if (scattered && size > 1) {
+                        std::fill_n(mine.begin(), own.begin, -1.0f);
+                        std::fill_n(mine.begin() + own.end, count - own.end, -1.0f);
+                        group.gather_ranges(mine.data(), count);
+                    }
                     mine.resize(static_cast<size_t>(count));
                 });
                 const std::vector<float> expected = tree(shards.begin(), shards.end());
