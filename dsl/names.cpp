@@ -5,6 +5,7 @@
 #include <set>
 
 #include "compiler/support/edit_distance.h"
+#include "compiler/support/wording.h"
 #include "dsl/model_view.h"
 #include "dsl/reader.h"
 #include "dsl/rewrite.h"
@@ -360,7 +361,8 @@ class NameChecker {
             error.help(schedule ? fmt::format("a schedule has keys: `{{{}: {{from: 1e-3, to: 0, "
                                               "over: 10 epochs}}}}`",
                                               e.text)
-                                : "known are " + quoted_list(known));
+                                : fmt::format("known {} {}", by_count(known.size(), "is", "are"),
+                                              quoted_list(known)));
             if (in_layer_ && !schedule)
                 error.help(
                     "the result of the layer before is `previous`; others are known by "

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "compiler/support/wording.h"
 #include "dsl/reader.h"
 #include "dsl/text/lexer.h"
 
@@ -207,7 +208,8 @@ void check_units(ObjectiveSpec& objective, Diagnostics& diagnostics) {
             diagnostics
                 .error(DiagnosticKind::kUnknownName, unit.span, "no loss or metric is called `{}`",
                        unit.name)
-                .help(fmt::format("there are {}", quoted_list(figures)));
+                .help(fmt::format("there {} {}", by_count(figures.size(), "is", "are"),
+                                  quoted_list(figures)));
         return true;
     });
 }

@@ -181,6 +181,13 @@ void read_pace(const Values& values, TrainSpec& out, Diagnostics& diagnostics) {
     out.checkpoint_seconds = pace->seconds;
 }
 
+/// Warns of a key that is written although nothing looks at it.
+void warn_without_effect(Span where, const char* key, const char* why, const char* help,
+                         Diagnostics& diagnostics) {
+    diagnostics.warning(DiagnosticKind::kUnused, where, "`{}` has no effect: {}", key, why)
+        .help(help);
+}
+
 /// `validate: test`, or a share of the training data.
 void read_validate(const Node& node, TrainSpec& out, Diagnostics& diagnostics) {
     if (node.is_scalar() && node.text == "test") {
@@ -226,6 +233,10 @@ void read_run(const Node& map, TrainSpec& out, Diagnostics& diagnostics) {
         if (values.ok && values.has("best"))
             out.keep_best = {values.text("best"), values.text("of") == "highest",
                              values.spans.at("best")};
+        else if (values.ok && values.spans.contains("of"))
+            warn_without_effect(values.spans.at("of"), "of", "no best checkpoint is kept",
+                                "`best: loss`, say, names the figure that it is about",
+                                diagnostics);
     }
 }
 
@@ -315,6 +326,11 @@ std::optional<OptimizerSpec> read_optimizer(const Node& node, Span where,
         if (value)
             out.parameters.push_back({row.key, value, entry ? entry->value->span : kind.key_span});
     }
+    const Entry *nesterov = kind.value->find("nesterov"), *momentum = kind.value->find("momentum");
+    if (nesterov && nesterov->value->text == "true" &&
+        (!momentum || parse_number(momentum->value->text) == 0.0))
+        warn_without_effect(nesterov->value->span, "nesterov", "there is no momentum",
+                            "`momentum: 0.9`, say", diagnostics);
     return out;
 }
 
@@ -337,6 +353,10 @@ TrainSpec read_train(const Entry* train, Diagnostics& diagnostics) {
     out.average_statistics = values.flag("average_statistics");
     out.on_divergence = values.text("on_divergence");
     out.retries = values.integer("retries");
+    if (out.on_divergence == "stop" && values.spans.contains("retries"))
+        warn_without_effect(
+            values.spans.at("retries"), "retries", "training ends where a number is not finite",
+            "`on_divergence: rollback` or `on_divergence: lower_rate` goes back", diagnostics);
     read_pace(values, out, diagnostics);
     read_run(map, out, diagnostics);
     Node adam;

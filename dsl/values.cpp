@@ -7,6 +7,7 @@
 
 #include "compiler/support/edit_distance.h"
 #include "compiler/support/paths.h"
+#include "compiler/support/wording.h"
 #include "dsl/schema/foreign_words.h"
 #include "dsl/text/lexer.h"
 #include "dsl/text/scalar.h"
@@ -205,9 +206,9 @@ std::string map_example(const Node& node, std::span<const KeyRow> rows) {
     const bool fits = rows.size() <= kFewKeys && node.is_scalar() && !node.is_null() &&
                       (first == KeyType::kText || parse_number(node.text)) &&
                       first != KeyType::kName;
-    return fmt::format("{}its keys are {}",
+    return fmt::format("{}its key{} {}",
                        fits ? fmt::format("write `{{{}: {}}}`; ", rows.front().key, node.text) : "",
-                       quoted_list(key_names(rows)));
+                       by_count(rows.size(), " is", "s are"), quoted_list(key_names(rows)));
 }
 
 }  // namespace

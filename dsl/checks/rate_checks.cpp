@@ -138,10 +138,11 @@ class RateChecks {
             *to * (e.text == "linear" ? part : (1 - std::cos(std::acos(-1.0) * part)) / 2);
         diagnostics_
             .warning(DiagnosticKind::kBadValue, e.span,
-                     "`{}` rises over {} epochs, but training ends after {}: {} reaches {:.3g} of "
-                     "{:.3g}",
-                     e.text, *over, epochs, what, reached, *to)
-            .help(fmt::format("`over: {} epochs` ends with training", epochs));
+                     "`{}` rises over {} epoch{}, but training ends after {}: {} reaches {:.3g} "
+                     "of {:.3g}",
+                     e.text, *over, *over == 1 ? "" : "s", epochs, what, reached, *to)
+            .help(fmt::format("`over: {} epoch{}` ends with training", epochs,
+                              epochs == 1 ? "" : "s"));
     }
 
     /// An epoch has at least one step.
@@ -153,9 +154,9 @@ class RateChecks {
             if (over && warm_up.arguments[1]->text == "epoch" && *over > epochs)
                 diagnostics_
                     .warning(DiagnosticKind::kBadValue, warm_up.span,
-                             "`warm_up` takes {} epochs, but training ends after {}: the learning "
+                             "`warm_up` takes {} epoch{}, but training ends after {}: the learning "
                              "rate never becomes what is written",
-                             *over, epochs)
+                             *over, *over == 1 ? "" : "s", epochs)
                     .help("usual is a part of the first epochs, in steps: `warm_up: 500 steps`");
         }
         const Expression& schedule = is_warmed_up(e) ? *e.arguments[0] : e;
@@ -168,11 +169,13 @@ class RateChecks {
         if (!to || *to != 0 || !over || *over >= epochs) return;
         const std::string& unit = schedule.arguments[3]->text;
         diagnostics_
-            .warning(DiagnosticKind::kBadValue, schedule.span,
-                     "the learning rate is 0 after {} {}{}, but training goes on for {} epochs, in "
-                     "which nothing is trained",
-                     *over, unit, *over == 1 ? "" : "s", epochs)
-            .help(fmt::format("`over: {} epochs`, or a `to` above 0", epochs));
+            .warning(
+                DiagnosticKind::kBadValue, schedule.span,
+                "the learning rate is 0 after {} {}{}, but training goes on for {} epoch{}, in "
+                "which nothing is trained",
+                *over, unit, *over == 1 ? "" : "s", epochs, epochs == 1 ? "" : "s")
+            .help(fmt::format("`over: {} epoch{}`, or a `to` above 0", epochs,
+                              epochs == 1 ? "" : "s"));
     }
 
     /// In adamw the weights shrink by learning_rate * weight_decay in a step; elsewhere the decay

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "compiler/support/edit_distance.h"
+#include "compiler/support/wording.h"
 #include "dsl/data/data_field.h"
 #include "dsl/data/data_paths.h"
 #include "dsl/reader.h"
@@ -131,8 +132,8 @@ void check_counts(const std::vector<DataField>& fields, bool is_test, Diagnostic
         if (examples == 0) continue;
         if (field.count > examples) {
             diagnostics.error(DiagnosticKind::kBadValue, field.span,
-                              "`{}` is to use {} examples, but `{}` has {}", field.name,
-                              field.count, field.source, examples);
+                              "`{}` is to use {}, but `{}` has {}", field.name,
+                              counted(field.count, "example"), field.source, examples);
             continue;
         }
         if (field.own_order) continue;
@@ -142,9 +143,8 @@ void check_counts(const std::vector<DataField>& fields, bool is_test, Diagnostic
             of_first = count;
         } else if (count != of_first) {
             diagnostics
-                .error(DiagnosticKind::kShapeMismatch, field.span,
-                       "`{}` has {} examples, but `{}` has {}", field.name, count, first->name,
-                       of_first)
+                .error(DiagnosticKind::kShapeMismatch, field.span, "`{}` has {}, but `{}` has {}",
+                       field.name, counted(count, "example"), first->name, of_first)
                 .note(first->span, fmt::format("`{}` is here", first->name))
                 .help(
                     "the fields of one data set describe the same examples in the same order; "

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "compiler/support/edit_distance.h"
+#include "compiler/support/wording.h"
 #include "dsl/checks/checks.h"
 #include "dsl/lower/contract.h"
 #include "dsl/lower/evaluate.h"
@@ -166,7 +167,8 @@ class ModuleBuilder {
         diagnostics_
             .error(DiagnosticKind::kUnknownName, metric.span, "no loss or metric is called `{}`",
                    metric.name)
-            .help(fmt::format("there are {}", fmt::join(names, ", ")));
+            .help(fmt::format("there {} {}", by_count(names.size(), "is", "are"),
+                              fmt::join(names, ", ")));
     }
 
     /// Evaluates entries of `let` that nothing uses, too, for their errors, into a function that is

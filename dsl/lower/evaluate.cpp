@@ -11,6 +11,7 @@
 
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
+#include "compiler/support/wording.h"
 #include "dsl/lower/broadcasting.h"
 #include "dsl/lower/calls/call_functions.h"
 #include "dsl/lower/shape_errors.h"
@@ -409,7 +410,8 @@ Evaluated Evaluator::member(const Expression& e) {
                         "their arguments, as in `mean(x)`");
         return fail(DiagnosticKind::kUnknownName, e.span,
                     fmt::format("there is no output `{}`", e.text),
-                    fmt::format("outputs are {}", fmt::join(names, ", ")));
+                    fmt::format("{} {}", by_count(names.size(), "the output is", "outputs are"),
+                                fmt::join(names, ", ")));
     }
     Evaluated result;
     result.value = head->second;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "compiler/support/wording.h"
 #include "dsl/lower/calls/call_functions.h"
 #include "dsl/lower/evaluate.h"
 #include "dsl/schema/functions.h"
@@ -46,7 +47,7 @@ std::optional<Evaluated> Evaluator::weights_named(const Expression& member) {
     return fail(
         DiagnosticKind::kUnknownName, layer->span,
         fmt::format("no layer of `{}` with weights is called `{}`", network->name, layer->text),
-        fmt::format("there are {}", fmt::join(layers, ", ")));
+        fmt::format("there {} {}", by_count(layers.size(), "is", "are"), fmt::join(layers, ", ")));
 }
 
 Evaluated Evaluator::weights_for(const dsl::NetworkSpec& network, const Expression& expression) {

@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "compiler/support/check.h"
+#include "compiler/support/wording.h"
 
 namespace gmc::runtime {
 
@@ -50,9 +51,9 @@ Result<Dataset> make_dataset(std::vector<FieldPtr> fields, Diagnostics& diagnost
                               field->name());
         if (field->count() != first.count())
             diagnostics
-                .error(DiagnosticKind::kShapeMismatch, {},
-                       "`data.{}` has {} examples but `data.{}` has {}", field->name(),
-                       field->count(), first.name(), first.count())
+                .error(DiagnosticKind::kShapeMismatch, {}, "`data.{}` has {} but `data.{}` has {}",
+                       field->name(), counted(field->count(), "example"), first.name(),
+                       first.count())
                 .help(
                     "the fields of one data set describe the same examples in the same order; "
                     "with `order: own` a field is a set of its own");

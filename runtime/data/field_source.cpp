@@ -12,6 +12,7 @@
 #include "compiler/support/check.h"
 #include "compiler/support/stop_work.h"
 #include "compiler/support/take_over.h"
+#include "compiler/support/wording.h"
 #include "runtime/data/files/array_data.h"
 #include "runtime/data/own_order.h"
 #include "runtime/data/pictures/folder.h"
@@ -213,9 +214,8 @@ bool Opener::check_shape(const ir::DataField& source, const Field& field) {
 Result<FieldPtr> Opener::limit(const ir::DataField& source, FieldPtr field) {
     const int64_t count = source.count > 0 ? source.count : field->count();
     if (count > field->count()) {
-        diagnostics_.error(DiagnosticKind::kBadValue, {},
-                           "`data.{}` is to use {} examples, but `{}` has {}", source.name, count,
-                           source.source, field->count());
+        diagnostics_.error(DiagnosticKind::kBadValue, {}, "`data.{}` is to use {}, but `{}` has {}",
+                           source.name, counted(count, "example"), source.source, field->count());
         return Failure{};
     }
     if (count == field->count() && field->name() == source.name) return field;

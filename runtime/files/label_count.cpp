@@ -83,13 +83,15 @@ bool warn_of_missing(const LabelCount& labels, int64_t classes, const std::strin
         diagnostics
             .warning(DiagnosticKind::kBadValue, span,
                      "{} holds the labels 1 to {}: class 0 has no example", what, classes - 1)
-            .help("labels count from 0: save `y - 1`");
+            .help("labels count from 0: where these count from 1, save `y - 1`");
     } else {
         diagnostics
             .warning(DiagnosticKind::kBadValue, span,
                      "{} holds labels of {} classes, but {} {} {} no example", what, classes,
                      missing.size() == 1 ? "class" : "classes", list_runs(missing), have)
-            .help("labels are numbered without gaps: save `np.unique(y, return_inverse=True)[1]`");
+            .help(
+                "labels are numbered without gaps: where there is no such class, save "
+                "`np.unique(y, return_inverse=True)[1]`");
     }
     return true;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "compiler/support/edit_distance.h"
+#include "compiler/support/wording.h"
 #include "runtime/files/byte_source.h"
 
 namespace gmc::runtime {
@@ -51,7 +52,7 @@ std::string choose(const std::string& path, const std::string& key,
         diagnostics
             .error(DiagnosticKind::kUnknownName, {}, "`{}` has no array `{}`{}", path, key,
                    near.empty() ? "" : fmt::format("; did you mean `{}`?", near))
-            .help("there are " + list);
+            .help(fmt::format("there {} {}", by_count(names.size(), "is", "are"), list));
     }
     return "";
 }

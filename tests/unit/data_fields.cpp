@@ -163,7 +163,8 @@ std::string warning_of(const std::vector<float>& labels, int64_t classes, bool c
 TEST_CASE("classes without an example are warned of, with the remedy") {
     CHECK(warning_of({0, 1, 2}, 3).empty());
     CHECK(warning_of({1, 3, 2}, 4) ==
-          "L holds the labels 1 to 3: class 0 has no example / labels count from 0: save `y - 1`");
+          "L holds the labels 1 to 3: class 0 has no example / labels count from 0: where these "
+          "count from 1, save `y - 1`");
     CHECK(
         warning_of({0, 5, 10}, 11)
             .starts_with(

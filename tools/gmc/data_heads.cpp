@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "compiler/support/take_over.h"
+#include "compiler/support/wording.h"
 #include "runtime/data/files/value_check.h"
 #include "runtime/data/pictures/picture_file.h"
 #include "runtime/data/pictures/picture_list.h"
@@ -151,8 +152,8 @@ std::optional<Diagnostic> find_shortage(const ir::DataField& field, std::optiona
                                         Span place, const ir::Module& module) {
     Diagnostic shortage{DiagnosticKind::kBadValue, place, "", {}, {}};
     if (found && field.count > *found) {
-        shortage.text = fmt::format("`data.{}` is to use {} examples, but `{}` has {}", field.name,
-                                    field.count, field.source, *found);
+        shortage.text = fmt::format("`data.{}` is to use {}, but `{}` has {}", field.name,
+                                    counted(field.count, "example"), field.source, *found);
         return shortage;
     }
     const int64_t count = field.count > 0 ? field.count : found.value_or(0);

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "compiler/support/utf8.h"
+#include "compiler/support/wording.h"
 #include "runtime/files/float_steps.h"
 #include "runtime/files/tables/odd_numbers.h"
 #include "runtime/files/tables/table_format.h"
@@ -185,7 +186,8 @@ class Finder {
             if (names.count(name) == 0) {
                 diagnostics_
                     .error(DiagnosticKind::kUnknownName, {}, "`{}` has no column `{}`", path_, name)
-                    .help(fmt::format("its columns are {}", fmt::join(names, ", ")));
+                    .help(fmt::format("its column{} {}", by_count(names.size(), " is", "s are"),
+                                      fmt::join(names, ", ")));
                 return false;
             }
         return true;

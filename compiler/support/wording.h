@@ -1,0 +1,26 @@
+// Numbers within sentences.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+namespace gmc {
+
+/// "1 epoch", "0 epochs", "3 epochs".
+inline std::string counted(int64_t count, const std::string& what) {
+    return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+}
+
+/// `one` for a list of one name, else `more`: "there is", "there are".
+inline const char* by_count(size_t count, const char* one, const char* more) {
+    return count == 1 ? one : more;
+}
+
+/// The same number; a NaN without the sign that processors give it, which would be printed.
+inline double unsigned_nan(double number) {
+    return std::isnan(number) ? std::numeric_limits<double>::quiet_NaN() : number;
+}
+
+}  // namespace gmc
