@@ -222,8 +222,8 @@ Result<Module> read_artefact_text(const std::string& path, std::string text,
     const std::string rest = checksum_of_rest(text);
     Result<Module> module = parse_module(path, std::move(text), diagnostics);
     if (!module || !verify(*module, diagnostics, options.verify)) return Failure{};
-    if (Origin& origin = module->origin; !origin.rest.empty()) {
-        if (origin.rest != rest) origin.model = "changed " + rest;
+    if (Origin& origin = module->origin; origin != Origin{}) {
+        if (origin.rest != rest) origin.model = Origin::kChanged + rest;
         origin.rest.clear();
     }
     return module;

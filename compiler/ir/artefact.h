@@ -34,8 +34,8 @@ struct ReadArtefactOptions {
 
 /// Reads a .gmc file and verifies the module. "-" is the standard input. Errors: kBadFile for what
 /// is no such file, is of a newer version, cut off or changed; kBadIr for text that is no
-/// well-formed module. Where a module was changed since it was compiled, and its checksums with it,
-/// its origin is a model of its own.
+/// well-formed module. Where a module says where it comes from, but without the checksum of its
+/// other lines, it was changed since it was compiled: its origin is a model of its own.
 Result<Module> read_artefact(const std::string& path, const ReadArtefactOptions& options,
                              Diagnostics& diagnostics);
 

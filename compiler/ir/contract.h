@@ -199,6 +199,8 @@ struct Origin {
     std::vector<std::string> texts;     ///< of Module::files
     /// In a file only: the checksum of its other lines, by which a changed module is known.
     std::string rest;
+    /// What `model` begins with where a module was read that is not as it was compiled.
+    static constexpr const char* kChanged = "changed ";
     static constexpr auto fields() {
         return std::tuple{field("model", &Origin::model), field("data", &Origin::data),
                           field("settings", &Origin::settings), field("texts", &Origin::texts),

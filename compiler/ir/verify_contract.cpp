@@ -267,14 +267,11 @@ class ContractCheck {
                     "schedule",
                     fmt::format("@{} updates no state: it trains nothing", entry.function));
         // The name becomes the name of a folder.
-        const auto is_odd = [](unsigned char c) { return c == '/' || std::iscntrl(c) != 0; };
-        if (module_.name.empty() || module_.name[0] == '.' || module_.name.size() > kLongestName ||
-            std::any_of(module_.name.begin(), module_.name.end(), is_odd))
-            report_.error_in_line(
-                "model", fmt::format("the name of a module that is to be run has no `/`, no line "
-                                     "break or the like, no `.` in front, and at most {} "
-                                     "characters",
-                                     kLongestName));
+        if (!is_name(module_.name) || module_.name.size() > kLongestName)
+            report_.error_in_line("model",
+                                  fmt::format("the name of a module that is to be run has letters, "
+                                              "digits and _ only, and at most {} characters",
+                                              kLongestName));
         if (!module_.training)
             report_.error("the module has no `train` line, so it cannot be run");
         else if (module_.schedule.empty())

@@ -32,7 +32,7 @@ class ScanDifferentiator {
             if (flows_to(i)) sources_.push_back(i);
         if (seeds_.empty() || sources_.empty()) return found;
         save_carried();
-        save_products();
+        save_results();
         write_body(expand);
         append_scan(found);
         return found;
@@ -87,20 +87,41 @@ class ScanDifferentiator {
 
     /// ... and the results of products, which the backward body would otherwise compute again:
     /// where all of them take no more memory than the values that a pass is given. (A recurrent
-    /// cell qualifies; a block of layers does not.) What no gradient reads is trimmed later. Not
-    /// under a memory limit.
-    void save_products() {
+    /// cell qualifies; a block of layers does not.) Then also those of functions that are costly to
+    /// compute again, such as tanh, where these take no more than that either. What no gradient
+    /// reads is trimmed later. Not under a memory limit.
+    void save_results() {
         if (b_.module().compilation.memory_limit > 0) return;
-        int64_t given = 0, made = 0;
+        int64_t given = 0;
         for (size_t i = 0; i < parts_.first_captured(); ++i) given += body_.type(input(i)).bytes();
-        std::vector<ValueId> products;
-        for (const Operation& op : body_.operations)
-            if (op.info().has(kContraction)) {
-                products.push_back(op.result());
-                made += body_.type(op.result()).bytes();
-            }
-        if (made > given) return;
-        for (ValueId v : products) products_.emplace_back(v, stack(v, "each"));
+        const auto is_product = [](const Operation& op) { return op.info().has(kContraction); };
+        if (!save_where(is_product, given)) return;
+        save_where([&](const Operation& op) { return is_costly(op) && !is_next(op.result()); },
+                   given);
+    }
+    /// An element-wise function that takes longer than to read its result.
+    static bool is_costly(const Operation& op) {
+        constexpr int kCostLeast = 5;
+        return op.info().has(kElementwise) && op.info().cost >= kCostLeast;
+    }
+    /// Whether a value is carried on: then it is saved as the start of the next pass.
+    bool is_next(ValueId v) const {
+        for (size_t i = 0; i < parts_.carried; ++i)
+            if (result(i) == v) return true;
+        return false;
+    }
+    /// Saves the results of these operations, where they have at most so many bytes.
+    template <typename Predicate>
+    bool save_where(const Predicate& is_wanted, int64_t most) {
+        std::vector<ValueId> wanted;
+        for (const Operation& op : body_.operations) {
+            if (!is_wanted(op)) continue;
+            wanted.push_back(op.result());
+            most -= body_.type(op.result()).bytes();
+        }
+        if (most < 0) return false;
+        for (ValueId v : wanted) kept_.emplace_back(v, stack(v, "each"));
+        return true;
     }
 
     /// The stack of `v`, a value of the forward body, over all passes.
@@ -164,22 +185,22 @@ class ScanDifferentiator {
         back_.operations.push_back(std::move(gradient));
         give_results(b, gradients, sums);
         expand(back_);
-        take_products(elements);
+        take_saved(elements);
         b_.module().functions.push_back(std::move(back_));
     }
 
-    /// Makes the saved products elements, from input number `at` on, instead of computing them.
+    /// Makes the saved results elements, from input number `at` on, instead of computing them.
     /// Only now: gradients have been carried through them.
-    void take_products(std::ptrdiff_t at) {
+    void take_saved(std::ptrdiff_t at) {
         const auto is_saved = [&](const Operation& op) {
-            return std::any_of(products_.begin(), products_.end(),
+            return std::any_of(kept_.begin(), kept_.end(),
                                [&](const auto& saved) { return saved.first == op.results[0]; });
         };
         auto& operations = back_.operations;
         operations.erase(std::remove_if(operations.begin(), operations.end(), is_saved),
                          operations.end());
         std::vector<Input> elements;
-        for (const auto& [v, all] : products_)
+        for (const auto& [v, all] : kept_)
             elements.push_back({v, {InputSource::Kind::kElement, ""}});
         back_.inputs.insert(back_.inputs.begin() + at, elements.begin(), elements.end());
     }
@@ -226,7 +247,7 @@ class ScanDifferentiator {
             op.operands.push_back(op_.operands[i]);
         for (size_t seed : seeds_)
             if (!is_carried(seed)) op.operands.push_back(given_.diffs[seed]);
-        for (const auto& [v, all] : products_) op.operands.push_back(all);
+        for (const auto& [v, all] : kept_) op.operands.push_back(all);
         for (size_t i = parts_.first_captured(); i < parts_.operands(); ++i)
             op.operands.push_back(op_.operands[i]);
         for (size_t i = 0; i < back.results.size(); ++i)
@@ -250,8 +271,8 @@ class ScanDifferentiator {
     std::vector<size_t> seeds_;            ///< results through which gradients come in
     std::vector<size_t> sources_;          ///< operands to which they flow
     std::vector<ValueId> saved_;           ///< by carried value: what it was before each pass
-    /// Results of contractions of the forward body, and their stacks.
-    std::vector<std::pair<ValueId, ValueId>> products_;
+    /// Results of operations of the forward body that are not computed again, and their stacks.
+    std::vector<std::pair<ValueId, ValueId>> kept_;
     Function back_;
 };
 

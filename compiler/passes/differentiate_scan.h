@@ -15,7 +15,8 @@
 //     }
 //
 // A pass is computed again, not kept: so memory grows with the count by the carried values only,
-// and by the results of products where these take no more memory than what a pass is given.
+// and by the results of products where these take no more memory than what a pass is given; then
+// also by those of costly functions, such as tanh, in the same measure.
 // Since both are ordinary scans, gradients of gradients need nothing more.
 #pragma once
 

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "compiler/support/check.h"
 
@@ -16,9 +16,9 @@ namespace gmc {
 /// Json can name it as a friend without mentioning the library in its header.
 struct JsonLibrary {
     using Library = nlohmann::ordered_json;
-    /// Nesting that is still converted. from() is recursive: a file of a million brackets must end
-    /// in an error, not in an overflow of the stack.
-    static constexpr int kMostLevels = 100;
+    /// Nesting that is still read: copies and to() are recursive, and a file of a million brackets
+    /// must end in an error, not in an overflow of the stack.
+    static constexpr size_t kMostLevels = 100;
 
     static Library to(const Json& json) {
         switch (json.kind_) {
@@ -41,45 +41,17 @@ struct JsonLibrary {
             }
             case Json::Kind::kObject: {
                 Library out = Library::object();
+                // The names differ: the library's own ways to add one would look at all before it.
+                auto& members = out.get_ref<Library::object_t&>();
                 for (size_t i = 0; i < json.names_.size(); ++i)
-                    out[json.names_[i]] = to(json.elements_[i]);
+                    members.emplace_back(json.names_[i], to(json.elements_[i]));
                 return out;
             }
         }
         return nullptr;
     }
 
-    /// Throws JsonError for what nests too deep.
-    static Json from(const Library& library, int levels = kMostLevels) {
-        if (levels == 0) throw JsonError("it nests too deep");
-        switch (library.type()) {
-            case Library::value_t::boolean:
-                return library.get<bool>();
-            case Library::value_t::number_integer:
-                return library.get<int64_t>();
-            case Library::value_t::number_unsigned:
-                return library.get<uint64_t>();
-            case Library::value_t::number_float:
-                return library.get<double>();
-            case Library::value_t::string:
-                return library.get_ref<const std::string&>();
-            case Library::value_t::array: {
-                Json out = Json::array();
-                for (const Library& element : library) out.push_back(from(element, levels - 1));
-                return out;
-            }
-            case Library::value_t::object: {
-                Json out = Json::object();
-                for (auto member = library.begin(); member != library.end(); ++member) {
-                    out.names_.push_back(member.key());
-                    out.elements_.push_back(from(member.value(), levels - 1));
-                }
-                return out;
-            }
-            default:
-                return {};
-        }
-    }
+    class Reader;
 };
 
 Json::Json(const Json& other) = default;
@@ -121,36 +93,93 @@ Json& Json::push_back(Json element) {
     return elements_.emplace_back(std::move(element));
 }
 
+/// What the library calls while it parses. It puts the values together without the library's
+/// objects, which look at all members for each new one: a file of many would take hours.
+class JsonLibrary::Reader {
+  public:
+    /// Of two members of one name, the last stays, or `is_strict` refuses both.
+    Reader(bool is_strict, size_t members_most)
+        : is_strict_(is_strict), members_most_(members_most) {}
+
+    bool null() { return add({}); }
+    bool boolean(bool flag) { return add(flag); }
+    bool number_integer(int64_t number) { return add(number); }
+    bool number_unsigned(uint64_t number) { return add(number); }
+    bool number_float(double number, const std::string& /*text*/) { return add(number); }
+    bool string(const std::string& text) { return add(text); }
+    bool binary(const Library::binary_t& /*bytes*/) { return false; }  // text has none
+    bool start_object(size_t /*size*/) { return open(Json::object()); }
+    bool start_array(size_t /*size*/) { return open(Json::array()); }
+    bool end_object() { return close(); }
+    bool end_array() { return close(); }
+    bool key(const std::string& name) {
+        Open& in = open_.back();
+        const auto [at, is_new] = in.members.emplace(name, in.members.size());
+        if (!is_new && is_strict_) throw JsonError(fmt::format("`{}` occurs twice", name));
+        if (in.members.size() > members_most_)
+            throw JsonError(fmt::format("an object has more than {} members", members_most_));
+        in.next = at->second;
+        if (!is_new) return true;
+        in.json->names_.push_back(name);
+        in.json->elements_.emplace_back();
+        return true;
+    }
+    bool parse_error(size_t, const std::string&, const Library::exception&) { return false; }
+
+    Json take() { return std::move(root_); }
+
+  private:
+    /// An array or object that is not closed yet. Its place in memory stays: what it lies in gets
+    /// no other element before it is closed.
+    struct Open {
+        Json* json;
+        std::unordered_map<std::string, size_t> members{};  ///< of an object: name, number
+        size_t next = 0;                                    ///< the number of the one that is read
+    };
+
+    /// Where the next value belongs.
+    Json& place() {
+        if (open_.size() >= kMostLevels) throw JsonError("it nests too deep");
+        if (open_.empty()) return root_;
+        Open& in = open_.back();
+        return in.json->is_object() ? in.json->elements_[in.next]
+                                    : in.json->elements_.emplace_back();
+    }
+    bool add(Json value) {
+        place() = std::move(value);
+        return true;
+    }
+    bool open(Json empty) {
+        Json& at = place();
+        at = std::move(empty);
+        open_.push_back({&at});
+        return true;
+    }
+    bool close() {
+        open_.pop_back();
+        return true;
+    }
+
+    bool is_strict_;
+    size_t members_most_;
+    Json root_;
+    std::vector<Open> open_;
+};
+
 std::optional<Json> Json::parse(std::string_view text) {
-    const auto library = JsonLibrary::Library::parse(text, nullptr, false);
-    if (library.is_discarded()) return std::nullopt;
+    JsonLibrary::Reader reader(false, text.size());
     try {
-        return JsonLibrary::from(library);
+        if (!JsonLibrary::Library::sax_parse(text, &reader)) return std::nullopt;
     } catch (const JsonError&) {
         return std::nullopt;
     }
+    return reader.take();
 }
 
-/// The library would keep the last of two members of one name silently, so a callback looks at
-/// every name while the library parses: `open` is a stack with the names seen so far in each object
-/// that is not closed yet.
 Json Json::parse_strictly(std::string_view text, size_t members_most) {
-    using Library = JsonLibrary::Library;
-    std::vector<std::unordered_set<std::string>> open;  // names of the objects around the parser
-    const auto look = [&](int, Library::parse_event_t event, Library& parsed) {
-        if (event == Library::parse_event_t::object_start) open.emplace_back();
-        if (event == Library::parse_event_t::object_end) open.pop_back();
-        if (event != Library::parse_event_t::key) return true;
-        const auto& name = parsed.get_ref<const std::string&>();
-        if (!open.back().insert(name).second)
-            throw JsonError(fmt::format("`{}` occurs twice", name));
-        if (open.back().size() > members_most)
-            throw JsonError(fmt::format("an object has more than {} members", members_most));
-        return true;
-    };
-    const auto library = Library::parse(text, look, false);
-    if (library.is_discarded()) throw JsonError("it is no JSON");
-    return JsonLibrary::from(library);
+    JsonLibrary::Reader reader(true, members_most);
+    if (!JsonLibrary::Library::sax_parse(text, &reader)) throw JsonError("it is no JSON");
+    return reader.take();
 }
 
 const Json& Json::expect(bool is_so, const char* what) const {

@@ -50,8 +50,7 @@ class Json {
     /// Nothing where the text is malformed, or nests more than a hundred levels deep.
     static std::optional<Json> parse(std::string_view text);
     /// The same for a text that nobody vouches for. Throws JsonError for what parse() refuses, for
-    /// an object that has a name twice, and for one of more than `members_most` members (each costs
-    /// time in proportion to those before it).
+    /// an object that has a name twice, and for one of more than `members_most` members.
     static Json parse_strictly(std::string_view text, size_t members_most);
     static Json object();
     static Json array();

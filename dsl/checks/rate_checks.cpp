@@ -74,6 +74,7 @@ class RateChecks {
     /// gradient times the rate, so a larger or smaller rate may be right.
     void rate(const OptimizerSpec& of, const Expression& e) {
         constexpr double kMost = 0.1, kMostSgd = 10, kLost = 1e-9, kLeast = 1e-7;
+        constexpr double kRounding = 3e-9;  // of a weight of 0.05
         const bool sgd = of.kind == "sgd";
         if (grows(e)) return;
         const std::optional<Rate> found = rate_of(e);
@@ -86,6 +87,11 @@ class RateChecks {
             what = "trains nothing";
         else if (value > 0 && value < kLost && !sgd)
             what = "is lost in the rounding of the weights";
+        else if (value > 0 && value <= kLost && sgd)
+            what = fmt::format(
+                "is lost in the rounding of the weights, unless gradients are above "
+                "about {:.2g}",
+                kRounding / value);
         else if (value > 0 && value < kLeast && !sgd)
             what = fmt::format("moves no weight by more than about {:.3g} in 1000 steps",
                                1000 * value);

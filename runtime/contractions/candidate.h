@@ -28,11 +28,14 @@ struct Candidate {
     /// True when it computes other products than the direct sums, whose rounding errors are larger.
     /// It is chosen only where they are small enough (choice/rounding_error.h).
     bool fewer_products = false;
+    /// True when `make` also takes problems that move from pass to pass.
+    bool takes_moving = false;
 
     /// Makes the kernel and gives it the candidate's name. Null when this candidate cannot do the
     /// problem.
     std::unique_ptr<Kernel> make_named(const Problem& problem, ContractionContext& context) const {
-        auto kernel = problem.is_f32() || takes_bf16 ? make(problem, context) : nullptr;
+        const bool can = (problem.is_f32() || takes_bf16) && (!problem.moves() || takes_moving);
+        auto kernel = can ? make(problem, context) : nullptr;
         if (kernel) kernel->set_name(name);
         return kernel;
     }

@@ -21,9 +21,15 @@ float* ContractionContext::wide_memory(int64_t floats) {
     return wide_.back().floats();
 }
 
+/// Small pieces share a block, since each block has at least one huge page.
 float* ContractionContext::own_memory(int64_t floats) {
-    own_.emplace_back(floats * static_cast<int64_t>(sizeof(float)));
-    return own_.back().floats();
+    const int64_t bytes = align_up(floats * static_cast<int64_t>(sizeof(float)), kTensorAlignment);
+    if (own_.empty() || own_used_ + bytes > own_.back().bytes()) {
+        own_.emplace_back(std::max(bytes, kBlockAlignment));
+        own_used_ = 0;
+    }
+    own_used_ += bytes;
+    return own_.back().floats(own_used_ - bytes);
 }
 
 }  // namespace gmc::runtime

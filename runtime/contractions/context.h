@@ -68,6 +68,7 @@ class ContractionContext {
     /// The latest is the largest; kernels made earlier still use the others.
     std::vector<MemoryBlock> wide_;
     std::vector<MemoryBlock> own_;
+    int64_t own_used_ = 0;  ///< bytes of the last one
     std::unique_ptr<LibrarySession> session_;
 };
 

@@ -134,15 +134,17 @@ class PlainConv final : public Kernel {
 class PlainMatmul final : public Kernel {
   public:
     explicit PlainMatmul(MatmulProblem problem) : p_(std::move(problem)) {}
-    void run(const CallContext&) override {
+    void run(const CallContext& context) override {
+        const float* const all_a = p_.a_in_pass(context.pass);
+        float* const all_c = p_.c_in_pass(context.pass);
         const int64_t a_row = p_.transpose_a ? 1 : p_.k, a_column = p_.transpose_a ? p_.m : 1;
         const int64_t b_row = p_.transpose_b ? 1 : p_.n, b_column = p_.transpose_b ? p_.k : 1;
         run_units(p_.products * p_.m, thread_count(), [&](int64_t row, int) {
             const int64_t product = row / p_.m, i = row % p_.m;
-            float* c = p_.c + row * p_.n;
+            float* c = all_c + row * p_.n;
             std::fill_n(c, p_.n, 0.0f);
             for (int64_t k = 0; k < p_.k; ++k) {
-                const float a = p_.a[product * p_.m * p_.k + i * a_row + k * a_column];
+                const float a = all_a[product * p_.m * p_.k + i * a_row + k * a_column];
                 const float* b = p_.b + product * p_.k * p_.n + k * b_row;
                 for (int64_t j = 0; j < p_.n; ++j) c[j] += a * b[j * b_column];
             }

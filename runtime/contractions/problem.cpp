@@ -64,6 +64,7 @@ MatmulProblem matmul_problem(const ir::Module& module, const ir::Function& funct
     p.k = function.type(a).shape[c.size() - (op->transpose_a ? 2 : 1)];
     p.transpose_a = op->transpose_a, p.transpose_b = op->transpose_b;
     p.a = buffers.data(a), p.b = buffers.data(b), p.c = buffers.data(operation.result());
+    p.a_step = buffers.step(a), p.c_step = buffers.step(operation.result());
     p.where = describe(module, function, operation);
     return p;
 }

@@ -4,6 +4,7 @@
 // touching the model's data.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -24,6 +25,8 @@ struct Contraction : ContractionTypes {
     /// True when the kernel may get an epilogue: a loop that processes each part of the result as
     /// soon as it is written (Kernel::set_epilogue).
     bool followed = false;
+    /// Whether some address is another in each pass of a scan.
+    bool moves() const { return false; }
 };
 
 /// A convolution conv(x, weights) -> y, or one of its gradients: from y and weights to x
@@ -71,10 +74,24 @@ struct MatmulProblem : Contraction {
     /// Identifies b where it is the same in all passes of a scan, so that a kernel may keep a copy
     /// of it in another order (ContractionContext::since); else kNone.
     ir::ValueId kept_b = ir::kNone;
+    /// Bytes from a or c of a pass of a scan to that of the next (Buffers::step).
+    int64_t a_step = 0, c_step = 0;
+
+    bool moves() const { return a_step != 0 || c_step != 0; }
+    const float* a_in_pass(int64_t pass) const { return moved(a, a_step * pass); }
+    float* c_in_pass(int64_t pass) const { return moved(c, c_step * pass); }
 
     int64_t a_elements() const { return products * m * k; }
     int64_t b_elements() const { return products * k * n; }
     int64_t c_elements() const { return products * m * n; }
+
+  private:
+    static float* moved(float* at, int64_t bytes) {
+        return reinterpret_cast<float*>(reinterpret_cast<std::byte*>(at) + bytes);
+    }
+    static const float* moved(const float* at, int64_t bytes) {
+        return reinterpret_cast<const float*>(reinterpret_cast<const std::byte*>(at) + bytes);
+    }
 };
 
 /// Whether threads should share the columns of the result instead of its rows: each then reads its

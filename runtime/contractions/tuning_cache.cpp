@@ -66,8 +66,9 @@ void TuningCache::read_entries() {
     const Json json = read(path_);
     if (!json.at("machines").contains(machine_)) return;
     const Json& problems = json.at("machines").at(machine_);
-    for (const std::string& problem : problems.names()) {
-        const Json& measured = problems.at(problem);
+    for (size_t i = 0; i < problems.size() && problems.is_object(); ++i) {
+        const std::string& problem = problems.names()[i];
+        const Json& measured = problems.elements()[i];
         if (!measured.contains("choice") || !measured.at("choice").is_text()) continue;
         // What this process has measured is newer.
         if (mine_.contains(problem)) continue;

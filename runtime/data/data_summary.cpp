@@ -81,6 +81,27 @@ uint32_t checksum_of(const void* bytes, size_t size, uint32_t before = 0) {
     return static_cast<uint32_t>(crc32_z(before, static_cast<const Bytef*>(bytes), size));
 }
 
+/// The checksum of all fields, one behind the other, and that of each alone.
+class FieldChecksums {
+  public:
+    void add(const void* bytes, size_t size) {
+        of_field_ = checksum_of(bytes, size, of_field_);
+        bytes_ += static_cast<z_off_t>(size);
+    }
+    void end_field() {
+        all_ = static_cast<uint32_t>(crc32_combine(all_, of_field_, bytes_));
+        fields_.push_back(std::exchange(of_field_, 0));
+        bytes_ = 0;
+    }
+    uint32_t all() const { return all_; }
+    const std::vector<uint32_t>& fields() const { return fields_; }
+
+  private:
+    uint32_t all_ = 0, of_field_ = 0;
+    z_off_t bytes_ = 0;
+    std::vector<uint32_t> fields_;
+};
+
 /// The examples with the smallest keys, which are mostly the same ones when there are more.
 std::vector<std::pair<uint32_t, int64_t>> known_examples(const Dataset& dataset) {
     const Field& field = *dataset.fields().front();
@@ -116,7 +137,8 @@ bool add_known(const Dataset& dataset, uint32_t key, int64_t index, std::string&
 struct Parts {
     std::string whole;  ///< count and checksum
     int64_t count = 0;
-    std::string what, more;  ///< further_of(): what it covers, and the checksum
+    std::string what, more;                     ///< further_of(): what it covers, and the checksum
+    std::map<std::string, std::string> fields;  ///< checksums of single ones
     /// Of values and, by `~` instead of `=`, of files.
     std::multimap<std::string, std::string> known;
 
@@ -125,10 +147,12 @@ struct Parts {
         in >> whole;
         count = std::strtoll(whole.c_str(), nullptr, 10);
         for (std::string pair; in >> pair;) {
-            const size_t at = pair.find_first_of("=~:");
+            const size_t at = pair.find_first_of("=~:@");
             if (at == std::string::npos) continue;
             const std::string name = pair.substr(0, at), value = pair.substr(at + 1);
-            if (pair[at] == ':') {
+            if (pair[at] == '@') {
+                fields[name] = value;
+            } else if (pair[at] == ':') {
                 what = name;
                 more = value;
             } else {
@@ -143,15 +167,17 @@ struct Parts {
 
 /// Count and checksum of the first `count` examples; "" where one cannot be read. Where they are
 /// looked at as if they lay `elsewhere` than they do, in memory or not, the checksum is another.
-std::string whole_of(const Dataset& dataset, int64_t count, bool elsewhere = false) {
-    uint32_t checksum = 0;
+std::string whole_of(const Dataset& dataset, int64_t count, FieldChecksums& checksums,
+                     bool elsewhere = false) {
     bool all = true;
-    for (const FieldPtr& field : dataset.fields())
-        all &= visit_some(
-            *field, count, field->in_memory() != elsewhere, [&](const std::vector<float>& example) {
-                checksum = checksum_of(example.data(), example.size() * sizeof(float), checksum);
-            });
-    return all ? fmt::format("{}-{:08x}", count, checksum) : "";
+    for (const FieldPtr& field : dataset.fields()) {
+        all &= visit_some(*field, count, field->in_memory() != elsewhere,
+                          [&](const std::vector<float>& example) {
+                              checksums.add(example.data(), example.size() * sizeof(float));
+                          });
+        checksums.end_field();
+    }
+    return all ? fmt::format("{}-{:08x}", count, checksums.all()) : "";
 }
 
 /// A file of the data, by the checksum of its name.
@@ -209,17 +235,16 @@ std::vector<KnownFile> files_of(const Field& field, int64_t count) {
 }
 
 /// The checksums of the files in the order of their examples; false where one cannot be read.
-bool add_files(std::vector<KnownFile> files, uint32_t& checksum) {
+bool add_files(std::vector<KnownFile> files, FieldChecksums& checksums) {
     std::sort(files.begin(), files.end(),
               [](const KnownFile& a, const KnownFile& b) { return a.example < b.example; });
-    for (const KnownFile& file : files)
-        checksum = checksum_of(&file.checksum, sizeof file.checksum, checksum);
+    for (const KnownFile& file : files) checksums.add(&file.checksum, sizeof file.checksum);
     return std::all_of(files.begin(), files.end(),
                        [](const KnownFile& file) { return file.is_read; });
 }
 
 /// All values of what lies in memory, up to kValuesMost of them, evenly spread over the examples.
-bool add_values(const Field& field, int64_t count, uint32_t& checksum) {
+bool add_values(const Field& field, int64_t count, FieldChecksums& checksums) {
     std::vector<float> example(static_cast<size_t>(field.elements()));
     const int64_t most =
         std::min(count, std::max<int64_t>(kValuesMost / std::max<int64_t>(field.elements(), 1), 1));
@@ -227,7 +252,7 @@ bool add_values(const Field& field, int64_t count, uint32_t& checksum) {
         for (int64_t i = 0; i < most; ++i) {
             check_work_stop();
             field.read(i * count / most, example.data());
-            checksum = checksum_of(example.data(), example.size() * sizeof(float), checksum);
+            checksums.add(example.data(), example.size() * sizeof(float));
         }
     } catch (const DataError&) {
         return false;
@@ -237,27 +262,33 @@ bool add_values(const Field& field, int64_t count, uint32_t& checksum) {
 
 /// A checksum of more than whole_of() looks at, behind a letter per field that says of what: `f`
 /// files, `v` values in memory, `n` nothing. "" where it cannot be read. `known`: the files.
-std::string further_of(const Dataset& dataset, int64_t count, std::vector<KnownFile>* known) {
+std::string further_of(const Dataset& dataset, int64_t count, FieldChecksums& checksums,
+                       std::vector<KnownFile>* known) {
     std::string what;
-    uint32_t checksum = 0;
     for (const FieldPtr& field : dataset.fields()) {
         std::vector<KnownFile> files = files_of(*field, count);
         what += !files.empty() ? 'f' : field->in_memory() ? 'v' : 'n';
-        if (what.back() == 'f' && !add_files(files, checksum)) return "";
-        if (what.back() == 'v' && !add_values(*field, count, checksum)) return "";
+        if (what.back() == 'f' && !add_files(files, checksums)) return "";
+        if (what.back() == 'v' && !add_values(*field, count, checksums)) return "";
+        checksums.end_field();
         if (known != nullptr && known->empty()) *known = std::move(files);
     }
-    return fmt::format("{}:{:08x}", what, checksum);
+    return fmt::format("{}:{:08x}", what, checksums.all());
 }
 
 }  // namespace
 
 std::string fingerprint(const Dataset& dataset) {
-    std::string out = whole_of(dataset, dataset.count());
+    FieldChecksums of_some, of_more;
+    std::string out = whole_of(dataset, dataset.count(), of_some);
     std::vector<KnownFile> files;
-    const std::string further = out.empty() ? "" : further_of(dataset, dataset.count(), &files);
+    const std::string further =
+        out.empty() ? "" : further_of(dataset, dataset.count(), of_more, &files);
     if (further.empty()) return "";
     out += " " + further;
+    for (size_t i = 0; i < dataset.fields().size(); ++i)
+        out += fmt::format(" {}@{:08x}{:08x}", dataset.fields()[i]->name(), of_some.fields()[i],
+                           of_more.fields()[i]);
     for (const auto& [key, index] : known_examples(dataset))
         if (!add_known(dataset, key, index, out)) return "";
     for (size_t i = 0; i < std::min(files.size(), kKnownFiles); ++i)
@@ -275,7 +306,7 @@ std::string without_files(const std::string& fingerprint) {
     std::istringstream in(fingerprint);
     std::string out;
     for (std::string word; in >> word;)
-        if (word.find_first_of(":~") == std::string::npos) out += (out.empty() ? "" : " ") + word;
+        if (word.find_first_of(":~@") == std::string::npos) out += (out.empty() ? "" : " ") + word;
     return out;
 }
 
@@ -288,10 +319,11 @@ bool begins_with(const Dataset& dataset, const std::string& then) {
     if (then.empty() || before.count < 1 || before.count >= dataset.count()) return true;
     if (!is_number(0) || !is_number(before.count - 1)) return true;
     for (const bool elsewhere : {false, true}) {
-        const std::string now = whole_of(dataset, before.count, elsewhere);
+        FieldChecksums of_some, of_more;
+        const std::string now = whole_of(dataset, before.count, of_some, elsewhere);
         if (now.empty()) return true;
         if (now != before.whole) continue;
-        const std::string further = further_of(dataset, before.count, nullptr);
+        const std::string further = further_of(dataset, before.count, of_more, nullptr);
         return further.empty() || before.has_same_further(Parts(now + " " + further));
     }
     return false;
@@ -308,6 +340,37 @@ bool may_be_same_data(const std::string& then, const std::string& now) {
         return before.known.count(example.first) == 1 && after.known.count(example.first) == 1 &&
                found->second != example.second;
     });
+}
+
+std::string how_they_changed(const std::string& then, const std::string& now, bool are_others,
+                             const std::vector<ir::DataField>& declared) {
+    const Parts before(then), after(now);
+    const bool other_count = before.count != after.count;
+    std::vector<std::string> names;
+    for (const ir::DataField& field : declared) {
+        const auto had = before.fields.find(field.name), has = after.fields.find(field.name);
+        const bool is_known = had != before.fields.end() && has != after.fields.end();
+        if (!other_count && is_known && had->second == has->second) continue;
+        const bool is_file = field.format != "synthetic" && field.format != "labels";
+        names.push_back(is_file ? fmt::format("`{}` (field `{}`)", field.source, field.name)
+                                : fmt::format("field `{}`", field.name));
+    }
+    std::string what = other_count
+                           ? fmt::format("{} examples then, {} now", before.count, after.count)
+                           : "other values";
+    if (other_count && are_others) what += ", and other values in some that both have";
+    return fmt::format("{} {} changed since the run began: {}",
+                       names.empty() ? "the data" : fmt::format("{}", fmt::join(names, ", ")),
+                       names.size() == 1 ? "has" : "have", what);
+}
+
+std::string how_they_changed(const std::string& then, const Dataset& now,
+                             const std::vector<ir::DataField>& declared) {
+    const std::string here = then.empty() ? "" : fingerprint(now);
+    if (here.empty()) return "";
+    const bool are_others = !may_be_same_data(then, here) || !begins_with(now, then);
+    if (!are_others && Parts(then).count == now.count()) return "";
+    return how_they_changed(then, here, are_others, declared);
 }
 
 std::string to_text(const DataSummary& summary) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/ir/contract.h"
 #include "runtime/data/dataset.h"
 
 namespace gmc::runtime {
@@ -31,9 +32,10 @@ DataSummary summarise(const Dataset& dataset);
 /// The number of examples, a checksum (CRC-32) of the values of those that summarise() looks at,
 /// labels included; a checksum of more: of the bytes of up to 16,384 files where examples lie in
 /// files of their own (the whole file up to 64 KiB, else parts of it), of up to 16 million values
-/// of what lies in memory; and checksums of some examples and files by their names or numbers:
-/// "60000-1c291ca3 vv:5d00e1a2 0b12c3d4=99aa0011 ... 0c33a1b9~77aa0012 ...". "" where one of these
-/// cannot be read: it may be mended before a run goes on.
+/// of what lies in memory; both of each field alone; and checksums of some examples and files by
+/// their names or numbers: "60000-1c291ca3 vv:5d00e1a2 image@1c291ca35d00e1a2 ...
+/// 0b12c3d4=99aa0011 ... 0c33a1b9~77aa0012 ...". "" where one of these cannot be read: it may be
+/// mended before a run goes on.
 std::string fingerprint(const Dataset& dataset);
 /// The fingerprint without examples and files by name.
 std::string in_short(const std::string& fingerprint);
@@ -46,6 +48,14 @@ bool begins_with(const Dataset& dataset, const std::string& then);
 /// Whether data with these fingerprints may be the same, wherever they lie: with as many examples,
 /// if their checksums are equal; with more or fewer, if no example that both know has another one.
 bool may_be_same_data(const std::string& then, const std::string& now);
+/// How data that a run had `then` have changed: "`a.npy` (field `image`) has changed since the run
+/// began: 600 examples then, 700 now". `are_others`: it was found that examples which both have
+/// differ. `declared` says which files the fields are of.
+std::string how_they_changed(const std::string& then, const std::string& now, bool are_others,
+                             const std::vector<ir::DataField>& declared);
+/// The same of these data; "" where they may be those of `then`, as many and of the same values.
+std::string how_they_changed(const std::string& then, const Dataset& now,
+                             const std::vector<ir::DataField>& declared);
 
 /// "60000 examples; image [28, 28, 1] from 0 to 1 (in 1000 of them); label of 10 classes"
 std::string to_text(const DataSummary& summary);

@@ -116,9 +116,14 @@ bool NpyReader::read_preamble() {
 /// Puts the cursor on the value of `key`.
 bool NpyReader::find_value(const char* key) {
     at_ = 0;
-    const size_t found =
-        std::min(rest().find(fmt::format("'{}':", key)), rest().find(fmt::format("\"{}\":", key)));
+    const auto next = [&](size_t from) {
+        return std::min(rest().find(fmt::format("'{}':", key), from),
+                        rest().find(fmt::format("\"{}\":", key), from));
+    };
+    const size_t found = next(0);
     if (found == std::string_view::npos) return bad(dict_offset_, "the header lacks '{}'", key);
+    if (const size_t again = next(found + 1); again != std::string_view::npos)
+        return bad(dict_offset_ + again, "the header has '{}' twice", key);
     at_ = found + std::strlen(key) + 3;
     at_ += std::min(rest().find_first_not_of(' '), rest().size());
     return true;

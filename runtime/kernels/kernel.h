@@ -74,7 +74,8 @@ class Buffers {
     float* data(ir::ValueId value) const { return data_[value]; }
 
     /// A value of the body of a scan that has another address in each pass: data() in pass 0, and
-    /// so many bytes behind it in the next. Loops alone may read and write it.
+    /// so many bytes behind it in the next. Loops may read and write it, and products for which
+    /// can_move holds.
     void set_step(ir::ValueId value, int64_t bytes) {
         if (steps_.empty()) steps_.resize(data_.size(), 0);
         steps_[value] = bytes;

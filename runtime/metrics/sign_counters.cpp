@@ -49,9 +49,9 @@ SignCounters SignCounters::from_text(const std::string& text) {
     const Json json = Json::parse_strictly(text, kMembersMost);
     out.first_loss = json.at("first_loss").number();
     const Json& figures = json.at("figures");
-    for (const std::string& name : figures.names()) {
-        const Json& figure = figures.at(name);
-        FigureHistory& history = out.figures[name];
+    for (size_t i = 0; i < figures.names().size(); ++i) {
+        const Json& figure = figures.elements()[i];
+        FigureHistory& history = out.figures[figures.names()[i]];
         history.sum = figure.at("sum").number();
         history.smallest = figure.at("smallest").number();
         history.count = count_of(figure.at("count"));

@@ -29,14 +29,15 @@ std::string json_string(std::string_view text) { return Json(text).dump(); }
 /// What resuming has to know of a line; nothing when it is no JSON object with a "step".
 struct Line {
     int64_t step = 0;
-    bool has_figures = false;  ///< of training steps, not of validation, a sign or a rollback
+    bool has_figures = false;  ///< of training steps, not of validation or the run's health
 };
 std::optional<Line> read_line(std::string_view line) {
     const std::optional<Json> json = Json::parse(line);
     if (!json || !json->contains("step") || !json->at("step").is_whole()) return std::nullopt;
     if (json->contains("epoch") && !json->at("epoch").is_whole()) return std::nullopt;
     const auto is_other = [](const std::string& name) {
-        return name == "sign" || name == "because" || name.starts_with("validation_");
+        return name == "sign" || name == "because" || name == "changed" || name == "diverged" ||
+               name.starts_with("validation_");
     };
     const std::vector<std::string>& names = json->names();
     return Line{json->at("step").whole(), std::none_of(names.begin(), names.end(), is_other)};
@@ -120,7 +121,8 @@ std::string MetricsRow::line() const {
 }
 
 Result<MetricsLog> MetricsLog::open(const std::string& path, int flags, Diagnostics& diagnostics) {
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0666);
+    const int fd =
+        ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0666);
     if (fd >= 0) return MetricsLog(path, fd);
     diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be opened for writing: {}", path,
                       std::strerror(errno));

@@ -15,6 +15,7 @@ struct Order {
         kBegin,    ///< the group broadcasts a text next: how the run is computed
         kRound,    ///< compute a round of training
         kSlots,    ///< do something with your part of the optimizer's slots
+        kFigures,  ///< add up the losses and metrics of local steps
         kAverage,  ///< add up how far the states of all have come in local steps
         kEnd,      ///< end with `exit_code`
     };

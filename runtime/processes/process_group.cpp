@@ -4,26 +4,21 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <numeric>
 
-#include "compiler/support/check.h"
 #include "compiler/support/say.h"
-#include "runtime/kernels/bf16.h"
+#include "runtime/processes/numbers.h"
 
 namespace gmc::runtime {
 namespace {
 
-/// Sums of up to so many numbers are exchanged whole: for few, time is latency.
-constexpr int64_t kWhole = 4096;
 /// How long the watch has to find why a message does not come.
 constexpr std::chrono::seconds kForWatch{1};
 
-/// Both partners of an exchange compute a + b and b + a, which are the same bits.
-void add_numbers(float* sum, const float* added, int64_t count, bool rounded) {
-    if (rounded)
-        for (int64_t i = 0; i < count; ++i) sum[i] = rounded_to_bf16(sum[i] + added[i]);
-    else
-#pragma omp simd
-        for (int64_t i = 0; i < count; ++i) sum[i] += added[i];
+std::vector<int> numbers_to(int end) {
+    std::vector<int> numbers(static_cast<size_t>(end));
+    std::iota(numbers.begin(), numbers.end(), 0);
+    return numbers;
 }
 
 }  // namespace
@@ -33,6 +28,7 @@ ProcessGroup::ProcessGroup(std::unique_ptr<Transport> transport, std::unique_ptr
       watch_(std::move(watch)),
       rank_(transport_->rank()),
       size_(transport_->size()),
+      machines_(numbers_to(size_)),
       background_([this](const SumJob& job) { compute(job); }) {
     transport_->sleep_while([this] { return background_.is_hidden(); });
     if (watch_) watch_->connect(*this);
@@ -62,39 +58,38 @@ void ProcessGroup::exchange(int to, const void* out, size_t out_bytes, int from,
 
 void ProcessGroup::number_by_machine(const std::string& machine) {
     const std::vector<std::string> machines = gather(machine);
-    std::vector<int> places(static_cast<size_t>(size_));
-    for (size_t i = 0; i < places.size(); ++i) places[i] = static_cast<int>(i);
+    std::vector<int> places = numbers_to(size_);
     const auto first_beside = [&](int place) {
         return std::find(machines.begin(), machines.end(), machines[place]) - machines.begin();
     };
-    if (leads())
+    if (leads()) {
         std::stable_sort(places.begin(), places.end(),
                          [&](int a, int b) { return first_beside(a) < first_beside(b); });
+        machine_names_.clear();
+        for (const int place : places)
+            machine_names_.push_back(static_cast<int>(first_beside(place)));
+    }
     broadcast(places.data(), places.size() * sizeof(int));
     const int own = transport_->rank();
     rank_ = static_cast<int>(std::find(places.begin(), places.end(), own) - places.begin());
     places_ = std::move(places);
 }
 
+/// It is a message of its own, since processes of other versions are numbered, too.
+void ProcessGroup::tell_machines() {
+    std::vector<int> names = machine_names_.empty() ? numbers_to(size_) : machine_names_;
+    broadcast(names.data(), names.size() * sizeof(int));
+    machines_ = Machines(names);
+    shards_ = 0;
+}
+
 void ProcessGroup::make_room(const SumJob& job) {
-    const auto make = [](auto& numbers, int64_t count) {
-        if (numbers.size() < static_cast<size_t>(count)) numbers.resize(static_cast<size_t>(count));
-    };
-    const auto share_of = [&](int64_t processes) {
-        return job.count <= kWhole ? job.count : job.count / processes + 2 * kRangeStep;
-    };
-    int64_t received = share_of(2), sent = received;
-    if (!is_power_of_two()) {
-        find_nodes(job.shards);
-        const int64_t part = share_of(size_);
-        received = part * static_cast<int64_t>(nodes_.size());
-        sent = part * nodes_of(rank_);
-        make(sent_, sent);
-    }
-    make(received_, received);
+    if (!machines_.is_binary()) return make_room_by_machine(job);
+    const int64_t half = job.count <= kWhole ? job.count : job.count / 2 + 2 * kRangeStep;
+    make(received_, half);
     if (!job.rounded) return;
-    make(bf16_in_, received);
-    make(bf16_out_, sent);
+    make(bf16_in_, half);
+    make(bf16_out_, half);
 }
 
 /// Sends some numbers to a process, and gets others from one.
@@ -123,7 +118,7 @@ void ProcessGroup::sum_whole(const SumJob& job) {
 /// up one half of it. At the end each has the sums of its range.
 void ProcessGroup::compute(const SumJob& job) {
     make_room(job);
-    if (!is_power_of_two()) return sum_unevenly(job);
+    if (!machines_.is_binary()) return sum_by_machine(job);
     if (job.count <= kWhole) return sum_whole(job);
     float* numbers = job.numbers;
     NumberRange range{0, job.count};
@@ -139,22 +134,11 @@ void ProcessGroup::compute(const SumJob& job) {
     if (!job.scattered) spread(numbers, job.count, job.rounded);
 }
 
-/// Where the number of processes is a power of two, the rounds of a sum are gone back: in each, the
-/// partners exchange the halves that they have. Else each process sends its range to each.
+/// The rounds of a sum are gone back: in each, the partners exchange the halves that they have.
 void ProcessGroup::spread(float* numbers, int64_t count, bool rounded) {
-    const NumberRange all{0, count};
-    if (!is_power_of_two()) {
-        const NumberRange mine = range_of(all, size_, rank_);
-        for (int round = 1; round < size_; ++round) {
-            const int from = (rank_ + size_ - round) % size_;
-            const NumberRange other = range_of(all, size_, from);
-            send_numbers((rank_ + round) % size_, numbers + mine.begin, mine.count(), from,
-                         numbers + other.begin, other.count(), rounded);
-        }
-        return;
-    }
+    if (!machines_.is_binary()) return spread_by_machine(numbers, count, rounded);
     for (int bit = size_ / 2; bit > 0; bit /= 2) {
-        const NumberRange both = range_of(all, bit, rank_ & (bit - 1));
+        const NumberRange both = range_of({0, count}, bit, rank_ & (bit - 1));
         const bool upper = (rank_ & bit) != 0;
         const NumberRange mine = half_of(both, upper), other = half_of(both, !upper);
         send_numbers(rank_ ^ bit, numbers + mine.begin, mine.count(), rank_ ^ bit,
@@ -167,71 +151,6 @@ void ProcessGroup::gather_ranges(float* numbers, int64_t count) {
     const auto begin = std::chrono::steady_clock::now();
     spread(numbers, count, false);
     note_time(begin, static_cast<size_t>(count) * sizeof(float));
-}
-
-void ProcessGroup::find_nodes(int64_t shards) {
-    if (shards_ == shards) return;
-    GMC_CHECK(shards >= size_, "sums of {} shards in {} processes", shards, size_);
-    shards_ = shards;
-    nodes_.clear();
-    first_node_.assign(1, 0);
-    for (int rank = 0; rank < size_; ++rank) {
-        const int64_t first = first_shard(shards, size_, rank);
-        const int64_t end = first_shard(shards, size_, rank + 1);
-        for (const ShardNode& node : shard_nodes(first, end - first)) nodes_.push_back(node);
-        first_node_.push_back(static_cast<int64_t>(nodes_.size()));
-    }
-}
-
-/// Of few numbers each process adds up all.
-NumberRange ProcessGroup::part_of(int rank, int64_t count) const {
-    if (count <= kWhole) return {0, count};
-    return range_of({0, count}, size_, rank);
-}
-
-/// Each process gets a part of the numbers of all nodes, adds these up, and gives the sums to all.
-void ProcessGroup::sum_unevenly(const SumJob& job) {
-    gather_nodes(job);
-    add_nodes(job);
-    if (job.count > kWhole && !job.scattered) spread(job.numbers, job.count, job.rounded);
-}
-
-/// Into received_: this process's part of the nodes, one behind the other.
-void ProcessGroup::gather_nodes(const SumJob& job) {
-    const NumberRange mine = part_of(rank_, job.count);
-    const auto copy = [&](NumberRange part, float* to) {
-        for (int64_t node = 0; node < nodes_of(rank_); ++node)
-            to = std::copy_n(job.numbers + node * job.stride + part.begin, part.count(), to);
-    };
-    copy(mine, received_.data() + first_node_[rank_] * mine.count());
-    for (int round = 1; round < size_; ++round) {
-        const int to = (rank_ + round) % size_, from = (rank_ + size_ - round) % size_;
-        const NumberRange theirs = part_of(to, job.count);
-        copy(theirs, sent_.data());
-        send_numbers(to, sent_.data(), theirs.count() * nodes_of(rank_), from,
-                     received_.data() + first_node_[from] * mine.count(),
-                     mine.count() * nodes_of(from), job.rounded);
-    }
-}
-
-/// Nodes are put on a stack. The last two are added as long as they are the halves of one, and at
-/// the end, where the number of shards is no power of two, whatever they are.
-void ProcessGroup::add_nodes(const SumJob& job) {
-    const NumberRange mine = part_of(rank_, job.count);
-    stack_.clear();
-    for (size_t i = 0; i < nodes_.size(); ++i) {
-        stack_.emplace_back(nodes_[i], received_.data() + static_cast<int64_t>(i) * mine.count());
-        const bool is_last = i + 1 == nodes_.size();
-        while (stack_.size() > 1) {
-            const auto [right, added] = stack_.back();
-            auto& [left, sum] = stack_[stack_.size() - 2];
-            if (!is_last && !are_halves(left, right)) break;
-            add_numbers(sum, added, mine.count(), job.rounded);
-            left.count *= 2;
-            stack_.pop_back();
-        }
-    }
-    std::copy_n(received_.data(), mine.count(), job.numbers + mine.begin);
 }
 
 void ProcessGroup::sum(const SumJob& job) {

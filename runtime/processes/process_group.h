@@ -6,12 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "compiler/support/shards.h"
 #include "runtime/processes/background_sums.h"
+#include "runtime/processes/machines.h"
 #include "runtime/processes/transport.h"
 #include "runtime/processes/watch.h"
 
@@ -34,6 +36,10 @@ class ProcessGroup {
     /// in the first rounds of a sum are on one machine, as far as that goes, and what crosses the
     /// network is halved before. Process 0 stays the first. `machine`: the name of this one.
     void number_by_machine(const std::string& machine);
+    /// Tells all which processes are on one machine, as number_by_machine() has found: sums go by
+    /// that from now on. Without it each process is taken to be on one of its own.
+    void tell_machines();
+    const Machines& machines() const { return machines_; }
 
     /// Makes room for such sums, so that they allocate nothing.
     void make_room(const SumJob& job);
@@ -82,28 +88,46 @@ class ProcessGroup {
     void sum_whole(const SumJob& job);
     void spread(float* numbers, int64_t count, bool rounded);
 
+    // Where the processes do not suit a binary tree (Machines::is_binary):
     bool is_power_of_two() const { return (size_ & (size_ - 1)) == 0; }
     void find_nodes(int64_t shards);
-    void sum_unevenly(const SumJob& job);
-    void gather_nodes(const SumJob& job);
-    void add_nodes(const SumJob& job);
-    /// What a process adds up, where the number of processes is no power of two.
+    void make_room_by_machine(const SumJob& job);
+    void sum_by_machine(const SumJob& job);
+    void gather_in_machine(const SumJob& job);
+    void gather_from_machines(const SumJob& job);
+    void add_nodes(std::span<const ShardNode> nodes, float* numbers, int64_t count, bool rounded,
+                   bool all);
+    void spread_by_machine(float* numbers, int64_t count, bool rounded);
     NumberRange part_of(int rank, int64_t count) const;
+    template <typename Visit>
+    void for_kept(int keeper, int64_t count, Visit visit) const;
+    int64_t most_own(int64_t count) const;
+    int64_t most_kept(int64_t count) const;
+    int64_t kept_count(int keeper, int64_t count) const;
+    int64_t place_in_kept(int rank, int64_t count) const;
     int64_t nodes_of(int rank) const { return first_node_[rank + 1] - first_node_[rank]; }
+    int own_machine() const { return machines_.of(rank_); }
+    /// The process that follows this one so many times on its machine, or among all.
+    int fellow(int round) const;
+    int behind(int round) const { return (rank_ + size_ + round) % size_; }
     void send_numbers(int to, const float* out, int64_t out_count, int from, float* in,
                       int64_t in_count, bool rounded);
 
     std::unique_ptr<Transport> transport_;
     std::unique_ptr<Watch> watch_;
     int rank_, size_;
-    std::vector<int> places_;  ///< by rank: the number in transport_; empty: the same
+    std::vector<int> places_;         ///< by rank: the number in transport_; empty: the same
+    std::vector<int> machine_names_;  ///< in process 0: by rank, which machine
+    Machines machines_;
     std::vector<float> received_;
     std::vector<uint16_t> bf16_out_, bf16_in_;  ///< messages of sums that are rounded
-    // Where the number of processes is no power of two:
-    int64_t shards_ = 0;               ///< for which the next two are
-    std::vector<ShardNode> nodes_;     ///< of all processes, by rank
-    std::vector<int64_t> first_node_;  ///< of each process, and the number of all
-    std::vector<float> sent_;
+    // Where the processes do not suit a binary tree:
+    int64_t shards_ = 0;                       ///< for which the next four are
+    std::vector<ShardNode> nodes_;             ///< of all processes, by rank
+    std::vector<int64_t> first_node_;          ///< of each process, and the number of all
+    std::vector<ShardNode> machine_nodes_;     ///< what those of each machine add up to
+    std::vector<int64_t> first_machine_node_;  ///< of each machine, and the number of all
+    std::vector<float> sent_, gathered_;
     std::vector<std::pair<ShardNode, float*>> stack_;  ///< of a sum: nodes to be added
     std::vector<const float*> started_;                ///< by start_sum(), and not finished
     SumTime time_;                                     ///< of what was not begun by start_sum()

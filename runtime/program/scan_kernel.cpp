@@ -1,9 +1,9 @@
 // Runs scans. The values of the body lie in the scan's workspace. Values that the body captures are
-// read where they lie outside. So are elements that loops alone read, and stacked values that loops
-// alone make and read are written there: loops know that these move from pass to pass. Carried
-// values and other elements are copied into the workspace before a pass, and other stacked values
-// are copied out of it after the pass. Values that are added up over the passes are added as soon
-// as they are there.
+// read where they lie outside. Elements and stacked values may stay outside, too, and move from
+// pass to pass, where all kernels that read or make them know that: loops, and products with
+// captured weights. Carried values and other elements are copied into the workspace before a pass,
+// and other stacked values are copied out of it after the pass. Values that are added up over the
+// passes are added as soon as they are there.
 #include "runtime/program/scan_kernel.h"
 
 #include <cstring>
@@ -13,6 +13,7 @@
 #include "compiler/ir/scan.h"
 #include "compiler/ir/views.h"
 #include "compiler/support/check.h"
+#include "runtime/contractions/choice/candidates.h"
 #include "runtime/kernels/pass_call.h"
 #include "runtime/processes/process_group.h"
 #include "runtime/program/bound_operations.h"
@@ -88,7 +89,11 @@ class BodyKernel final : public ScanKernel {
                 out_of_[s] = {stacks_[s].each, stacks_[s].of_pass(pass), stacks_[s].bytes};
             run_all(out_of_);
             run_all(asides_);
-            run_all(nexts_);
+            for (size_t n = 0; n < nexts_.size(); ++n) {
+                to_next_[n] = nexts_[n];
+                to_next_[n].from += next_steps_[n] * pass;
+            }
+            run_all(to_next_);
         }
         run_all(ends_);
     }
@@ -105,19 +110,25 @@ class BodyKernel final : public ScanKernel {
 
     std::byte* inside(ir::ValueId value) const { return bytes_at(placement_.buffers.data(value)); }
 
-    /// Finds the elements and stacked values that are read and written where they lie outside.
+    /// Finds the elements and stacked values that are read and written where they lie outside. What
+    /// is also the next carried value is copied from there.
     void let_move(const ir::Operation& operation, const BindContext& outer) {
         if (outer.how.reference) return;
-        std::vector<bool> by_loops(body_.values.size(), true);
+        std::vector<bool> readable(body_.values.size(), true);
         std::vector<bool> made(body_.values.size(), false);
         for (const ir::Operation& op : body_.operations) {
             const bool loop = ir::runs_as_loop(op.info());
-            for (ir::ValueId value : op.operands)
-                if (!loop) by_loops[value] = false;
-            for (ir::ValueId value : op.results) made[value] = loop;
+            const bool product =
+                can_move(outer.module, body_, op) && contractions_.keeps(op.operands[1]);
+            for (size_t i = 0; i < op.operands.size(); ++i)
+                if (!loop && !(product && i == 0)) readable[op.operands[i]] = false;
+            for (ir::ValueId value : op.results) made[value] = loop || product;
         }
         std::vector<int> results(body_.values.size(), 0);
-        for (const ir::NamedValue& result : body_.results) ++results[result.value];
+        for (size_t i = parts_.carried; i < body_.results.size(); ++i)
+            ++results[body_.results[i].value];
+        std::vector<bool> carried(body_.values.size(), false);
+        for (size_t i = 0; i < parts_.carried; ++i) carried[body_.results[i].value] = true;
         const auto move = [&](ir::ValueId value, ir::ValueId outside, size_t skip) {
             std::byte* const first = bytes_at(outer.buffers.data(outside)) + skip;
             placement_.buffers.set(value, reinterpret_cast<float*>(first));
@@ -126,12 +137,12 @@ class BodyKernel final : public ScanKernel {
         };
         for (size_t i = parts_.carried; i < parts_.first_captured(); ++i) {
             const ir::ValueId input = body_.inputs[i].value;
-            if (by_loops[input] && results[input] == 0)
+            if (readable[input] && results[input] == 0 && !carried[input])
                 move(input, operation.operands[i], skipped(operation, outer, i));
         }
         for (size_t i = parts_.carried; i < body_.results.size(); ++i) {
             const ir::ValueId result = body_.results[i].value;
-            if (!ir::is_summed(body_, scan_, i) && made[result] && by_loops[result] &&
+            if (!ir::is_summed(body_, scan_, i) && made[result] && readable[result] &&
                 results[result] == 1)
                 move(result, operation.results[i], 0);
         }
@@ -172,11 +183,13 @@ class BodyKernel final : public ScanKernel {
             }
             std::byte* const carried = inside(body_.inputs[i].value);
             nexts_.push_back({inside(result), carried, bytes});
+            next_steps_.push_back(placement_.buffers.step(result));
             ends_.push_back({carried, to, bytes});
         }
         put_aside();
         into_.resize(elements_.size());
         out_of_.resize(stacks_.size());
+        to_next_.resize(nexts_.size());
     }
 
     /// A result that is the sum over the passes, or a part of it.
@@ -289,7 +302,8 @@ class BodyKernel final : public ScanKernel {
 
     /// After a pass, each carried value is copied to its input. Where the next value of `a` lies in
     /// the memory of `b`'s input (as in `{a: b, b: a}`), the copy to `b` may destroy it first. Such
-    /// a value is copied to a place aside before any other copy.
+    /// a value is copied to a place aside before any other copy. What moves lies outside, and never
+    /// in such memory.
     void put_aside() {
         std::vector<size_t> crossing;
         int64_t total = 0;
@@ -319,8 +333,9 @@ class BodyKernel final : public ScanKernel {
     std::vector<ir::ValueId> moving_;  ///< values with a Buffers::step
     MemoryBlock aside_;
     std::vector<Transfer> starts_, asides_, nexts_, ends_;
+    std::vector<int64_t> next_steps_;  ///< bytes from pass to pass of what nexts_ copy
     std::vector<Row> elements_, stacks_;
-    std::vector<Transfer> into_, out_of_;  ///< the same in the pass at hand
+    std::vector<Transfer> into_, out_of_, to_next_;  ///< the same in the pass at hand
     MemoryBlock kept_;
     std::vector<Sum> sums_;
 };

@@ -88,6 +88,10 @@ int follow(LoadedModel& model, Diagnostics& diagnostics) {
             model.states().slots()->obey(order);
             continue;
         }
+        if (order.kind == Order::Kind::kFigures) {
+            runner.add_up_figures();
+            continue;
+        }
         if (order.kind == Order::Kind::kAverage) {
             model.local()->add_up();
             continue;

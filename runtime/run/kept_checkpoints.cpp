@@ -33,8 +33,9 @@ bool keep_checkpoint_as(const std::string& run, const std::string& name, Diagnos
     const std::string beside = temporary_name(to);
     std::error_code error;
     fs::create_directories(fs::path(to).parent_path(), error);
+    fs::remove(beside, error);
     fs::create_hard_link(from, beside, error);
-    if (error) fs::copy_file(from, beside, fs::copy_options::overwrite_existing, error);
+    if (error) fs::copy_file(from, beside, error);
     if (!error) fs::rename(beside, to, error);
     std::error_code gone;  // where both are links to one file already, renaming leaves them there
     fs::remove(beside, gone);
@@ -44,10 +45,25 @@ bool keep_checkpoint_as(const std::string& run, const std::string& name, Diagnos
     return !error;
 }
 
+/// The checkpoint's name among those that are kept.
+static std::string name_of_step(int64_t step) {
+    return fmt::format("{}{:08}{}", kKeptStep, step, kEnding);
+}
+
+std::string why_misnamed(const std::string& run, const std::string& name) {
+    const std::string path = run + "/checkpoints/" + name;
+    Diagnostics unreadable;
+    const auto file = open_weights(path, unreadable);
+    const std::string* step = file.ok() ? file->metadata("step") : nullptr;
+    if (step == nullptr || !name.starts_with(kKeptStep)) return "";
+    const std::string right = name_of_step(std::atoll(step->c_str()));
+    return name == right ? ""
+                         : fmt::format("`{}` holds step {}, which is called `{}`", path,
+                                       step->substr(0, 20), right);
+}
+
 bool KeptCheckpoints::keep(int64_t step, Diagnostics& diagnostics) const {
-    if (last_ > 1 &&
-        !keep_checkpoint_as(folder_, fmt::format("checkpoints/{}{:08}{}", kKeptStep, step, kEnding),
-                            diagnostics))
+    if (last_ > 1 && !keep_checkpoint_as(folder_, "checkpoints/" + name_of_step(step), diagnostics))
         return false;
     drop(step);
     return true;
@@ -61,19 +77,37 @@ void KeptCheckpoints::drop(int64_t step) const {
             is_kept_checkpoint(name) && name.starts_with(kKeptStep))
             kept.emplace_back(std::atoll(name.c_str() + std::string_view(kKeptStep).size()),
                               entry.path());
-    std::sort(kept.begin(), kept.end());
-    const auto later = std::upper_bound(kept.begin(), kept.end(), step,
-                                        [](int64_t at, const auto& one) { return at < one.first; });
-    const std::ptrdiff_t stay = last_ > 1 ? last_ : 0;  // one is the checkpoint itself
-    const auto first = later - std::min(stay, later - kept.begin());
-    for (auto one = kept.begin(); one != kept.end(); ++one)
-        if (one < first || one >= later) fs::remove(one->second, error);
+    std::sort(kept.rbegin(), kept.rend());
+    const int64_t stay = last_ > 1 ? last_ : 0;  // one is the checkpoint itself
+    if (std::ssize(kept) > stay || (!kept.empty() && kept.front().first > step)) {
+        int64_t staying = 0;
+        for (const auto& [of, path] : kept) {
+            // Under a wrong name it may be the only one of its step.
+            if (!why_misnamed(folder_, path.filename().string()).empty()) continue;
+            if (of > step || staying == stay)
+                fs::remove(path, error);
+            else
+                ++staying;
+        }
+    }
     fs::remove(folder_ + "/checkpoints", error);  // only where it is empty
 }
 
 bool KeptCheckpoints::keep_best(Diagnostics& diagnostics) const {
-    return keep_checkpoint_as(folder_, fmt::format("checkpoints/{}{}", kBest, kEnding),
-                              diagnostics);
+    return keep_checkpoint_as(folder_, kBestName, diagnostics);
+}
+
+bool KeptCheckpoints::find_best(TrainingState& at, bool ends_epoch,
+                                Diagnostics& diagnostics) const {
+    if (!at.best.best) return true;
+    if (ends_epoch && at.best.epochs_since == 0) return keep_best(diagnostics);
+    const std::string path = folder_ + "/" + kBestName;
+    if (is_there(path)) return true;
+    diagnostics.warning(DiagnosticKind::kBadFile, {},
+                        "`{}` is missing: the best of the epochs from here on takes its place",
+                        path);
+    at.best = {.figure = at.best.figure};
+    return true;
 }
 
 std::vector<std::string> kept_checkpoints(const std::string& run) {

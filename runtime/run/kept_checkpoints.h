@@ -9,8 +9,12 @@
 
 namespace gmc::runtime {
 
+struct TrainingState;
+
 /// What names of kept checkpoints begin with: `step-00000500.safetensors`.
 inline constexpr char kKeptStep[] = "step-";
+/// Where the best is kept.
+inline constexpr char kBestName[] = "checkpoints/best.safetensors";
 /// Whether a file of `checkpoints/` has the name of a checkpoint that a run keeps: a step's, or the
 /// best.
 bool is_kept_checkpoint(const std::string& name);
@@ -18,6 +22,9 @@ bool is_kept_checkpoint(const std::string& name);
 /// The names of those that the run in this folder has, in the order of their steps; `best` is the
 /// first.
 std::vector<std::string> kept_checkpoints(const std::string& run);
+/// What tells that the file `name` of `checkpoints/` is not of the step that it is named after:
+/// "`FILE` holds step 24, whose name is ..."; "" when nothing does.
+std::string why_misnamed(const std::string& run, const std::string& name);
 /// After an error: where the run's last checkpoint is damaged, adds to the message which of the
 /// kept ones can take its place.
 void help_with_kept_checkpoint(const std::string& run, Diagnostics& diagnostics);
@@ -38,10 +45,15 @@ class KeptCheckpoints {
     /// checkpoints/step-NNNNNNNN, and those beyond the last ones go. False after an error.
     [[nodiscard]] bool keep(int64_t step, Diagnostics& diagnostics) const;
     /// Of those up to `step`, where the run stands, only the last ones stay. Later ones go, too:
-    /// the run went back before them, and comes to these steps again.
+    /// the run went back before them, and comes to these steps again. Files that hold another step
+    /// than their names say stay, and do not count.
     void drop(int64_t step) const;
     /// checkpoints/best. False after an error.
     [[nodiscard]] bool keep_best(Diagnostics& diagnostics) const;
+    /// Of a run that goes on: a process may have been killed before it kept the best. Where that is
+    /// lost, a warning says so, and `at` knows no best any more. False after an error.
+    [[nodiscard]] bool find_best(TrainingState& at, bool ends_epoch,
+                                 Diagnostics& diagnostics) const;
 
   private:
     std::string folder_;

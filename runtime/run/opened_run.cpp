@@ -13,7 +13,6 @@
 
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
-#include "compiler/support/wording.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/data/data_summary.h"
 #include "runtime/data/odd_values.h"
@@ -180,11 +179,18 @@ int64_t OpenedRun::log_every(const RunSettings& settings) const {
 bool OpenedRun::is_of_this_model() {
     const ir::Origin& origin = model.module().origin;
     const auto is_other = [&](const std::string& fingerprint) {
-        return !fingerprint.empty() && !origin.model.empty() && fingerprint != origin.model;
+        return !fingerprint.empty() && fingerprint != origin.model;
+    };
+    const auto say_if_changed = [&] {
+        if (origin.model.starts_with(ir::Origin::kChanged))
+            diagnostics.note_last({}, fmt::format("`{}` was changed since it was compiled, or an "
+                                                  "older gmc compiled it: compile its YAML again",
+                                                  model.path()));
+        return false;
     };
     if (is_other(record.origin.model)) {
         is_another_run(folder->path(), kOtherModel, model.path(), diagnostics);
-        return false;
+        return say_if_changed();
     }
     if (!goes_on()) return true;
     const auto header = read_checkpoint_header(path(kCheckpointName), diagnostics);
@@ -197,7 +203,7 @@ bool OpenedRun::is_of_this_model() {
             .error(DiagnosticKind::kBadFile, {}, "`{}` is a checkpoint of {} than those of `{}`",
                    path(kCheckpointName), kOtherModel, model.path())
             .help("put the run's own checkpoint there, or begin another run with --init");
-        return false;
+        return say_if_changed();
     }
     if (!is_there(path("run.json"))) {
         diagnostics.warning(DiagnosticKind::kBadFile, {},
@@ -276,65 +282,6 @@ bool OpenedRun::prepare(Progress& progress) {
     return can_draw();
 }
 
-/// Whether run.json and the checkpoint are of one data set, as far as both say. Where nothing says
-/// what the data were, a line tells that they are not compared.
-bool OpenedRun::agrees_on_data() {
-    if (record.data_values.empty() && training.data.empty() && training.step > 0)
-        diagnostics.warning(DiagnosticKind::kBadFile, {},
-                            "neither `{}` nor `{}` says which data the run was trained on: that "
-                            "they are still the same cannot be checked",
-                            path("run.json"), path(kCheckpointName));
-    if (may_be_same_data(record.data_values, training.data)) return true;
-    diagnostics
-        .error(DiagnosticKind::kBadFile, {},
-               "`{}` says that the run was trained on {} than `{}` says: they are of two runs",
-               path("run.json"), kOtherData, path(kCheckpointName))
-        .help(fmt::format("without `{}` the run goes on as the checkpoint says, with its data",
-                          path("run.json")));
-    return false;
-}
-
-/// Other values than the run began with are refused; the same ones may lie elsewhere by now.
-bool OpenedRun::take_up_data() {
-    const std::string values = fingerprint(loader->dataset());
-    if (goes_on() && !agrees_on_data()) return false;
-    if (record.data_values.empty()) record.data_values = training.data;
-    const bool same = !goes_on() || are_data_of(record, model.module().origin, values);
-    const bool has_grown = same && goes_on() && !begins_with(loader->dataset(), record.data_values);
-    // Steps can be repeated with the examples only that the checkpoint was trained on.
-    const std::string& then = training.data.empty() ? record.data_values : training.data;
-    if (same && options.in_copy && goes_on() && !then.empty() && !values.empty() &&
-        std::atoll(then.c_str()) != loader->dataset().count()) {
-        diagnostics.error(DiagnosticKind::kBadValue, {},
-                          "the run in `{}` was trained on {}, and its data have {} now",
-                          folder->path(), counted(std::atoll(then.c_str()), "example"),
-                          loader->dataset().count());
-        return false;
-    }
-    if (!same || has_grown) is_another_run(folder->path(), kOtherData, model.path(), diagnostics);
-    if (has_grown)
-        diagnostics.note_last(
-            {}, fmt::format("the data have grown to {} examples, but of the "
-                            "first {}, which the run had, some are others now",
-                            loader->dataset().count(), std::atoll(record.data_values.c_str())));
-    if (!values.empty()) record.data_values = values;
-    training.data = record.data_values;
-    return same && !has_grown;
-}
-
-/// Whether the checkpoint's place lies in the data that the run had, or in those that it has now: a
-/// run may go on with more data or fewer.
-bool OpenedRun::is_where_it_can_be() {
-    const int64_t most = std::max(record.examples, loader->dataset().count());
-    if (record.examples == 0 || training.example < most) return true;
-    diagnostics
-        .error(DiagnosticKind::kBadFile, {},
-               "`{}` cannot be of this run: its `example` is {}, but the data have {} examples",
-               path(kCheckpointName), training.example, most)
-        .help("start a new run, or name the checkpoint of this model");
-    return false;
-}
-
 /// The test data, or a share of the training data, which is then not trained on.
 bool OpenedRun::prepare_validation() {
     const LoaderOptions in_order{model.batch_size(), LoaderMode::kEvaluate, record.seed, 0};
@@ -390,14 +337,15 @@ void OpenedRun::watch_validation(Progress& progress) {
                                      fmt::join(anew, " and "), anew.size() == 1 ? "s" : ""));
 }
 
-/// A process that was killed after it wrote the checkpoint of an epoch may not have kept it under
-/// its other names.
+/// A process that was killed after it wrote a checkpoint that was due may not have kept it under
+/// its other names. With local steps it is written at the next average.
 bool OpenedRun::keep_what_a_kill_left() {
-    if (!ends_epoch()) return true;
     const KeptCheckpoints kept(folder->path(), policy.keep_last);
-    const bool is_best =
-        !policy.keep_best.empty() && training.best.best && training.best.epochs_since == 0;
-    return kept.keep(training.step, diagnostics) && (!is_best || kept.keep_best(diagnostics));
+    const int64_t every = policy.checkpoint_steps, average = record.local.every;
+    const bool at_pace =
+        every > 0 && training.step > 0 && training.step % every < std::max<int64_t>(average, 1);
+    if ((at_pace || ends_epoch()) && !kept.keep(training.step, diagnostics)) return false;
+    return policy.keep_best.empty() || kept.find_best(training, ends_epoch(), diagnostics);
 }
 
 void OpenedRun::drop_checkpoints() const {
@@ -447,8 +395,8 @@ void OpenedRun::begin_epoch(TrainingState& at) const {
 void OpenedRun::say_what_changed(Progress& progress) {
     RunRecord now = record;
     now.data = data_text_;
-    now.machine = tuning_machine();
-    now.avx2 = is_restricted_to_avx2();
+    now.machine = options.in_copy ? record.machine : tuning_machine();
+    now.avx2 = options.in_copy ? record.avx2 : is_restricted_to_avx2();
     now.threads = thread_count();
     now.processes = model.group() == nullptr ? 1 : model.group()->size();
     now.examples = loader->dataset().count();
@@ -458,11 +406,12 @@ void OpenedRun::say_what_changed(Progress& progress) {
         if (!network.weights.empty()) now.weights[network.name] = network.checksum;
     note_choices(now);
     for (const std::string& change : changes(record, now)) progress.message(change);
+    if (training.rate < 1)
+        progress.message(
+            fmt::format("updates are {:.4g} of what the model says: `lower_rate` made them smaller "
+                        "where training had diverged",
+                        training.rate));
     record = std::move(now);
-}
-
-std::string OpenedRun::data_trained_on() const {
-    return loader ? fingerprint(loader->dataset()) : "";
 }
 
 std::map<std::string, std::string> OpenedRun::chosen() const {
@@ -492,8 +441,12 @@ bool OpenedRun::write_beginnings() {
     record.sources = model.module().files;
     note_choices(record);
     if (!write_model_and_record() || !open_log()) return false;
-    if (goes_on()) drop_checkpoints();
-    return true;
+    if (!goes_on()) return true;
+    drop_checkpoints();
+    if (options.changed.empty()) return true;
+    MetricsRow row(training.step, epoch_number());
+    row.add("changed", options.changed);
+    return log->write({row}, diagnostics);
 }
 
 bool OpenedRun::open_log() {

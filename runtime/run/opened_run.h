@@ -44,11 +44,11 @@ struct OpenedRun {
     /// A process that was killed behind the checkpoint of an epoch may not have drawn its samples,
     /// or drawn them and not shown them to TensorBoard. False after an error.
     bool draw_what_a_kill_left();
-    /// Reports that training diverged (kDiverged): `why`, what is kept, and what helps. `replay`:
-    /// the file of the step, "": none. `saved_step`: of the checkpoint, where there is one.
-    /// `at_once`: the first step did it.
+    /// Reports that training diverged (kDiverged): `why`, what is kept, and what helps; the log
+    /// says why, too. `replay`: the file of the step, "": none. `saved_step`: of the checkpoint,
+    /// where there is one. `at_once`: the first step did it.
     void report_divergence(const std::string& why, const std::string& replay, int64_t saved_step,
-                           bool at_once) const;
+                           bool at_once);
     /// To the last error, after which no state could be written: that the one of step `saved_step`
     /// is kept.
     void note_unwritten(int64_t saved_step) const;
@@ -70,6 +70,12 @@ struct OpenedRun {
     /// stop while contractions are measured or data read.
     bool write_untrained(Progress& progress);
 
+    /// The epoch in which the last step ended, from 1. The rest of a step behind the last epoch is
+    /// taken to be of that; but not whole passes, which a step of many batches may read.
+    int64_t epoch_number() const {
+        return std::min(training.pass + (training.example > 0 ? 1 : 0),
+                        std::max(epochs, training.pass));
+    }
     /// The fingerprint of the data that are trained on; "" where there are none.
     std::string data_trained_on() const;
     /// The candidates that were chosen for contractions so far, and those that a resumed run takes

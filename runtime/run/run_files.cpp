@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <set>
 
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
@@ -24,6 +25,9 @@ constexpr char kModel[] = "model.gmc";
 std::string whole(const std::string& folder) { return folder + "/" + kReplaced; }
 std::string part(const std::string& folder) { return whole(folder) + ".part"; }
 
+bool is_event_file(const std::string& name) { return name.starts_with(tensorboard::kFilePrefix); }
+bool is_picture(const std::string& name) { return name.starts_with("epoch-"); }
+
 /// The names in `folder`, relative to it, of what its run wrote; the checkpoint is the last, so
 /// that a folder that has it has all.
 std::vector<std::string> files_of_run(const std::string& folder) {
@@ -36,13 +40,10 @@ std::vector<std::string> files_of_run(const std::string& folder) {
             if (is_ours(name)) names.push_back(inside.empty() ? name : inside + "/" + name);
         }
     };
-    const auto is_event_file = [](const std::string& name) {
-        return name.starts_with(tensorboard::kFilePrefix);
-    };
     add_from("checkpoints", is_kept_checkpoint);
-    add_from("samples", [](const std::string& name) { return name.starts_with("epoch-"); });
+    add_from("samples", is_picture);
     add_from("tensorboard", is_event_file);
-    add_from("", [&](const std::string& name) { return is_event_file(name) || is_replay(name); });
+    add_from("", [](const std::string& name) { return is_event_file(name) || is_replay(name); });
     for (const char* name :
          {"metrics.jsonl", "run.json", kWayBackName, kOldCheckpointName, kCheckpointName})
         if (is_there(folder + "/" + name)) names.push_back(name);
@@ -79,6 +80,37 @@ std::error_code move_back(const std::string& folder) {
 }
 
 }  // namespace
+
+bool leads_away(const std::string& path) {
+    std::error_code error;
+    return fs::is_symlink(path, error) && is_there(path) && !is_regular(path);
+}
+
+/// Files that are written by renaming take the place of a link to a file; the lock and the metrics
+/// are written in their place.
+bool keeps_to_itself(const std::string& folder, Diagnostics& diagnostics) {
+    const std::set<std::string> in_place = {".lock", "metrics.jsonl"};
+    const std::set<std::string> folders = {"checkpoints", "samples", "tensorboard",
+                                           kReplaced,     kDiverged, part("").substr(1)};
+    const std::set<std::string> files = {"run.json", kModel, kWayBackName, kOldCheckpointName,
+                                         kCheckpointName};
+    std::error_code error, none;
+    fs::recursive_directory_iterator at(folder, error), end;
+    for (; !error && at != end; at.increment(error)) {
+        const std::string path = at->path().string(), name = at->path().filename().string();
+        if (!folders.contains(name)) at.disable_recursion_pending();
+        const bool own = folders.contains(name) || files.contains(name) || is_replay(name) ||
+                         is_kept_checkpoint(name) || is_picture(name) || is_event_file(name);
+        if (in_place.contains(name) ? !fs::is_symlink(path, none) : !own || !leads_away(path))
+            continue;
+        diagnostics
+            .error(DiagnosticKind::kBadFile, {},
+                   "`{}` is a symbolic link: what a run writes stays in its folder", path)
+            .help("put there what the link leads to, or remove it");
+        return false;
+    }
+    return true;
+}
 
 void remove_run(const std::string& folder) {
     std::error_code ignored;  // what cannot be removed is an error when it is written

@@ -9,6 +9,14 @@
 
 namespace gmc::runtime {
 
+/// Whether all that a run writes stays in `folder`, which others may have made: an error (kBadFile)
+/// names the symbolic link by which it would not, such as one at `samples`.
+[[nodiscard]] bool keeps_to_itself(const std::string& folder, Diagnostics& diagnostics);
+
+/// Whether a symbolic link is at `path` behind which a file that is put there by renaming would be
+/// written elsewhere: one to a folder, a device or a pipe. One to a file is replaced.
+bool leads_away(const std::string& path);
+
 /// The hidden folder of a run that is being replaced.
 inline constexpr char kReplaced[] = ".replaced";
 

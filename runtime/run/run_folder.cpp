@@ -182,8 +182,9 @@ void add_runs(const std::string& within, int level, const ir::Module& module,
 /// in the file serves the message only. Half-written files of killed processes are removed under
 /// the lock.
 Result<RunFolder> RunFolder::lock(const std::string& path, bool made, Diagnostics& diagnostics) {
+    if (!keeps_to_itself(path, diagnostics)) return Failure{};
     const std::string file = path + "/.lock";
-    const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd < 0) {
         diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be written: {}", file,
                           std::strerror(errno));
@@ -199,7 +200,9 @@ Result<RunFolder> RunFolder::lock(const std::string& path, bool made, Diagnostic
         return Failure{};
     }
     const std::string id = fmt::format("{}\n", getpid());
-    if (::ftruncate(fd, 0) == 0) (void)!::pwrite(fd, id.data(), id.size(), 0);
+    struct stat status {};  // a hard link is a file of another folder, too
+    if (::fstat(fd, &status) == 0 && status.st_nlink == 1 && ::ftruncate(fd, 0) == 0)
+        (void)!::pwrite(fd, id.data(), id.size(), 0);
     remove_abandoned_files(path);
     remove_abandoned_files(path + "/samples");
     remove_abandoned_files(path + "/checkpoints");

@@ -68,6 +68,8 @@ std::string events_of_line(const Json& row, double seconds, int64_t& told) {
         return text_event(at, row.contains("sign") ? "signs/" + row.at("sign").text() : "signs",
                           row.at("text").text());
     if (row.contains("because")) return text_event(at, "rolled_back", row.at("because").text());
+    for (const char* name : {"diverged", "changed"})
+        if (row.contains(name)) return text_event(at, name, row.at(name).text());
     std::vector<std::pair<std::string, double>> values;
     for (size_t i = 0; i < row.size(); ++i) {
         const std::string& name = row.names()[i];

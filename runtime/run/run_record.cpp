@@ -18,12 +18,27 @@ namespace {
 constexpr int kVersion = 1;
 /// The model's texts are in the file, so it may be large; beyond this it is none of ours.
 constexpr uint64_t kLargestFile = 64 << 20;
+/// Members of an object in it; contractions of the largest models are some hundreds.
+constexpr size_t kMembersMost = 20'000;
+
+/// Throws JsonError where the member is no whole number from 0 on.
+int64_t count_of(const Json& json, const char* name) {
+    const int64_t count = json.at(name).whole();
+    if (count < 0) throw JsonError(fmt::format("`{}` is {}, below 0", name, count));
+    return count;
+}
+
+/// `use(name, value)` for each member of an object. Throws JsonError where it is none.
+void each_member(const Json& object, const char* what, const auto& use) {
+    if (!object.is_object()) throw JsonError(fmt::format("`{}` is no object", what));
+    for (size_t i = 0; i < object.size(); ++i) use(object.names()[i], object.elements()[i]);
+}
 
 }  // namespace
 
 std::string difference(const RunRecord& record, const ir::Origin& origin) {
     const auto differ = [](const std::string& run, const std::string& here) {
-        return !run.empty() && !here.empty() && run != here;
+        return !run.empty() && run != here;
     };
     if (differ(record.origin.model, origin.model)) return kOtherModel;
     return differ(record.origin.data, origin.data) ? kOtherData : "";
@@ -32,9 +47,9 @@ std::string difference(const RunRecord& record, const ir::Origin& origin) {
 std::string another_runs(const std::string& checkpoint, const RunRecord& record,
                          const std::string& folder, bool data_too) {
     const CheckpointOrigin written = origin_of_checkpoint(checkpoint);
-    ir::Origin origin;
-    origin.model = written.model;
-    if (data_too) origin.data = written.data;
+    ir::Origin origin = record.origin;
+    if (!written.model.empty()) origin.model = written.model;
+    if (data_too && !written.data.empty()) origin.data = written.data;
     std::string other = difference(record, origin);
     if (other.empty() && data_too && !may_be_same_data(record.data_values, written.data_values))
         other = kOtherData;
@@ -71,8 +86,8 @@ std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
     std::vector<std::string> out;
     if (!then.machine.empty() && then.machine != now.machine)
         out.push_back(fmt::format(
-            "the run was trained by another machine or build; from here on its numbers are the "
-            "same only up to rounding\n  then: {}\n  now:  {}",
+            "the run was trained by another machine or build, or with another --isa; from here on "
+            "its numbers are the same only up to rounding\n  then: {}\n  now:  {}",
             then.machine, now.machine));
     if (then.examples != 0 && then.examples != now.examples)
         out.push_back(fmt::format("the data have {} now, and had {} when the run was trained last",
@@ -96,6 +111,10 @@ std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
             "{} of the run's contractions are computed by other kernels than it was begun with, "
             "since those are not here; from here on its numbers are the same only up to rounding",
             other_kernels));
+    if (then.examples != 0 && then.tuned && then.contractions.empty() && !now.contractions.empty())
+        out.push_back(
+            "the record of the run says nothing of the kernels of its contractions; from here on "
+            "its numbers are the same only up to rounding");
     // A smaller share is a part of the larger one. Before there was one, or where an older gmc drew
     // it in another way, all examples may have been trained on.
     if (then.examples != 0 && now.validate_share > then.validate_share)
@@ -208,9 +227,7 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         return Failure{};
     };
     try {
-        const std::optional<Json> parsed = Json::parse(*text);
-        if (!parsed) return bad("is broken: it is no JSON");
-        const Json& json = *parsed;
+        const Json json = Json::parse_strictly(*text, kMembersMost);
         if (json.at("gmc_run").whole() != kVersion)
             return bad("was written by another version of gmc");
         RunRecord record;
@@ -220,9 +237,9 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         record.precision = json.at("precision").text();
         record.bf16 = json.at("bf16").flag();
         record.seed = json.at("seed").natural();
-        record.examples = json.at("examples").whole();
+        record.examples = count_of(json, "examples");
         record.tuned = json.at("tuned").flag();
-        if (json.contains("threads")) record.threads = json.at("threads").whole();
+        if (json.contains("threads")) record.threads = count_of(json, "threads");
         record.avx2 = json.contains("isa") && json.at("isa").text() == "avx2";
         if (json.contains("local_steps")) read_local(json.at("local_steps"), record);
         if (json.contains("validate_share"))
@@ -230,11 +247,10 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         if (json.contains("data")) record.data = json.at("data").text();
         if (json.contains("data_values")) record.data_values = json.at("data_values").text();
         if (json.contains("ranges"))
-            for (const std::string& field : json.at("ranges").names()) {
-                const Json& range = json.at("ranges").at(field);
+            each_member(json.at("ranges"), "ranges", [&](const auto& field, const Json& range) {
                 record.ranges[field] = {static_cast<float>(range.at(size_t{0}).number()),
                                         static_cast<float>(range.at(size_t{1}).number())};
-            }
+            });
         if (json.contains("init")) {
             record.init = json.at("init").at("from").text();
             record.init_layout = json.at("init").at("layout").text();
@@ -242,22 +258,24 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         if (json.contains("begun_with")) record.begun_with = json.at("begun_with").texts();
         if (json.contains("kept_settings"))
             record.settings = settings_from(json.at("kept_settings"));
-        if (json.contains("epochs")) record.epochs = json.at("epochs").whole();
-        if (json.contains("patient_from")) record.patient_from = json.at("patient_from").whole();
+        if (json.contains("epochs")) record.epochs = count_of(json, "epochs");
+        if (json.contains("patient_from")) record.patient_from = count_of(json, "patient_from");
         record.origin.model = json.at("fingerprint").at("model").text();
         record.origin.data = json.at("fingerprint").at("data").text();
         record.origin.settings = json.at("settings").texts();
-        const Json& sources = json.at("sources");
-        for (const std::string& file : sources.names()) {
+        each_member(json.at("sources"), "sources", [&](const auto& file, const Json& source) {
             record.sources.push_back(file);
-            record.origin.texts.push_back(sources.at(file).text());
-        }
-        const Json& contractions = json.at("contractions");
-        for (const std::string& problem : contractions.names())
-            record.contractions[problem] = contractions.at(problem).text();
+            record.origin.texts.push_back(source.text());
+        });
+        each_member(json.at("contractions"), "contractions",
+                    [&](const auto& problem, const Json& choice) {
+                        record.contractions[problem] = choice.text();
+                    });
         if (json.contains("weights"))
-            for (const std::string& network : json.at("weights").names())
-                record.weights[network] = json.at("weights").at(network).text();
+            each_member(json.at("weights"), "weights",
+                        [&](const auto& network, const Json& checksum) {
+                            record.weights[network] = checksum.text();
+                        });
         return record;
     } catch (const JsonError& error) {
         return bad(fmt::format("is broken: {}", error.what()));

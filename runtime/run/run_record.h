@@ -61,7 +61,7 @@ struct RunRecord {
 inline constexpr const char* kOtherModel = "other networks or losses";
 inline constexpr const char* kOtherData = "other data";
 /// What a run and a module do not have in common: kOtherModel or kOtherData; "" when they are of
-/// one model, as far as both say.
+/// one model, as far as the run says which.
 std::string difference(const RunRecord& record, const ir::Origin& origin);
 /// What says that a checkpoint was not written by the run in `folder`: "`FILE` is a checkpoint of
 /// ..."; "" when nothing does. Data may have changed during a run: `data_too` compares them.

@@ -35,14 +35,17 @@ void OpenedRun::tell_beginning(Progress& progress) {
     if (!options.quiet && record.local.every > 0)
         progress.message(fmt::format(
             "local steps: each of {} processes takes {} on its own shards before weights are "
-            "averaged; the bits depend on the number of processes, and losses are those of process "
-            "0",
+            "averaged; the bits depend on the number of processes, and losses are means over them",
             model.group()->size(), record.local.every));
     say_what_changed(progress);
 }
 
 void OpenedRun::report_divergence(const std::string& why, const std::string& replay,
-                                  int64_t saved_step, bool at_once) const {
+                                  int64_t saved_step, bool at_once) {
+    MetricsRow row(training.step, epoch_number());
+    row.add("diverged", why);
+    Diagnostics unwritable;  // the error that follows counts
+    (void)log->write({row}, unwritable);
     const std::string kept =
         folder->has_checkpoint() ? fmt::format("the last good state, of step {}, is kept in `{}`",
                                                saved_step, path(kCheckpointName))

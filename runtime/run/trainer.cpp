@@ -151,6 +151,7 @@ class TrainingLoop {
         if (local == nullptr) return TrainEnd::kDone;
         if (training_.step % local->every() != 0 && !training_.epoch_end_left && !run_.finished())
             return TrainEnd::kDone;
+        runner_.keep_means(training_.signs);
         local->average(training_.outer_momentum);
         model_.set_states_changed();
         if (const std::string bad = first_not_finite(model_.states()); !bad.empty())
@@ -280,17 +281,12 @@ class TrainingLoop {
         if (training_.step % run_.log_every() != 0 && !run_.finished()) return true;
         MetricsRow row(training_.step, epoch());
         if (rate.examples_per_s() > 0) row.add("examples_per_s", rate.examples_per_s());
-        for (const StepRunner::Named& v : runner_.values())
+        for (const StepRunner::Named& v : runner_.mean_values())
             row.add(v.name, static_cast<float>(v.value));
         return log_.write({row}, diagnostics_);
     }
 
-    /// The epoch in which the last step ended, from 1. The rest of a step behind the last epoch is
-    /// taken to be of that; but not whole passes, which a step of many batches may read.
-    int64_t epoch() const {
-        return std::min(training_.pass + (training_.example > 0 ? 1 : 0),
-                        std::max(run_.epochs, training_.pass));
-    }
+    int64_t epoch() const { return run_.epoch_number(); }
 
     // ---- states that are good ----
 
@@ -421,6 +417,7 @@ class TrainingLoop {
                             : ""));
         MetricsRow row(training_.step, epoch());
         row.add("rolled_back_to", good.step).add("because", why_diverged_);
+        if (training_.rate < 1) row.add("rate_factor", training_.rate);
         return log_.write({row}, diagnostics_);
     }
 

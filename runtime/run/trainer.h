@@ -20,10 +20,11 @@ class TuningCache;
 /// What the command line says about a run. What is not set is taken from the run that is resumed
 /// (RunSettings of run_record.h), or from the model.
 struct TrainOptions {
-    std::string run_directory;          ///< "": the next free one in runs/ (run_folder.h)
-    bool resume = false;                ///< go on from the run's checkpoint
-    bool overwrite = false;             ///< give up the run that is in the folder
-    std::string init;                   ///< a run or a file that the weights of a new run come from
+    std::string run_directory;  ///< "": the next free one in runs/ (run_folder.h)
+    bool resume = false;        ///< go on from the run's checkpoint
+    bool overwrite = false;     ///< give up the run that is in the folder
+    std::string changed;        ///< what a resumed run has otherwise from here on, for its log
+    std::string init;           ///< a run or a file that the weights of a new run come from
     std::string init_layout = "keras";  ///< one of weight_layouts()
     std::optional<uint64_t> seed;       ///< of a new run, by default 1; a resumed one has its own
     std::optional<int64_t> epochs;      ///< instead of the run's or the model's

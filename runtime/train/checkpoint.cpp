@@ -275,6 +275,16 @@ std::string difference(const SafetensorsFile& file, const StateStore& states) {
     return "";
 }
 
+/// Whether no run comes to a number below 0 in the state: a variance, means of squares (Adam,
+/// RMSProp), a count of updates.
+bool is_never_negative(const std::string& name) {
+    if (name.ends_with(".moving_variance")) return true;
+    const size_t entry = std::string_view("optimizer.").size();
+    const size_t slot = name.find('.', entry);
+    return name.starts_with("optimizer.") && slot != std::string::npos &&
+           (name.compare(slot, 3, ".v.") == 0 || name.substr(slot) == ".updates");
+}
+
 /// Reads a state of a file that goes with the model, and gives it to `to`. False after an error.
 bool read_state(const SafetensorsFile& file, const ir::State& state, float* to,
                 Diagnostics& diagnostics) {
@@ -282,12 +292,16 @@ bool read_state(const SafetensorsFile& file, const ir::State& state, float* to,
     const StoredTensor* tensor = file.find(state.name);
     if (tensor == nullptr) std::fill_n(to, elements, 0.0F);  // a sum of gradients
     if (tensor != nullptr && !file.read(*tensor, to, diagnostics)) return false;
-    const auto bad_ones =
-        std::count_if(to, to + elements, [](float x) { return !std::isfinite(x); });
-    return bad_ones == 0 ||
-           bad(diagnostics, file.path(),
-               fmt::format("holds no good state: {} of the {} numbers of `{}` are not finite",
-                           bad_ones, elements, state.name));
+    const auto none_is = [&](const char* what, auto&& is_bad) {
+        const auto bad_ones = std::count_if(to, to + elements, is_bad);
+        return bad_ones == 0 ||
+               bad(diagnostics, file.path(),
+                   fmt::format("holds no good state: {} of the {} numbers of `{}` are {}", bad_ones,
+                               elements, state.name, what));
+    };
+    return none_is("not finite", [](float x) { return !std::isfinite(x); }) &&
+           (!is_never_negative(state.name) ||
+            none_is("below 0, as none ever is", [](float x) { return x < 0; }));
 }
 
 bool read_shared(const SafetensorsFile& file, size_t state, SlotParts& slots,
@@ -308,6 +322,9 @@ bool read_batches(const SafetensorsFile& file, std::vector<ReplayBatch>& batches
         const std::string prefix = batch_name(i) + ".";
         for (const StoredTensor& tensor : file.tensors()) {
             if (!tensor.name.starts_with(prefix)) continue;
+            if (tensor.type != find_safetensors_type("F32"))
+                throw JsonError(
+                    fmt::format("`{}` is {}, not f32", tensor.name, shape_text(tensor)));
             std::vector<float> numbers(static_cast<size_t>(tensor.elements()));
             if (!file.read(tensor, numbers.data(), diagnostics)) return false;
             batch.fields.emplace_back(tensor.name.substr(prefix.size()), std::move(numbers));

@@ -2,7 +2,10 @@
 // functions can be bound meanwhile.
 #include "runtime/train/data_plan.h"
 
+#include <utility>
+
 #include "compiler/support/take_over.h"
+#include "runtime/data/data_summary.h"
 #include "runtime/data/field_source.h"
 #include "runtime/threads/float_mode.h"
 
@@ -46,6 +49,11 @@ Result<std::unique_ptr<Loader>> DataPlan::make_loader(DataSplit split, const Loa
     auto dataset = split == DataSplit::kTrain && read_ahead_.valid() ? take_read_ahead(diagnostics)
                                                                      : read(split, diagnostics);
     if (!dataset.ok()) return Failure{};
+    if (!is_replaced() && (split == DataSplit::kTrain || !has_test())) {
+        const std::string changed =
+            how_they_changed(std::exchange(expected_, ""), *dataset, module_.data);
+        if (!changed.empty()) diagnostics.warning(DiagnosticKind::kBadFile, {}, "{}", changed);
+    }
     return Loader::create(dataset.take(), options, diagnostics);
 }
 

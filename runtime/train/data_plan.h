@@ -42,6 +42,10 @@ class DataPlan {
 
     bool is_replaced() const { return !instead_.empty(); }
 
+    /// Says which training data a run had, by their fingerprint (data_summary.h; "": not known).
+    /// The first loader of them warns (kBadFile) where they have changed.
+    void expect(std::string fingerprint) { expected_ = std::move(fingerprint); }
+
     /// A loader of all fields of the split. A model without test data gets the training data for
     /// both splits.
     Result<std::unique_ptr<Loader>> make_loader(DataSplit split, const LoaderOptions& options,
@@ -57,6 +61,7 @@ class DataPlan {
 
     const ir::Module& module_;
     std::vector<ir::DataField> instead_;  ///< {}: the module's
+    std::string expected_;
     std::atomic<bool> is_ahead_ = false;
     /// Its destructor waits for the thread.
     std::future<ReadAhead> read_ahead_;

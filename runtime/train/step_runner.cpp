@@ -211,8 +211,60 @@ void StepRunner::lower_step(ir::StateId parameter, double rate) {
 void StepRunner::take_up(const SignCounters& counters) {
     for (Figure& figure : figures_)
         if (const auto known = counters.figures.find(figure.name);
-            known != counters.figures.end() && !known->second.last.empty())
+            known != counters.figures.end() && !known->second.last.empty()) {
             figure.value = known->second.last.back();
+            figure.is_mean = true;
+        }
+}
+
+/// For each figure, over the processes that have it: the sum of its values times their shares, and
+/// the sum of the shares.
+std::vector<float> StepRunner::figure_sums() const {
+    const float share = model_.local()->share();
+    std::vector<float> sums;
+    for (const Figure& figure : figures_) {
+        sums.push_back(figure.value ? share * static_cast<float>(*figure.value) : 0);
+        sums.push_back(figure.value ? share : 0);
+    }
+    ProcessGroup& group = *model_.group();
+    const auto count = static_cast<int64_t>(sums.size());
+    group.sum({.numbers = sums.data(), .count = count, .shards = group.size(), .stride = count});
+    return sums;
+}
+
+void StepRunner::add_up_figures() { (void)figure_sums(); }
+
+/// In process 0: of the figures that have values.
+std::vector<double> StepRunner::means() {
+    give_order(*model_.group(), {.kind = Order::Kind::kFigures});
+    const std::vector<float> sums = figure_sums();
+    std::vector<double> means;
+    for (size_t i = 0; i < figures_.size(); ++i)
+        if (const Figure& figure = figures_[i]; figure.value)
+            means.push_back(figure.is_mean ? *figure.value
+                                           : double{sums[2 * i]} / double{sums[2 * i + 1]});
+    return means;
+}
+
+std::vector<StepRunner::Named> StepRunner::mean_values() {
+    std::vector<Named> values = values_;  // of the same figures
+    if (model_.local() == nullptr) return values;
+    const std::vector<double> means = this->means();
+    for (size_t i = 0; i < values.size(); ++i) values[i].value = means[i];
+    return values;
+}
+
+void StepRunner::keep_means(SignCounters& counters) {
+    const std::vector<double> means = this->means();
+    auto mean = means.begin();
+    for (Figure& figure : figures_) {
+        if (!figure.value) continue;
+        figure.value = static_cast<float>(*mean++);
+        figure.is_mean = true;
+        if (auto& last = counters.figures[figure.name].last;
+            !last.empty() && std::isfinite(*figure.value))
+            last.back() = *figure.value;
+    }
 }
 
 std::string StepRunner::first_not_finite() const {

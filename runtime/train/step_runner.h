@@ -44,6 +44,14 @@ class StepRunner {
         double value;
     };
     const std::vector<Named>& values() const { return values_; }
+    /// values(), where they are of this process's own steps the means over all processes, by their
+    /// shares of the batch. In process 0, which has the others do add_up_figures().
+    std::vector<Named> mean_values();
+    /// In the others, after an order of the kind kFigures.
+    void add_up_figures();
+    /// In process 0, where all have the same states now: from here on values() that are not
+    /// measured anew are the means, also those that `counters` has for a run that goes on.
+    void keep_means(SignCounters& counters);
     /// A run goes on: losses and metrics that the next steps do not measure are the last ones of
     /// `counters`, as if the run had never stopped.
     void take_up(const SignCounters& counters);
@@ -77,7 +85,10 @@ class StepRunner {
         std::string name;
         std::optional<double> value;  ///< nothing before it is measured
         bool is_new;                  ///< measured in the last round
+        bool is_mean = false;         ///< over the processes already
     };
+    std::vector<float> figure_sums() const;
+    std::vector<double> means();
     std::vector<Figure> figures_;
     std::vector<Named> values_;
     TimeLog* log_ = nullptr;

@@ -27,7 +27,7 @@ std::string checkpoint_file(const std::string& folder, const std::string& name);
 
 /// Puts the states of checkpoint_file(`folder`, `checkpoint`) into the model, which must be theirs,
 /// and fixes them. Errors: those of read_checkpoint. Warns of a run that was not trained yet
-/// (kNotTrained).
+/// (kNotTrained); loaders warn where its training data have changed since.
 Result<TrainedModel> with_weights(std::unique_ptr<LoadedModel> model, const std::string& folder,
                                   const std::string& checkpoint, Diagnostics& diagnostics);
 

@@ -41,9 +41,14 @@ static bool lacks_checkpoint(const std::string& path, Diagnostics& diagnostics) 
                           folder.string());
         return true;
     }
+    std::string kept;  // the last one
+    for (const auto& entry : fs::directory_iterator(folder / "checkpoints", error))
+        kept = std::max(kept, entry.path().string());
     diagnostics
         .error(DiagnosticKind::kBadFile, {}, "`{}` has no {}", folder.string(), kCheckpointName)
-        .help("the folder of a run has one after its first epoch, or as --checkpoint-every says");
+        .help(kept.empty() ? "the folder of a run has one after its first epoch, or as "
+                             "--checkpoint-every says"
+                           : fmt::format("it keeps `{}`: name that file", kept));
     return true;
 }
 

@@ -1,5 +1,4 @@
-"""What versus_pytorch and growth share: our step and PyTorch's as programs that print one JSON object."""
-import itertools
+"""What versus_pytorch and growth share: our step and its peers' as programs that print one JSON object."""
 import json
 import os
 import pathlib
@@ -11,8 +10,11 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 NAME = pathlib.Path(sys.argv[0]).name
+JAX_MODELS = ["seed_gan", "seed_vae", "vae_mlp", "seed_wgan_gp", "dcgan64"]
 # PyTorch keeps one batch in memory and no data set; so does the model that is measured against it.
 FEW_DATA = ["--set", "data.image.count=1280"]
+# What a model has in models/ and its twins do not: the noise on what dcgan64's discriminator sees.
+SETS = {"dcgan64": ["--set", "networks.discriminator.layers.0.gaussian_noise.stddev=0"]}
 
 
 def fail(message):
@@ -32,34 +34,38 @@ class Ours:
     def __init__(self, model, options, folder, source=None):
         beside = HERE / f"models/{model}.yaml"
         source = source or (beside if beside.exists() else ROOT / f"models/{model}.yaml")
-        sets = FEW_DATA + ["--set", f"train.batch_size={options.batch}"]
+        sets = FEW_DATA + SETS.get(model, []) + ["--set", f"train.batch_size={options.batch}"]
         self.file = pathlib.Path(folder, f"{model}.gmc")
         precision = [] if options.precision == "f32" else ["--precision", options.precision]
         subprocess.run([ROOT / "build/gmc", "compile", source, *sets, *precision, "-o", self.file], check=True,
                        stdout=subprocess.DEVNULL, cwd=ROOT)
-        self.flags = ["--isa", options.isa, "--steps", str(options.steps), "--json"]
+        self.flags = ["--isa", options.isa, "--json"]
+        self.steps = options.steps
 
-    def measure(self, environment):
-        return run([str(ROOT / "build/gmrun"), "bench", str(self.file), *self.flags], environment)
+    def measure(self, environment, steps=None):
+        command = [str(ROOT / "build/gmrun"), "bench", str(self.file), *self.flags, "--steps", str(steps or self.steps)]
+        return run(command, environment)
 
 
 class Theirs:
-    def __init__(self, model, flags, options, shape):
-        command = ["python3", "pytorch_step.py", model, "--batch", str(options.batch), "--steps", str(options.steps)]
-        command += [*flags, *shape]
-        if options.precision == "bf16":
-            command.append("--bf16")
-        if options.tree:
-            for file in ("pytorch_step.py", "pytorch_networks.py"):
-                shutil.copy(HERE / file, pathlib.Path(options.tree, "root"))
-            inner = "cd /root && exec " + " ".join(command)
-            self.command = ["chroot", options.tree, "sh", "-c", inner]
-        else:
-            self.command = [command[0], str(HERE / command[1]), *command[2:]]
-        self.name = " ".join(flag[2:] for flag in flags) or "eager"
+    """A peer's step: a script of this folder for an interpreter, in a Debian tree where one is given."""
 
-    def measure(self, environment):
-        return run(self.command, environment)
+    def __init__(self, interpreter, script, model, flags, no_flags, options, shape=(), tree=None):
+        self.name = " ".join(flag[2:] for flag in flags) or no_flags
+        self.command = [interpreter, str(HERE / script), model, *flags, *shape, "--batch", str(options.batch)]
+        self.tree, self.steps = tree, options.steps
+        if options.precision == "bf16":
+            self.command.append("--bf16")
+        if tree:
+            for file in HERE.glob("pytorch_*.py"):
+                shutil.copy(file, pathlib.Path(tree, "root"))
+            self.command[1] = script
+
+    def measure(self, environment, steps=None):
+        command = [*self.command, "--steps", str(steps or self.steps)]
+        if self.tree:
+            command = ["chroot", self.tree, "sh", "-c", "cd /root && exec " + " ".join(command)]
+        return run(command, environment)
 
 
 def variants(model, options, shape=()):
@@ -67,9 +73,16 @@ def variants(model, options, shape=()):
     flags = [[], ["--channels-last"], ["--compile"], ["--compile", "--channels-last"]]
     if model in ("vae_mlp", "gru_vae", "transformer"):
         flags = [[], ["--compile"]]
-    if model == "seed_gan":
-        flags = [f + g for f, g in itertools.product(flags, ([], ["--frugal"]))]
-    return [Theirs(model, f, options, shape) for f in flags]
+    return [Theirs("python3", "pytorch_step.py", model, f, "eager", options, shape, options.tree) for f in flags]
+
+
+def jax_variants(model, options):
+    """JAX's, none of models that jax_step.py does not have."""
+    if model not in JAX_MODELS:
+        return []
+    flags = [[]] if model == "vae_mlp" else [["--patches"], []]
+    isa = ["--isa", options.isa]
+    return [Theirs(options.jax, "jax_step.py", model, f, "convolutions", options, isa) for f in flags]
 
 
 def median(runs, key):

@@ -48,17 +48,24 @@ def train_words(name, run, *words):
 def wait_for(process, condition):
     """Waits until `condition` holds; the process must not end before."""
     while not condition():
-        expect(process.poll() is None, f"training ended too early, exit code {process.returncode}")
+        if process.poll() is not None:
+            error = process.stderr.read() if process.stderr else ""
+            sys.exit(f"training ended too early, exit code {process.returncode}\n{error}")
         time.sleep(0.001)
 
 
-def has_steps(bench, run, count):
+def has_steps(bench, run, count, since=0):
+    """Whether the log has so many lines and was written after `since`. It may be moved away at any moment."""
     path = bench.folder / run / "metrics.jsonl"
-    return path.exists() and path.read_bytes().count(b"\n") >= count
+    try:
+        return path.stat().st_mtime_ns > since and path.read_bytes().count(b"\n") >= count
+    except FileNotFoundError:
+        return False
 
 
 def check_goes_on(bench, name, run, *words):
-    """Resumed, the run ends in the bits of one that nothing disturbed."""
+    """Resumed, the run ends in the bits of one that nothing disturbed, with the kernels that were measured for it."""
+    bench.settle_tuning()
     steps = step_of(bench.folder, run) + 5
     bench.run(*train_words(name, run, "--resume", "--steps", str(steps), *words))
     bench.run(*train_words(name, run + "_whole", "--steps", str(steps), *words))
@@ -152,8 +159,9 @@ def full_disk_for_checkpoints(bench):
 
 
 def replace_run(bench):
-    """A run that --overwrite gives up is there until the new one has a checkpoint, whatever ends that before."""
-    name = compile_small(bench, "long", "{synthetic: {set: shapes, size: 8}, range: [0, 1], count: 40000}")
+    """A run that --overwrite gives up is there until the new one has a checkpoint, whatever ends that before. An epoch
+    has so many and slow steps that none ends before a signal comes, however late this program is."""
+    name = compile_small(bench, "long", "{synthetic: {set: shapes, size: 8}, range: [0, 1], count: 40000}", 4000)
     run = bench.folder / "replaced"
     bench.run(*train_words(name, "replaced", "--steps", "3"))
 
@@ -194,9 +202,9 @@ def replace_run(bench):
 
 def interrupt(bench, words, run, steps):
     """Starts a training, sends it SIGTERM when its log has so many lines, and gives what it says on stderr."""
-    log, started = run / "metrics.jsonl", time.time_ns()
+    started = time.time_ns()
     process = bench.start(*words)
-    wait_for(process, lambda: has_steps(bench, run.name, steps) and log.stat().st_mtime_ns > started)
+    wait_for(process, lambda: has_steps(bench, run.name, steps, started))
     process.terminate()
     process.wait()
     error = process.stderr.read()

@@ -3,10 +3,11 @@ import json
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import time
 
-from group_runs import MOST_SECONDS_TO_END, SLOTS, is_stuck, ranks_of, seconds_to_end, start, steps_at
+from group_runs import MOST_SECONDS_TO_END, SLOTS, is_stuck, once, ranks_of, seconds_to_end, start, steps_at
 from kills import CHECKPOINT, checkpoint
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -72,6 +73,30 @@ def lone_deaths(processes, launcher):
         if not stuck and not aborted and words != 1:
             sys.exit(f"{run}: not one word about the death of process {victim}:\n{output}")
     del processes.bench.environment["TMPDIR"]
+
+
+def full_disk(processes, launcher):
+    """The disk of process 0 has room for one checkpoint, not for the next beside it: all end, which is said once, and
+    the one that is there is good. With more room another number of processes goes on. A disk needs root."""
+    name = processes.compile("vae_mlp", "f32")
+    disk = processes.bench.folder / f"disk_{launcher}"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "gmc-test", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode != 0:
+        return
+    try:
+        words = [name + ".gmc", "--run", str(disk / "run"), "--quiet", "--samples", "0", "--log-every", "1",
+                 "--no-tune", "--steps", "6", "--checkpoint-every", "2 steps"]
+        once(processes.run(processes.words(launcher, 3, *words), 3), "No space left on device")
+        if not 0 < steps_at(disk / "run") < 6:
+            sys.exit(f"the disk was full, and the checkpoint is of step {steps_at(disk / 'run')}")
+        subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+        processes.run(processes.words(launcher, 2, *words, "--resume"))
+        processes.train(name, None, 1, f"room_{launcher}", "--steps", "6", "--no-tune")
+        if checkpoint(disk, "run") != checkpoint(processes.bench.folder, f"room_{launcher}"):
+            sys.exit("a run whose disk was full has other bits")
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def steps_in(run):

@@ -148,6 +148,10 @@ def checkpoint(folder, run):
     return (folder / run / CHECKPOINT).read_bytes()
 
 
+def kept(folder, run):
+    return {path.name: path.read_bytes() for path in (folder / run / "checkpoints").iterdir()}
+
+
 def is_writing(run):
     return any(name.startswith(f".{CHECKPOINT}.tmp") for name in os.listdir(run)) if run.is_dir() else False
 
@@ -199,7 +203,8 @@ def step_of(folder, run):
 
 def many_kills(bench, kills):
     """One run, killed again and again; the tuning cache is empty each time that it is resumed."""
-    name = bench.compile("vae_mlp", "f32", "data=data", "train.batch_size=8", "train.validate=0.25")
+    name = bench.compile("vae_mlp", "f32", "data=data", "train.batch_size=8", "train.validate=0.25",
+                         "train.keep={last: 4, best: loss}")
 
     def train(run, *words):
         return ["gmrun", "train", name + ".gmc", "--run", run, "--quiet", "--samples", "0", "--log-every", "1",
@@ -231,6 +236,9 @@ def many_kills(bench, kills):
     if check_metrics(bench.folder, "killed") != steps or \
             rows_of(bench.folder, "killed") != rows_of(bench.folder, "whole"):
         sys.exit("killed: metrics.jsonl is not that of the whole run")
+    if kept(bench.folder, "killed") != kept(bench.folder, "whole"):
+        sys.exit(f"killed: it keeps {sorted(kept(bench.folder, 'killed'))} or other bytes, the whole run "
+                 f"{sorted(kept(bench.folder, 'whole'))}")
     left = [p.name for p in run.iterdir() if ".tmp-" in p.name]
     if left:
         sys.exit(f"killed: temporary files are left: {left}")

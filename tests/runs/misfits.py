@@ -146,6 +146,8 @@ def unlike_processors(processes, launcher):
     once(processes.run(processes.words(launcher, 2, *words("swapped", "4", "--resume"))), "computes with AVX2 only, as")
     for run in ("mixed", "swapped"):
         check_same(processes.bench, run_of("avx2"), run_of(run))
+    verify = [str(processes.bench.bin_dir / "gmrun"), "verify", run_of("mixed"), "--steps", "1"]
+    once(processes.run(verify), "computes with AVX2 only, as")
     expect(alone(*words("swapped", "5", "--resume", "--isa", "best")), "trained by another machine or build")
     other_cpus(processes, launcher, name)
 

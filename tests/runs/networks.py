@@ -34,6 +34,7 @@ LINKS = [
     ("1 Gb/s, 1 % of packets lost", "rate 1gbit delay 50us loss 1%", None, False),
     ("one link of 50 Mb/s", "rate 50mbit", "rate 50mbit burst 64kb latency 50ms", True),
 ]
+UNEVEN = [(2, 1), (1, 3), (2, 1, 1)]  # processes on each machine; of four shards
 AGENT = """#!/bin/sh
 # Stands for ssh: MACHINE COMMAND...
 machine=$1; shift
@@ -59,9 +60,9 @@ def must(*words):
 class Network:
     """Machines 10.77.0.1, 10.77.0.2, ..., each in a namespace, on a bridge in one more."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, machines=MACHINES):
         self.prefix = f"gmc{os.getpid()}"
-        self.names = [f"10.77.0.{i + 1}" for i in range(MACHINES)]
+        self.names = [f"10.77.0.{i + 1}" for i in range(machines)]
         self.agent = folder / "agent.sh"
         self.agent.write_text(AGENT % self.prefix)
         self.agent.chmod(0o755)
@@ -109,30 +110,30 @@ class Network:
     def cut(self, name, state):
         must("ip", "-n", self.of("switch"), "link", "set", f"port{self.names.index(name)}", state)
 
-    def words(self, count, folder, program):
-        """The command that runs a program in a folder on so many machines."""
+    def words(self, counts, folder, program):
+        """The command that runs a program in a folder, in so many processes on each machine."""
         mpirun = ["mpirun.openmpi", "--allow-run-as-root", "--bind-to", "none",
                   "--mca", "plm_rsh_agent", str(self.agent), "--mca", "btl", "tcp,self",
-                  "--host", ",".join(f"{name}:1" for name in self.names[:count]),
-                  "-n", str(count)]
+                  "--host", ",".join(f"{name}:{count}" for name, count in zip(self.names, counts)),
+                  "-n", str(sum(counts))]
         first = self.names[0]
         inside = f"hostname {first}; cd {folder}; exec {shlex.join([*mpirun, *program])}"
         return ["ip", "netns", "exec", self.of(first), "unshare", "--uts", "sh", "-c", inside]
 
 
-def words_of(network, processes, name, count, run, steps=STEPS):
+def words_of(network, processes, name, counts, run, steps=STEPS):
     training = processes.words(None, 1, name + ".gmc", "--run", run, "--quiet", "--samples", "0", "--log-every", "1",
                                "--epochs", "1000000", "--steps", str(steps), "--no-tune", "--threads", "1")
-    return network.words(count, processes.bench.folder, training)
+    return network.words(counts, processes.bench.folder, training)
 
 
 def one_process(processes, name, run, steps):
     processes.train(name, None, 1, run, "--steps", str(steps), "--no-tune")
 
 
-def timed(network, processes, name, count, run):
+def timed(network, processes, name, counts, run):
     begin = time.monotonic()
-    processes.run(words_of(network, processes, name, count, run))
+    processes.run(words_of(network, processes, name, counts, run))
     check_same(processes.bench, "one", run)
     return time.monotonic() - begin
 
@@ -140,7 +141,8 @@ def timed(network, processes, name, count, run):
 def cut_for_a_while(network, processes, name):
     """A link that is gone for some seconds: the messages are sent again, and training goes on."""
     one_process(processes, name, "one_long", STEPS_WITH_CUT)
-    mpi = subprocess.Popen(words_of(network, processes, name, 2, "cut", STEPS_WITH_CUT), cwd=processes.bench.folder,
+    words = words_of(network, processes, name, (1, 1), "cut", STEPS_WITH_CUT)
+    mpi = subprocess.Popen(words, cwd=processes.bench.folder,
                            env=processes.bench.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     metrics = processes.bench.folder / "cut/metrics.jsonl"
     while mpi.poll() is None and not (metrics.exists() and metrics.read_text()):
@@ -158,7 +160,7 @@ def cut_for_a_while(network, processes, name):
 
 def cut_for_good(network, processes, name):
     """Both machines end their processes."""
-    mpi = subprocess.Popen(words_of(network, processes, name, 2, "gone", 1000000), cwd=processes.bench.folder,
+    mpi = subprocess.Popen(words_of(network, processes, name, (1, 1), "gone", 1000000), cwd=processes.bench.folder,
                            env=processes.bench.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     metrics = processes.bench.folder / "gone/metrics.jsonl"
     while mpi.poll() is None and not (metrics.exists() and metrics.read_text()):
@@ -196,9 +198,12 @@ def main():
             for number, (link, netem, tbf, one) in enumerate(LINKS):
                 with network.link(netem, tbf, one) as possible:
                     for count in (2, MACHINES) if possible else ():
-                        seconds = timed(network, processes, model, count, f"net_{number}_{count}")
+                        seconds = timed(network, processes, model, [1] * count, f"net_{number}_{count}")
                         print(f"{link}: {count} machines, the same bits, {seconds:.1f} s", flush=True)
                 left_out += [] if possible else [link]
+            for counts in UNEVEN:
+                timed(network, processes, model, counts, f"uneven_{'_'.join(map(str, counts))}")
+                print(f"{' and '.join(map(str, counts))} processes on a machine: the same bits", flush=True)
             cut_for_a_while(network, processes, model)
             print(f"a link that is cut for {SECONDS_OF_CUT} s: the same bits")
             print(f"a link that is cut for good: all end after {cut_for_good(network, processes, model):.0f} s")

@@ -13,6 +13,7 @@ Exit code 77, for "skipped", where gmc was built without MPI.
 """
 import argparse
 import json
+import math
 import os
 import pathlib
 import random
@@ -22,9 +23,9 @@ import sys
 import tempfile
 import time
 
-from deaths import flat_memory, kills, lone_deaths
-from group_runs import (SLOTS, STEPS, Processes, check_same, expect, has_avx2, is_stuck, launchers_here, once, ranks_of,
-                        same_bits, start, steps_at)
+from deaths import flat_memory, full_disk, kills, lone_deaths
+from group_runs import (SLOTS, STEPS, Processes, check_same, expect, has_avx2, is_stuck, launchers_here, losses, once,
+                        ranks_of, same_bits, start, steps_at)
 from kills import CHECKPOINT, Bench, all_models, checkpoint
 from misfits import misfits, unlike_processors
 from threads import tensors
@@ -134,12 +135,17 @@ def local_steps(processes, launcher):
                     for a, b in zip(memoryview(shared[name]).cast("f"), memoryview(own[name]).cast("f")))
         if worst > MOST_ROUNDING or shared.keys() != own.keys():
             sys.exit(f"{count} processes: one local step is {worst} from a shared one")
+        shared, own = (losses(bench.folder, run_of(f"{run}_{count}")) for run in ("shared", "one"))
+        if not all(math.isclose(a["loss"], b["loss"], rel_tol=MOST_ROUNDING) for a, b in zip(shared, own, strict=True)):
+            sys.exit(f"{count} processes: losses of local steps are not the means over the processes: {shared} {own}")
     outer = ["--local-steps", "5", "--outer-step", "nesterov"]
     train(3, "through", "--steps", "30", *outer)
     train(3, "parts", "--steps", "10", *outer)
     train(3, "parts", "--steps", "30", "--resume")
     if checkpoint(bench.folder, run_of("parts")) != checkpoint(bench.folder, run_of("through")):
         sys.exit("local steps: other bits after --resume")
+    if losses(bench.folder, run_of("parts")) != losses(bench.folder, run_of("through")):
+        sys.exit("local steps: other losses after --resume")
     if not any(name.startswith("outer_momentum.") for name in tensors(bench.folder / run_of("parts") / CHECKPOINT)):
         sys.exit("local steps: the checkpoint has no momentum of the outer step")
     stopped_between(processes, launcher, run_of)
@@ -231,6 +237,7 @@ def main():
                 if has_avx2():
                     unlike_processors(processes, launcher)
                 lone_deaths(processes, launcher)
+                full_disk(processes, launcher)
                 for left in ("through", "parts", "slots"):
                     shutil.rmtree(pathlib.Path(folder) / left)
         print(f"{len(models)} models in 1 to 8 processes of {' and '.join(launchers)}: the same bits")

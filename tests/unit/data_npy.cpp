@@ -247,8 +247,7 @@ TEST_CASE("npy values outside the range") {
 TEST_CASE("npy errors about the header") {
     const std::string four = bytes_of<float>({1});
     CHECK(npy_error("") ==
-          "[bad-file] `F`, offset 0: not a .npy file, which starts with 0x93 and "
-          "`NUMPY`");
+          "[bad-file] `F`, offset 0: not a .npy file, which starts with 0x93 and `NUMPY`");
     CHECK(npy_error("PK\x03\x04 and so on").find("offset 0: not a .npy file") != std::string::npos);
     CHECK(npy_error(npy("<f4", "(1, 1)", four).substr(0, 40)) ==
           "[bad-file] `F`, offset 40: the file ends within its header");
@@ -269,6 +268,7 @@ TEST_CASE("npy errors about the header") {
     CHECK(npy_error(npy("<f4", "(1, x)", four)).find("something else than sizes") !=
           std::string::npos);
     CHECK(npy_error(npy("<f4", "(0, 1)", "")).find("a dimension of 0") != std::string::npos);
+    CHECK(npy_error(npy("<f4", "(1, 1), 'descr': '<f8'", four)).ends_with("has 'descr' twice"));
     CHECK(npy_error(npy("<f4", "()", four)).find("one number") != std::string::npos);
 }
 

@@ -1,6 +1,7 @@
 // Support: distances between names, places in texts, and rendered errors.
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/edit_distance.h"
+#include "compiler/support/json.h"
 #include "compiler/support/numbers.h"
 #include "compiler/support/pace.h"
 #include "tests/catch.h"
@@ -125,4 +126,43 @@ TEST_CASE("places outside the text do no harm", "[support]") {
     d.error(DiagnosticKind::kBadValue, {file, 1, 900, 9}, "right of it");
     d.error(DiagnosticKind::kBadValue, {}, "nowhere");
     CHECK(d.render().find("gmc: error: nowhere [bad-value]") != std::string::npos);
+}
+
+// Time in proportion to the square of the members would be an hour here.
+TEST_CASE("an object of very many members is read, written and bounded", "[support][json]") {
+    std::string text = "{";
+    for (int i = 0; i < 500'000; ++i)
+        text += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":" + std::to_string(i);
+    text += "}";
+    const std::optional<gmc::Json> json = gmc::Json::parse(text);
+    REQUIRE(json);
+    CHECK(json->size() == 500'000);
+    CHECK(json->names().back() == "499999");
+    CHECK(json->elements().back().whole() == 499'999);
+    CHECK(json->dump() == text);
+    CHECK(gmc::Json::parse_strictly(text, 500'000).size() == 500'000);
+    CHECK_THROWS_AS(gmc::Json::parse_strictly(text, 499'999), gmc::JsonError);
+}
+
+TEST_CASE("JSON is read as it stands, or refused", "[support][json]") {
+    const auto again = [](const char* text) {
+        const std::optional<gmc::Json> json = gmc::Json::parse(text);
+        return json ? json->dump() : "refused";
+    };
+    for (const char* text : {"null", "true", "-3", "18446744073709551615", "0.5", "\"a\"", "[]",
+                             "{}", "[[],{},[1,[2]],{\"a\":[{\"b\":null}]}]"})
+        CHECK(again(text) == text);
+    CHECK(again(R"({"a":1,"b":2,"a":[3]})") == R"({"a":[3],"b":2})");
+    for (const char* text :
+         {"", "[", "[1", "{\"a\"}", "{\"a\":}", "1 2", "[1]]", "1e999", "nan", "\"\xff\""})
+        CHECK(again(text) == "refused");
+    const auto nested = [](size_t levels) {
+        return std::string(levels, '[') + std::string(levels, ']');
+    };
+    CHECK(gmc::Json::parse(nested(100)));
+    CHECK_FALSE(gmc::Json::parse(nested(101)));
+    CHECK_FALSE(gmc::Json::parse(nested(1'000'000)));
+    CHECK_THROWS_AS(gmc::Json::parse_strictly(R"({"a":{"b":1,"b":1}})", 9), gmc::JsonError);
+    CHECK_THROWS_AS(gmc::Json::parse_strictly("[1", 9), gmc::JsonError);
+    CHECK(gmc::Json::parse_strictly(R"([{"b":1},{"b":1}])", 1).size() == 2);
 }

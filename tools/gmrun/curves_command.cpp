@@ -96,10 +96,11 @@ int curves_command(const Words& words) {
     if (runs.empty()) diagnostics.error(DiagnosticKind::kBadFile, {}, "there is nothing to draw");
     if (diagnostics.any()) return report(diagnostics);
     report_warnings(diagnostics);
-    std::string output = followed(line.text("output"));
-    if (output.empty()) output = runs.size() == 1 ? runs[0].folder + "/curves.png" : "curves.png";
-    if (!draw_charts(line, runs, output, diagnostics)) return report_output(line, diagnostics);
-    fmt::print("{}\n", output);
+    const auto output = output_or(
+        line, runs.size() == 1 ? runs[0].folder + "/curves.png" : "curves.png", diagnostics);
+    if (!output.ok() || !draw_charts(line, runs, *output, diagnostics))
+        return report_output(line, diagnostics);
+    fmt::print("{}\n", *output);
     return kDone;
 }
 

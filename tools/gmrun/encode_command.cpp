@@ -49,8 +49,9 @@ int encode_command(const Words& words) {
     if (!results.ok()) return report(diagnostics);
     report_warnings(diagnostics);
     say_kept_out(*trained->model, split);
-    const std::string folder =
-        line.has("output") ? line.text("output") : trained->folder + "/encoded";
+    const auto place = output_or(line, trained->folder + "/encoded", diagnostics);
+    if (!place.ok()) return report_output(line, diagnostics);
+    const std::string folder = line.has("output") ? line.text("output") : *place;
     std::error_code error;
     const bool made = fs::create_directories(folder, error);
     if (error)

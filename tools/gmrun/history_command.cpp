@@ -55,15 +55,16 @@ int history_command(const Words& words) {
         if (!image.ok()) return report(diagnostics);
         parts.push_back({fs::path(file).stem().string(), image.take()});
     }
-    if (parts.empty())
+    if (parts.empty()) {
         diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` has no sample grids in samples/",
                           *run);
-    const std::string output =
-        line.has("output") ? followed(line.text("output")) : *run + "/history.png";
-    if (parts.empty() ||
-        !runtime::write_png(output, runtime::stack_labelled(parts, columns), diagnostics))
         return report(diagnostics);
-    fmt::print("{}\n", output);
+    }
+    const auto output = output_or(line, *run + "/history.png", diagnostics);
+    if (!output.ok() ||
+        !runtime::write_png(*output, runtime::stack_labelled(parts, columns), diagnostics))
+        return report_output(line, diagnostics);
+    fmt::print("{}\n", *output);
     return kDone;
 }
 

@@ -9,6 +9,7 @@
 #include "runtime/run/run_record.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
+#include "tools/gmrun/runs/run_history.h"
 
 namespace gmc::tools {
 namespace {
@@ -114,6 +115,13 @@ void print_data(const std::string& what, const std::vector<ir::DataField>& field
     }
 }
 
+/// Names of folders hold what they like; a terminal gets one line of it.
+std::string one_line(std::string name) {
+    std::replace_if(
+        name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
+    return name;
+}
+
 void print_run(const Json& run) {
     std::string begun;
     if (run.contains("begun_with"))
@@ -123,6 +131,15 @@ void print_run(const Json& run) {
         begun = ", begun with weights of " + run.at("init").text();
     fmt::print("run {}: epoch {}, step {}, seed {}{}\n", run.at("folder").text(),
                run.at("epoch").dump(), run.at("step").dump(), run.at("seed").dump(), begun);
+    if (run.contains("changes"))
+        for (const std::string& change : run.at("changes").texts())
+            fmt::print("    {}\n", one_line(change));
+    if (run.contains("rate_factor"))
+        fmt::print(
+            "    updates are {:.4g} of what the model says: `lower_rate` made them smaller\n",
+            run.at("rate_factor").number());
+    if (run.contains("diverged"))
+        fmt::print("    training ended since {}\n", one_line(run.at("diverged").text()));
 }
 
 /// What a user asks first: what it is, what it learns from, how far it got.
@@ -153,13 +170,6 @@ void print_functions(const Json& json) {
         for (const Json& i : f.at("inputs").elements()) fmt::print("    takes {}\n", i.text());
         for (const Json& r : f.at("results").elements()) fmt::print("    gives {}\n", r.text());
     }
-}
-
-/// Names of folders hold what they like; a terminal gets one line of it.
-std::string one_line(std::string name) {
-    std::replace_if(
-        name.begin(), name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
-    return name;
 }
 
 void print_classes(const Json& classes) {
@@ -200,6 +210,10 @@ int info_command(const Words& words) {
                        {"epoch", training.pass},
                        {"seed", training.seed}};
         if (!training.init.empty()) json["run"]["init"] = training.init;
+        if (training.rate < 1) json["run"]["rate_factor"] = training.rate;
+        if (const std::string why = why_diverged(folder); !why.empty())
+            json["run"]["diverged"] = why;
+        if (const auto all = changes_of(folder); !all.empty()) json["run"]["changes"] = all;
     }
     for (const ir::DataField& field : (*model)->module().data)
         if (!field.class_names.empty()) json["classes"][field.name] = field.class_names;

@@ -64,9 +64,10 @@ int interpolate_command(const Words& words) {
                                     : kRowsUsual;
     warn_of_cut_grid(line, options.settings, options.rows, "rows");
     const auto samples = runtime::interpolate(*trained->model, options, diagnostics);
-    const std::string output =
-        line.has("output") ? followed(line.text("output")) : trained->folder + "/interpolation.png";
     if (!samples.ok()) return report(diagnostics);
+    const auto place = output_or(line, trained->folder + "/interpolation.png", diagnostics);
+    if (!place.ok()) return report_output(line, diagnostics);
+    const std::string& output = *place;
     if (!write_examples(*trained->model, *samples, output, diagnostics, options.columns))
         return report_output(line, diagnostics);
     fmt::print("{}\n", output);

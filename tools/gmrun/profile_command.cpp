@@ -12,6 +12,7 @@
 #include "runtime/run/follower.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/measure/measured_model.h"
+#include "tools/gmrun/output/write_output.h"
 #include "tools/gmrun/runs/training_group.h"
 #include "tools/gmrun/runs/unlike_processors.h"
 
@@ -138,7 +139,7 @@ static int profile_model(const CommandLine& line, MeasuredModel& loaded, Diagnos
     const ir::Module& module = model.module();
     if (!runtime::write_file_atomically(line.text("output"), chrome_trace(module, *measured),
                                         diagnostics))
-        return report(diagnostics);
+        return report_output(line, diagnostics);
     const Profile profile(module, *measured);
     if (line.flag("json")) {
         fmt::print("{}\n", profile.json().dump());

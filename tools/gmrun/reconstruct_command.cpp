@@ -44,8 +44,10 @@ int reconstruct_command(const Words& words) {
                              count, line.get<uint64_t>("seed"), diagnostics);
     if (!pairs.ok()) return report(diagnostics);
     report_warnings(diagnostics);
-    const std::string output =
-        output_file(line, *trained, pairs->reconstructions.shape, "reconstructions");
+    const auto place =
+        output_file(line, *trained, pairs->reconstructions.shape, "reconstructions", diagnostics);
+    if (!place.ok()) return report_output(line, diagnostics);
+    const std::string& output = *place;
     runtime::ImageBatch originals, reconstructions;
     if (!output.ends_with(".png") || !as_images(pairs->originals, originals) ||
         !as_images(pairs->reconstructions, reconstructions)) {

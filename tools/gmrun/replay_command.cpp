@@ -94,7 +94,7 @@ bool is_of(const runtime::LoadedModel& model, const std::string& file, Diagnosti
     const auto header = runtime::read_checkpoint_header(file, diagnostics);
     if (!header.ok()) return false;
     const auto differ = [](const std::string& a, const std::string& b) {
-        return !a.empty() && !b.empty() && a != b;
+        return !a.empty() && a != b;
     };
     if (differ(header->model_fingerprint, model.module().origin.model)) {
         diagnostics

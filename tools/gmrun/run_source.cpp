@@ -18,6 +18,7 @@
 #include "runtime/run/run_record.h"
 #include "tools/gmrun/runs/missing_run.h"
 #include "tools/gmrun/runs/run_differences.h"
+#include "tools/gmrun/runs/run_history.h"
 #include "tools/gmrun/tuning.h"
 
 namespace gmc::tools {
@@ -28,6 +29,8 @@ namespace {
 
 /// Why a run has no checkpoint, as far as its folder tells.
 std::string why_no_checkpoint(const std::string& folder) {
+    if (!runtime::kept_checkpoints(folder).empty())
+        return fmt::format("its `{}` is lost", runtime::kCheckpointName);
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(folder, error))
         if (entry.path().extension() == runtime::kReplayEnding)
@@ -74,8 +77,15 @@ Failure no_run(const std::string& model_name, const std::string& path, Diagnosti
 }
 
 Failure no_checkpoint(const std::string& folder, Diagnostics& diagnostics) {
-    diagnostics.error(DiagnosticKind::kBadFile, {}, "the run in `{}` has no checkpoint: {}", folder,
-                      why_no_checkpoint(folder));
+    Diagnostic& error =
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "the run in `{}` has no checkpoint: {}",
+                          folder, why_no_checkpoint(folder));
+    if (const auto kept = runtime::kept_checkpoints(folder); !kept.empty())
+        error.help(
+            fmt::format("`{0}/checkpoints/{1}` is there: copied to `{0}/{2}` it is the "
+                        "run's again; --checkpoint checkpoints/{3} takes it as it is",
+                        folder, kept.back(), runtime::kCheckpointName,
+                        kept.back().substr(0, kept.back().rfind('.'))));
     return {};
 }
 
@@ -155,15 +165,15 @@ Result<std::string> run_folder(const std::string& run, Needs needs, Diagnostics&
     return folder;
 }
 
-/// In what the module that the run keeps differs from `model`: "--set nothing, here `batch=7`"; ""
-/// where that is not known. A module of equal bytes is not looked into.
-static std::string how_they_differ(const runtime::LoadedModel& model, const std::string& folder) {
+std::string how_they_differ(const runtime::LoadedModel& model, const std::string& folder,
+                            const char* here) {
     constexpr uint64_t kLargest = uint64_t{1} << 32;
     constexpr size_t kMostListed = 4;
     Diagnostics unreadable;  // an old run has no record
-    const auto here = runtime::read_whole_file(model.path(), kLargest, unreadable);
+    const auto text = runtime::read_whole_file(model.path(), kLargest, unreadable);
     const auto there = runtime::read_whole_file(folder + "/model.gmc", kLargest, unreadable);
-    if (!here.ok() || !there.ok() || *here == *there) return "";
+    if (!text.ok() || !there.ok() || *text == *there || model.module().origin.texts.empty())
+        return "";
     const auto run = read_run(folder, unreadable);
     if (!run.ok()) return "";
     std::vector<RunHistory> both{*run, *run};
@@ -176,7 +186,7 @@ static std::string how_they_differ(const runtime::LoadedModel& model, const std:
     for (const Row& row : rows) {
         if (parts.size() == kMostListed) break;
         parts.push_back(
-            fmt::format("{} {}, here {}", row.name, said(row.values[0]), said(row.values[1])));
+            fmt::format("{} {}, {} {}", row.name, said(row.values[0]), here, said(row.values[1])));
     }
     if (rows.size() > kMostListed)
         parts.push_back(fmt::format("and {} more", rows.size() - kMostListed));
@@ -186,10 +196,11 @@ static std::string how_they_differ(const runtime::LoadedModel& model, const std:
 void say_other_settings(const runtime::LoadedModel& model, const std::string& folder) {
     Diagnostics unreadable;
     const auto record = runtime::read_run_record(folder + "/run.json", unreadable);
-    if (!record.ok() || !runtime::difference(*record, model.module().origin).empty()) return;
+    if (!record.ok()) return;
+    const std::string other = runtime::difference(*record, model.module().origin);
     if (const std::string how = how_they_differ(model, folder); !how.empty())
-        say("gmrun: the run in `{}` was trained with other settings than `{}`: {}\n", folder,
-            model.path(), how);
+        say("gmrun: the run in `{}` was trained with {} than `{}`: {}\n", folder,
+            other == runtime::kOtherModel ? other : "other settings", model.path(), how);
 }
 
 /// States of the same shapes may have been trained with other losses, of which they say nothing.
@@ -280,6 +291,9 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
         return Failure{};
     }
     say_of_another(*trained->model, folder, trained->checkpoint);
+    if (const std::string why = why_diverged(folder); !why.empty())
+        say("gmrun: training in `{}` ended since {}; these are the weights of step {}\n", folder,
+            why, trained->training.step);
     report_warnings(diagnostics);
     return trained;
 }

@@ -41,8 +41,12 @@ Result<std::unique_ptr<runtime::LoadedModel>> load_model(
     runtime::LoadedModel::Purpose purpose = runtime::LoadedModel::Purpose::kUse,
     runtime::Sharing sharing = {});
 
-/// Says in a line in which settings the run and the model differ, where they are of one network and
-/// data: learning rates, batches.
+/// In what the module that the run keeps differs from `model`: "--set nothing, here `batch=7`"; ""
+/// where that is not known. A module of equal bytes is not looked into. `here`: the word for it.
+std::string how_they_differ(const runtime::LoadedModel& model, const std::string& folder,
+                            const char* here = "here");
+/// Says in a line in which settings the run and the model differ: learning rates, batches, or what
+/// makes them two models.
 void say_other_settings(const runtime::LoadedModel& model, const std::string& folder);
 
 /// Says in a line that the run in `folder` is of another model than this one, or was trained with

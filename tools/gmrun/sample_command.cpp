@@ -80,7 +80,9 @@ int sample_command(const Words& words) {
     warn_of_cut_grid(line, options.settings, count, "count");
     auto samples = runtime::generate(*trained->model, options, count, diagnostics);
     if (!samples.ok()) return report(diagnostics);
-    const std::string output = output_file(line, *trained, samples->shape, "samples");
+    const auto place = output_file(line, *trained, samples->shape, "samples", diagnostics);
+    if (!place.ok()) return report_output(line, diagnostics);
+    const std::string& output = *place;
     if (output.ends_with(".csv")) runtime::draw_missing(*trained->model, options.seed, *samples);
     if (!write_examples(*trained->model, *samples, output, diagnostics,
                         columns_of(options.settings)))

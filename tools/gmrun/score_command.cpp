@@ -237,7 +237,6 @@ int score_command(const Words& words) {
         "it. With a threshold also whether it is an anomaly.");
     add_score_options(line);
     if (!line.parse(words)) return kDone;
-    const std::string asked = followed(line.text("output"));
     check_usage(line);
     runtime::ScoreOptions options{.function = line.text("function"),
                                   .seed = line.get<uint64_t>("seed")};
@@ -268,10 +267,11 @@ int score_command(const Words& words) {
         throw UsageError(fmt::format(
             "--maps: function `{}` gives single numbers per example only, so there is no map",
             options.function));
-    const std::string output = line.has("output") ? asked : trained->folder + "/scores.csv";
-    if (!write_scores(line, model, *scores, normal ? &*normal : nullptr, output, diagnostics))
+    const auto output = output_or(line, trained->folder + "/scores.csv", diagnostics);
+    if (!output.ok() ||
+        !write_scores(line, model, *scores, normal ? &*normal : nullptr, *output, diagnostics))
         return report_output(line, diagnostics);
-    fmt::print("{}: {}\n", output, counted(static_cast<int64_t>(scores->ids.size()), "row"));
+    fmt::print("{}: {}\n", *output, counted(static_cast<int64_t>(scores->ids.size()), "row"));
     return kDone;
 }
 

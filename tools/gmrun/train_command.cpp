@@ -218,8 +218,11 @@ static int train_model(const CommandLine& line, runtime::LoadedModel& model,
     runtime::TrainOptions options = read_options(line, model.module(), *init, model.group());
     if (options.resume && !expect_run(options.run_directory, diagnostics))
         return report(diagnostics);
-    if (options.resume) say_which_of_several(line, model);
-    if (options.resume) say_other_settings(model, options.run_directory);
+    if (options.resume) {
+        say_which_of_several(line, model);
+        say_other_settings(model, options.run_directory);
+        options.changed = how_they_differ(model, options.run_directory, "now");
+    }
     if (!options.quiet) print_memory(model.module());
     if (line.flag("shard-optimizer")) std::fputs(slots_text(model).c_str(), stdout);
     Tuning tuning(line, model);

@@ -20,6 +20,7 @@
 #include "tools/command_line/version.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
+#include "tools/gmrun/runs/odd_log.h"
 #include "tools/gmrun/stop_signals.h"
 #include "tools/gmrun/tuning.h"
 
@@ -29,6 +30,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kTemporary = "gmc-verify-";
+/// More than these may take long, and are told beforehand.
+constexpr int64_t kManySteps = 20;
 
 /// Removes the folders of commands that were killed.
 void remove_abandoned_folders(const fs::path& parent) {
@@ -73,22 +76,44 @@ struct Kept {
     int64_t step = 0;
 };
 
-/// The checkpoints `step-N` in the run's folder, in the order of their steps.
-std::vector<Kept> kept_steps(const std::string& run) {
+/// The checkpoints `step-N` in the run's folder, in the order of their steps. Error (kBadFile): one
+/// has the name of another step.
+Result<std::vector<Kept>> kept_steps(const std::string& run, Diagnostics& diagnostics) {
     std::vector<Kept> kept;
     constexpr std::string_view kStep = runtime::kKeptStep;
-    for (const std::string& name : runtime::kept_checkpoints(run))
-        if (name.starts_with(kStep))
-            kept.push_back({run + "/checkpoints/" + name, std::atoll(name.c_str() + kStep.size())});
+    for (const std::string& name : runtime::kept_checkpoints(run)) {
+        if (!name.starts_with(kStep)) continue;
+        if (const std::string why = runtime::why_misnamed(run, name); !why.empty()) {
+            diagnostics.error(DiagnosticKind::kBadFile, {}, "{}", why)
+                .help("give it that name, or move it away");
+            return Failure{};
+        }
+        kept.push_back({run + "/checkpoints/" + name, std::atoll(name.c_str() + kStep.size())});
+    }
     std::sort(kept.begin(), kept.end(),
               [](const Kept& a, const Kept& b) { return a.step < b.step; });
     return kept;
 }
 
+/// Says what is odd about the run's files, but does not keep its steps from being repeated.
+/// `newest` is the last of the kept checkpoints, or 0; read before the run's checkpoint, which may
+/// be replaced meanwhile.
+void say_what_is_odd(const std::string& run, int64_t newest, const runtime::TrainingState& training,
+                     const ir::RunPolicy& policy) {
+    const auto tell = [](const std::string& what) { say("gmrun: warning: {}\n", what); };
+    if (training.step < newest)
+        tell(fmt::format("`{}/{}` is of step {}, but `checkpoints/` has step {}", run,
+                         runtime::kCheckpointName, training.step, newest));
+    if (!policy.keep_best.empty() && training.best.best &&
+        !is_there(run + "/" + runtime::kBestName))
+        tell(fmt::format("`{}/{}` is missing", run, runtime::kBestName));
+    if (const std::string odd = odd_log(run, training.step); !odd.empty()) tell(odd);
+}
+
 /// Reads all checkpoints of the run, also those that nothing is repeated from. False after an
 /// error: one is damaged, holds no good state of the model, or is another run's. (One that training
 /// has just replaced is none of them any more.)
-bool are_whole(const std::string& run, Diagnostics& diagnostics) {
+bool are_whole(const std::string& run, int64_t newest, Diagnostics& diagnostics) {
     Diagnostics unreadable;  // which copying it reports
     const auto record = runtime::read_run_record(run + "/run.json", unreadable);
     auto model = runtime::LoadedModel::load(run + "/model.gmc", diagnostics);
@@ -111,6 +136,8 @@ bool are_whole(const std::string& run, Diagnostics& diagnostics) {
             runtime::help_with_kept_checkpoint(run, diagnostics);
             return false;
         }
+        if (name == runtime::kCheckpointName)
+            say_what_is_odd(run, newest, training, (*model)->module().run);
         if (!record.ok()) continue;
         if (const std::string whose = runtime::another_runs(path, *record, run); !whose.empty())
             say("gmrun: {}\n", whose);
@@ -207,11 +234,18 @@ int ended(const Diagnostics& diagnostics) {
     return signal != 0 ? exit_code_of(signal) : report(diagnostics);
 }
 
+/// Whether the run was trained where numbers are the same only up to rounding, as far as it says.
+bool was_trained_elsewhere(const std::string& run) {
+    Diagnostics unreadable;
+    const auto record = runtime::read_run_record(run + "/run.json", unreadable);
+    return record.ok() && !record->machine.empty() && record->machine != runtime::tuning_machine();
+}
+
 }  // namespace
 
 /// With two checkpoints of the run, the steps between them are repeated and compared with what the
-/// run itself wrote. Otherwise the same steps are run twice; that shows whether a run repeats, but
-/// not whether the first one did.
+/// run itself wrote, if it was here. Otherwise the same steps are run twice; that shows whether a
+/// run repeats, but not whether the first one did.
 int verify_command(const Words& words) {
     CommandLine line("gmrun verify [options] RUN",
                      "Repeats steps of a run and compares the bits: from one checkpoint that it "
@@ -226,10 +260,27 @@ int verify_command(const Words& words) {
     const auto folder = run_folder(line.text("RUN"), Needs::kCheckpoint, diagnostics);
     if (!folder.ok()) return report(diagnostics);
     const std::string& run = *folder;
+    if (!is_there(run + "/run.json")) {
+        diagnostics
+            .error(
+                DiagnosticKind::kBadFile, {},
+                "`{}/run.json` is missing: by which kernels the run was computed is not known, so "
+                "its steps cannot be repeated to the bit",
+                run)
+            .help(
+                "put it back; `gmrun train --resume` goes on without it, but maybe not to the bit");
+        return report(diagnostics);
+    }
     if (keeps_to_avx2(line, run)) keep_to_avx2(run);
-    if (!are_whole(run, diagnostics)) return report(diagnostics);
-    const std::vector<Kept> kept = kept_steps(run);
-    const bool recorded = kept.size() >= 2 && !line.given("steps");
+    const auto found = kept_steps(run, diagnostics);
+    if (!found.ok() || !are_whole(run, found->empty() ? 0 : found->back().step, diagnostics))
+        return report(diagnostics);
+    const std::vector<Kept>& kept = *found;
+    const bool elsewhere = was_trained_elsewhere(run);
+    if (elsewhere)
+        say("gmrun: the run was trained by another machine or build, or with another --isa, where "
+            "bits differ: the steps are run twice here, and not compared with the run's\n");
+    const bool recorded = kept.size() >= 2 && !line.given("steps") && !elsewhere;
     const std::string from =
         recorded ? kept[kept.size() - 2].path : run + "/" + runtime::kCheckpointName;
     if (recorded) steps = kept.back().step - kept[kept.size() - 2].step;
@@ -237,6 +288,7 @@ int verify_command(const Words& words) {
     const TemporaryFolder kept_here;
     const std::string begin = kept_here.file("begin.safetensors");
     if (!copy(from, begin, diagnostics)) return report(diagnostics);
+    if (steps > kManySteps) say("repeating {} steps from {} ...\n", steps, from);
     const auto first = recorded ? digest_of(run, kept.back().path, diagnostics)
                                 : repeat(run, begin, steps, diagnostics);
     if (!first.ok()) return ended(diagnostics);

@@ -80,6 +80,12 @@ void schedule(TokenReader& tokens, const Token& keyword, Module& module) {
 
 bool parse_contract_line(TokenReader& tokens, const Token& keyword, Module& module) {
     const std::string& word = keyword.text;
+    const bool twice = (word == "description" && !module.description.empty()) ||
+                       (word == "train" && module.training) ||
+                       (word == "run" && module.run != RunPolicy{}) ||
+                       (word == "origin" && module.origin != Origin{}) ||
+                       (word == "compile" && module.compilation != Compilation{});
+    if (twice) tokens.stop(keyword, fmt::format("`{}` is given twice", word));
     if (word == "description") {
         module.description = tokens.string();
     } else if (word == "data") {
@@ -89,7 +95,6 @@ bool parse_contract_line(TokenReader& tokens, const Token& keyword, Module& modu
     } else if (word == "network") {
         module.networks.push_back(network(tokens, module.networks));
     } else if (word == "train") {
-        if (module.training) tokens.stop(keyword, "`train` is given twice");
         tokens.attributes(module.training.emplace(), word);
     } else if (word == "layer") {
         module.layers.push_back(layer(tokens));

@@ -44,8 +44,8 @@ std::unique_ptr<Kernel> make_winograd_weights(const ConvProblem& problem,
     return make_winograd_backward_weights(problem, context, kPoints);
 }
 
-// Name, static rule, factory; whether the factory takes bf16, and there are fewer products than in
-// direct sums.
+// Name, static rule, factory; whether the factory takes bf16, there are fewer products than in
+// direct sums, and it takes problems that move.
 constexpr Candidate<ConvProblem> kForward[] = {
     {"tiled", prefers_tiled_conv, make_tiled_conv, true},
     {"winograd_4", never, make_winograd<4>, false, true},
@@ -88,12 +88,12 @@ bool prefers_sgemm(const MatmulProblem& p) {
 constexpr Candidate<MatmulProblem> kMatmul[] = {
     {"batched", prefers_batched_matmul, make_batched_matmul},
     {"vector", prefers_vector_matmul, make_vector_matmul, true},
-    {"tiled", prefers_tiled_matmul, make_tiled_matmul},
-    {"packed", prefers_packed_matmul, make_packed_matmul},
+    {"tiled", prefers_tiled_matmul, make_tiled_matmul, false, false, true},
+    {"packed", prefers_packed_matmul, make_packed_matmul, false, false, true},
     {"onednn_sgemm", prefers_sgemm, make_onednn_sgemm},
     {"onednn_matmul", always, make_onednn_matmul, true},
     {"widened", never, make_widened_matmul, true},
-    {"plain", never, make_plain_matmul},
+    {"plain", never, make_plain_matmul, false, false, true},
 };
 
 /// Asks the measurements first, then the static rules, then takes the first candidate that can do
@@ -128,6 +128,14 @@ std::span<const Candidate<MatmulProblem>> matmul_candidates() { return kMatmul; 
 
 std::unique_ptr<Kernel> make_conv_kernel(const ConvProblem& problem, ContractionContext& context) {
     return make_best(conv_candidates(problem.direction), problem, context);
+}
+
+bool can_move(const ir::Module& module, const ir::Function& function,
+              const ir::Operation& operation) {
+    if (operation.as<ir::Matmul>() == nullptr) return false;
+    const MatmulProblem p =
+        matmul_problem(module, function, operation, Buffers(function.values.size()));
+    return p.is_f32() && can_pack(p);
 }
 
 std::unique_ptr<Kernel> make_matmul_kernel(const MatmulProblem& problem,

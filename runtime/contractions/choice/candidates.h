@@ -18,6 +18,10 @@ std::span<const Candidate<MatmulProblem>> matmul_candidates();
 /// of the first candidate that its static rule prefers and that can do the problem, else of the
 /// first that can.
 std::unique_ptr<Kernel> make_conv_kernel(const ConvProblem& problem, ContractionContext& context);
+/// Whether a matmul whose second operand is kept can be computed where its first one and its result
+/// move from pass to pass (Buffers::step), by candidates that are fast then.
+bool can_move(const ir::Module& module, const ir::Function& function,
+              const ir::Operation& operation);
 std::unique_ptr<Kernel> make_matmul_kernel(const MatmulProblem& problem,
                                            ContractionContext& context);
 

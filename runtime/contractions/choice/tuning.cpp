@@ -350,8 +350,8 @@ std::string tuning_key(const ConvProblem& p) {
 
 std::string tuning_key(const MatmulProblem& p) {
     const std::string many = p.products > 1 ? fmt::format("{} of ", p.products) : "";
-    return fmt::format("matmul {} {}{}[{},{}] x {}{}[{},{}]{}", types_of(p), many,
-                       p.transpose_a ? "transposed " : "", p.m, p.k,
+    return fmt::format("matmul {} {}{}{}[{},{}] x {}{}[{},{}]{}", types_of(p), many,
+                       p.moves() ? "moving " : "", p.transpose_a ? "transposed " : "", p.m, p.k,
                        p.kept_b != ir::kNone ? "kept " : "", p.transpose_b ? "transposed " : "",
                        p.k, p.n, followed(p));
 }

@@ -30,11 +30,11 @@ std::string cpu_info(std::string_view name) {
 }
 
 /// Instructions beside Highway's targets for which oneDNN has kernels of its own.
-constexpr std::pair<const char*, const char*> kFurther[] = {{"avx512_vnni", "vnni"},
-                                                            {"avx512_bf16", "bf16"},
-                                                            {"avx512_fp16", "fp16"},
-                                                            {"amx_tile", "amx"},
-                                                            {"avx_ne_convert", "convert"}};
+constexpr std::pair<const char*, const char*> kFurther[] = {
+    {"avx512_vnni", "vnni"}, {"avx512_bf16", "bf16"},
+    {"avx512_fp16", "fp16"}, {"avx_ne_convert", "convert"},
+    {"amx_tile", "amx"},     {"sve", "sve"},
+    {"sve2", "sve2"},        {"bf16", "bf16"}};
 
 bool is_restricted = false;
 
@@ -69,7 +69,7 @@ std::string instruction_set() {
     const int64_t best = best_target();
     std::string set = best <= HWY_AVX3 ? "AVX-512" : hwy::TargetName(best);
     if (is_restricted) return set;
-    std::istringstream flags(cpu_info("flags"));
+    std::istringstream flags(cpu_info("flags") + " " + cpu_info("Features"));  // x86, arm64
     const std::set<std::string> has{std::istream_iterator<std::string>(flags), {}};
     const char* between = " with ";
     for (const auto& [flag, name] : kFurther)

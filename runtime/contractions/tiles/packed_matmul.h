@@ -11,8 +11,10 @@
 
 namespace gmc::runtime {
 
-/// Null for several products, for fewer than four rows, when both operands are transposed, and when
-/// there are fewer than 16 columns or, without AVX-512, not a multiple of 16.
+/// False for several products, for fewer than four rows, when both operands are transposed, and
+/// when there are fewer than 16 columns or, without AVX-512, not a multiple of 16.
+bool can_pack(const MatmulProblem& problem);
+/// Null where can_pack is false.
 std::unique_ptr<Kernel> make_packed_matmul(const MatmulProblem& problem,
                                            ContractionContext& context);
 

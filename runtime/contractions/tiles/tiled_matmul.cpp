@@ -59,6 +59,7 @@ class TiledMatmul final : public Kernel {
     /// The epilogue gets a block of rows when all of its columns have been computed.
     void run(const CallContext& context) override {
         if (epilogue_ != nullptr) epilogue_->begin(context);
+        a_ = p_.a_in_pass(context.pass), c_ = p_.c_in_pass(context.pass);
         row_blocks_.start();
         run_units(row_blocks_.pieces(), threads_, [&](int64_t unit, int worker) {
             const auto [block, piece] = row_blocks_.of_unit(unit, columns_first(p_));
@@ -119,8 +120,8 @@ class TiledMatmul final : public Kernel {
         for (int64_t column = columns.begin; column < columns.end; column += kTileColumns)
             for (int64_t k = 0; k < p_.k; k += kDepthMost)
                 run_point_tiles(
-                    {p_.a + rows.begin * p_.k + k, p_.b + k * p_.n + column,
-                     p_.c + rows.begin * p_.n + column, &kOneTap, 1, std::min(kDepthMost, p_.k - k),
+                    {a_ + rows.begin * p_.k + k, p_.b + k * p_.n + column,
+                     c_ + rows.begin * p_.n + column, &kOneTap, 1, std::min(kDepthMost, p_.k - k),
                      p_.k, 0, p_.n, p_.n, rows.end - rows.begin,
                      std::min(kTileColumns, columns.end - column), k > 0, false, false});
     }
@@ -128,7 +129,7 @@ class TiledMatmul final : public Kernel {
     void run_gradient_tiles(Range rows, Range columns) const {
         for (int64_t column = columns.begin; column < columns.end; column += kTileColumns)
             for (int64_t row = rows.begin; row < rows.end; row += kTileRows)
-                run_gradient_tile({p_.a + row, p_.b + column, p_.c + row * p_.n + column,
+                run_gradient_tile({a_ + row, p_.b + column, c_ + row * p_.n + column,
                                    points_.data(), p_.k, p_.n, row_offsets_.data(),
                                    static_cast<int>(std::min<int64_t>(kTileRows, rows.end - row)),
                                    std::min(kTileColumns, columns.end - column), false, false});
@@ -138,15 +139,16 @@ class TiledMatmul final : public Kernel {
         for (int64_t row = rows.begin; row < rows.end; row += kTileRows)
             for (int64_t column = columns.begin; column < columns.end; column += kDotColumns)
                 run_dot_tile(
-                    {p_.a + row * p_.k, p_.b + column * p_.k, p_.c + row * p_.n + column, p_.k,
-                     p_.k, p_.k, p_.n,
-                     static_cast<int>(std::min<int64_t>(kTileRows, rows.end - row)),
+                    {a_ + row * p_.k, p_.b + column * p_.k, c_ + row * p_.n + column, p_.k, p_.k,
+                     p_.k, p_.n, static_cast<int>(std::min<int64_t>(kTileRows, rows.end - row)),
                      static_cast<int>(std::min<int64_t>(kDotColumns, columns.end - column))});
     }
 
     static constexpr PointTap kOneTap{0, 0};
 
     MatmulProblem p_;
+    const float* a_ = nullptr;  ///< in this pass
+    float* c_ = nullptr;
     int threads_;
     int64_t columns_;
     Pieces row_blocks_;

@@ -289,8 +289,7 @@ class LoopKernel final : public Kernel, public Epilogue {
             expand(plan_.expansions[static_cast<size_t>(action.expansion)],
                    worker.pointers[action.out.front()], tile);
         else if (action.window >= 0)
-            copy_window(plan_.windows[static_cast<size_t>(action.window)], tile,
-                        worker.pointers[action.out.front()]);
+            copy_windows(action.window, tile, worker.pointers[action.out.front()]);
         else if (action.joined != nullptr)
             action.joined(worker.pointers.data(), tile.count());
         else
@@ -309,9 +308,12 @@ class LoopKernel final : public Kernel, public Epilogue {
         action.function(call);
     }
 
-    void copy_window(const WindowCopy& copy, const Tile& tile, float* out) const {
-        runtime::copy_window(copy.window, plan_.space, tile, in_pass(copy.from, copy.step, pass_),
-                             copy.size, reinterpret_cast<std::byte*>(out));
+    void copy_windows(int first, const Tile& tile, float* out) const {
+        for (int i = first; i >= 0; i = plan_.windows[static_cast<size_t>(i)].next) {
+            const WindowCopy& copy = plan_.windows[static_cast<size_t>(i)];
+            copy_window(copy.window, plan_.space, tile, in_pass(copy.from, copy.step, pass_),
+                        copy.size, i == first, reinterpret_cast<std::byte*>(out));
+        }
     }
 
     /// Repeats the elements of a smaller tensor over a tile of short rows.

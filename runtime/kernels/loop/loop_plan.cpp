@@ -58,6 +58,7 @@ class PlanBuilder {
         else
             body_.push_back(&operation_);
         choose_space();
+        count_readers();
         for (const ir::Operation* op : body_) add(*op);
         for (ir::ValueId result : operation_.results) place_result(result);
         join_actions(plan_);
@@ -196,6 +197,8 @@ class PlanBuilder {
             add_broadcast(op);
         else if (op.info().has(ir::kWindow))
             add_window(op);
+        else if (op.as<ir::Add>() != nullptr && joins_windows(op))
+            return;
         else if (op.info().has(ir::kReduction))
             add_reduction(op);
         else
@@ -303,6 +306,39 @@ class PlanBuilder {
         values_[op.result()] = {all, cell};
     }
 
+    void count_readers() {
+        for (const ir::Operation* op : body_)
+            for (ir::ValueId value : op->operands) ++readers_[value];
+        for (ir::ValueId value : operation_.results) ++readers_[value];
+    }
+
+    /// The action that makes a value by copying windows, where nothing but one op reads it.
+    std::vector<Action>::iterator window_action(ir::ValueId value) {
+        const auto found = values_.find(value);
+        if (found == values_.end() || readers_[value] != 1) return plan_.tile_actions.end();
+        return std::find_if(
+            plan_.tile_actions.begin(), plan_.tile_actions.end(), [&](const Action& action) {
+                return action.window >= 0 && action.out.front() == found->second.cell;
+            });
+    }
+
+    /// Pads that have no place in common are added by copying one over the zeros of the other: the
+    /// gradients of the parts of a tensor become that of the whole. False where these are not such.
+    bool joins_windows(const ir::Operation& add) {
+        const auto first = window_action(add.operands[0]), other = window_action(add.operands[1]);
+        const auto none = plan_.tile_actions.end();
+        if (first == none || other == none || first == other) return false;
+        const auto at = [&](int i) -> WindowCopy& { return plan_.windows[static_cast<size_t>(i)]; };
+        int last = first->window;
+        for (int i = first->window; i >= 0; last = i, i = at(i).next)
+            for (int j = other->window; j >= 0; j = at(j).next)
+                if (!at(i).window.is_apart_from(at(j).window, plan_.space)) return false;
+        at(last).next = other->window;
+        values_[add.result()] = values_[add.operands[0]];
+        plan_.tile_actions.erase(other);
+        return true;
+    }
+
     /// The cell of a tile with the value's elements, even when the value is a number.
     int as_tile(const Placed& value) {
         if (!plan_.cells[value.cell].is_number) return value.cell;
@@ -392,6 +428,7 @@ class PlanBuilder {
     std::vector<const ir::Operation*> body_;
     LoopPlan plan_;
     std::unordered_map<ir::ValueId, Placed> values_;
+    std::unordered_map<ir::ValueId, int> readers_;  ///< ops of the body, and once for a result
     std::vector<ir::ValueId> reduced_;
     OverlapCheck overlaps_;
 };

@@ -58,12 +58,15 @@ struct Expansion {
     TileFunction fill = nullptr;  ///< out[i] = in[0][0]
 };
 
-/// Copies what a tile shows of a slice or pad into a register.
+/// Copies what a tile shows of a slice or pad into a register, or of pads that are added and have
+/// no place in common.
 struct WindowCopy {
     const std::byte* from = nullptr;
     int64_t step = 0;  ///< Buffers::step
     Window window;
     size_t size = 0;  ///< bytes of an element
+    /// The next one that the same action copies, over the zeros of this one; -1: none.
+    int next = -1;
 };
 
 /// How a reduction takes in a tile, and where its result goes.

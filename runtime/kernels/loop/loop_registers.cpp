@@ -21,7 +21,8 @@ int last_use(const LoopPlan& plan, int cell) {
 
 int producer(const LoopPlan& plan, int cell) {
     for (size_t s = 0; s < plan.tile_actions.size(); ++s)
-        if (has(plan.tile_actions[s].out, cell) && plan.tile_actions[s].function != nullptr)
+        if (const Action& action = plan.tile_actions[s];
+            has(action.out, cell) && (action.function != nullptr || action.window >= 0))
             return static_cast<int>(s);
     return -1;
 }

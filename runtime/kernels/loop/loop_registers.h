@@ -9,7 +9,8 @@ namespace gmc::runtime {
 /// Index of the last tile action that reads `cell`; -1 for none.
 int last_use(const LoopPlan& plan, int cell);
 
-/// Index of the tile action that computes `cell` by a tile function; -1 for none.
+/// Index of the tile action that computes `cell` by a tile function or copies windows to it; -1 for
+/// none.
 int producer(const LoopPlan& plan, int cell);
 
 /// Gives the cells that tile actions compute into registers: a register is free as soon as its tile

@@ -12,6 +12,15 @@ bool Window::is_covered(const LoopSpace& space) const {
     return true;
 }
 
+bool Window::is_apart_from(const Window& other, const LoopSpace& space) const {
+    for (size_t a = 0; a < space.sizes.size(); ++a) {
+        const int64_t begin = std::max(-starts[a], -other.starts[a]);
+        const int64_t end = std::min(sizes[a] - starts[a], other.sizes[a] - other.starts[a]);
+        if (begin >= end) return true;
+    }
+    return false;
+}
+
 int64_t Window::offset(const LoopSpace& space, int64_t row) const {
     int64_t sum = base + starts.back() * strides.back();
     for (size_t a = starts.size() - 1; a-- > 0; row /= space.sizes[a])
@@ -51,7 +60,7 @@ Window make_window(const LoopSpace& space, const std::vector<int64_t>& starts,
 }
 
 void copy_window(const Window& window, const LoopSpace& space, const Tile& tile,
-                 const std::byte* from, size_t size, std::byte* out) {
+                 const std::byte* from, size_t size, bool zeros, std::byte* out) {
     const size_t outer = window.sizes.size() - 1;
     int64_t at[64] = {};  // of the row, along each outer axis: shapes have fewer than 64
     int64_t rest = tile.row;
@@ -70,16 +79,16 @@ void copy_window(const Window& window, const LoopSpace& space, const Tile& tile,
             inside &= position >= 0 && position < window.sizes[a];
             offset += position * window.strides[a];
         }
+        if (zeros) {
+            std::memset(out, 0, bytes(inside ? begin : tile.columns));
+            if (inside) std::memset(out + bytes(end), 0, bytes(tile.columns - end));
+        }
         if (inside) {
-            std::memset(out, 0, bytes(begin));
             if (step == 1)
                 std::memcpy(out + bytes(begin), from + bytes(offset), bytes(end - begin));
             else
                 for (int64_t i = begin; i < end; ++i)
                     std::memcpy(out + bytes(i), from + bytes(offset + (i - begin) * step), size);
-            std::memset(out + bytes(end), 0, bytes(tile.columns - end));
-        } else {
-            std::memset(out, 0, bytes(tile.columns));
         }
         for (size_t a = outer; a-- > 0 && ++at[a] == space.sizes[a];) at[a] = 0;
     }

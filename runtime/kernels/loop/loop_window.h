@@ -18,6 +18,8 @@ struct Window {
 
     /// Whether each position of the space is one of the operand.
     bool is_covered(const LoopSpace& space) const;
+    /// Whether no position of the space is one of the operands of both.
+    bool is_apart_from(const Window& other, const LoopSpace& space) const;
     /// The operand's element for `row`, column 0, of a covered space.
     int64_t offset(const LoopSpace& space, int64_t row) const;
 };
@@ -30,8 +32,9 @@ Window make_window(const LoopSpace& space, const std::vector<int64_t>& starts,
 AxisMask cut_axes(const std::vector<int64_t>& starts, const ir::Shape& operand,
                   const ir::Shape& shape);
 
-/// Copies what `tile` shows of the operand at `from` to `out`. Elements have `size` bytes.
+/// Copies what `tile` shows of the operand at `from` to `out`. Elements have `size` bytes. Where
+/// there is no operand, `out` gets zeros, or with `zeros` false stays as it is.
 void copy_window(const Window& window, const LoopSpace& space, const Tile& tile,
-                 const std::byte* from, size_t size, std::byte* out);
+                 const std::byte* from, size_t size, bool zeros, std::byte* out);
 
 }  // namespace gmc::runtime

@@ -44,6 +44,8 @@ class LocalStates {
         : steps_(steps), share_(static_cast<float>(share)), states_(states), group_(group) {}
 
     int64_t every() const { return steps_.every; }
+    /// The weight with which this process counts.
+    float share() const { return share_; }
     /// All processes have the same states now.
     void begin();
     /// In process 0: has all do add_up(). Then its states are what all are to begin with:

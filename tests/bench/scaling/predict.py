@@ -20,8 +20,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parents[1] / "runs")]
-from networks import Network  # noqa: E402
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1] / "runs")]
 from programs import ROOT, fail, processor  # noqa: E402
 
 MODELS = {"seed_gan": ("seed_gan", 1), "dcgan64": ("dcgan64", 1), "dcgan64, 10 times wider": ("dcgan64", 10)}
@@ -115,12 +114,14 @@ class Simulator:
                         "</platform>\n", encoding="utf-8")
         return path
 
-    def seconds(self, phases, nodes, gigabits, latency, mode, wire=4, share=1.0, tree=False, steps=1):
-        """Of a step."""
+    def seconds(self, phases, nodes, gigabits, latency, mode, wire=4, share=1.0, tree=False, steps=1,
+                factors=((0, GOODPUT),)):
+        """Of a step. `factors`: from how many bytes of a message on which share of the bandwidth is used."""
         command = ["smpirun", "-no-privatize", "-np", str(nodes),
                    "-platform", str(self.platform(nodes, gigabits, latency, tree)), "--log=root.thresh:error"]
+        shares = ";".join(f"{size // self.SCALE}:{share:.5f}" for size, share in factors)
         for setting in ("smpi/simulate-computation:no", "contexts/stack-size:256", "smpi/lat-factor:0:1",
-                        f"smpi/bw-factor:0:{GOODPUT}"):
+                        f"smpi/bw-factor:{shares}"):
             command.append(f"--cfg={setting}")
         return run([*command, str(self.program), *words(steps, mode, wire, phases, share, self.SCALE)])
 
@@ -134,10 +135,15 @@ def build(compiler, program):
 
 
 def run(command):
+    """What a program of one step says: seconds."""
+    return run_all(command)[-1]
+
+
+def run_all(command):
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         fail(f"{' '.join(command)} failed:\n{done.stderr.strip()[-2000:]}")
-    return float(done.stdout.split()[-1])
+    return [float(word) for word in done.stdout.split()]
 
 
 def row(*cells):
@@ -193,35 +199,6 @@ def table_of_changes(steps, simulator, nodes):
                                  for mode, wire in ways.values()))
 
 
-def check(simulator, folder):
-    """A sum of gradients by real processes, beside what the simulator says."""
-    program = pathlib.Path(folder, "real")
-    build("mpicxx", program)
-    pause = 0.02  # seconds that a step computes
-
-    def sums(network, count, gigabits, latency, numbers):
-        """Seconds of a sum, and what the simulator says."""
-        phases = [(pause, 0, [(pause, numbers)])]
-        command = network.words(count, folder, [str(program), *words(5, "end", 4, phases)])
-        predicted = simulator.seconds(phases, count, gigabits, latency, "end")
-        return min(run(command) for _ in range(5)) - pause, predicted - pause
-
-    head("nodes", "network", "numbers", "measured", "predicted", "predicted / measured")
-    with Network(pathlib.Path(folder)) as network:
-        for gigabits in (1, 10):
-            rate = f"rate {gigabits}gbit"
-            with network.link(rate, f"{rate} burst {32 * gigabits}kb latency 20ms", False) as possible:
-                if not possible:
-                    fail("this kernel makes no links of a given speed")
-                latency = sums(network, 2, gigabits, 1e-6, 1)[0] / 4  # two messages, over two links each
-                row(2, f"{gigabits} Gb/s", 1, f"{latency * 4e3:.2f} ms", "taken as the network's latency", "")
-                for count in (n for n in (2, 4) if n <= os.cpu_count()):  # who shares a core would measure the core
-                    for numbers in (250000, 2000000):
-                        measured, predicted = sums(network, count, gigabits, latency, numbers)
-                        row(count, f"{gigabits} Gb/s", numbers, f"{measured * 1e3:.1f} ms", f"{predicted * 1e3:.1f} ms",
-                            f"{predicted / measured:.2f}")
-
-
 def draw(curves, nodes, path):
     """Efficiency over the number of nodes."""
     left, top, width, height = 48, 24, 560, 300
@@ -261,6 +238,7 @@ def main():
         folder = options.keep or temporary
         simulator = Simulator(folder)
         if options.check:
+            from check import check  # which needs this file
             return check(simulator, folder)
         steps = {name: Step(*MODELS[name], folder, EXAMPLES[MODELS[name][0]]) for name in options.models}
         print(f"{processor()}, one process of two threads for each node")

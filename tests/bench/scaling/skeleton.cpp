@@ -3,17 +3,19 @@
 // (mpicxx, mpirun) and in the simulator SimGrid (smpicxx, smpirun), which knows the time that
 // messages need in a network of any size; the time of sleeping passes there, too.
 //
-// Usage: skeleton STEPS MODE ADD WIRE PHASE...
+// Usage: skeleton STEPS MODE ADD WIRE PHASE... [/ STEPS MODE ...]
 //   MODE   end: all sums of a phase after its computation; overlap: each as soon as its numbers are
 //          final; shard: as overlap, and each process updates its part of the parameters, which are
-//          then exchanged; local=H: parameters are averaged every H steps, nothing else is sent
+//          then exchanged; local=H: parameters are averaged every H steps, nothing else is sent;
+//          pair: neighbours exchange the numbers of a phase once, by which a network is measured
 //   ADD    numbers per second that a process adds up
 //   WIRE   bytes of a number in a message: 4 or 2
 //   PHASE  what comes before an update, and the update (a GAN's step has two):
 //          COMPUTE,UPDATE,READY:NUMBERS,...: seconds of both, and after how many seconds so many
 //          numbers of gradients are final
-// Process 0 prints the seconds of a step: the mean of STEPS after one that does not count.
+// Process 0 prints the seconds of a step of each: the mean of STEPS after one that does not count.
 #include <mpi.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,8 +25,11 @@
 #include <string>
 #include <vector>
 
-#ifndef SMPI_SHARED_MALLOC
 // In the simulator all processes are in one, and memory whose contents do not matter is shared.
+#ifdef SMPI_SHARED_MALLOC
+#define IS_SIMULATED 1
+#else
+#define IS_SIMULATED 0
 #define SMPI_SHARED_MALLOC malloc
 #endif
 
@@ -48,7 +53,7 @@ struct Phase {
 
 struct Plan {
     long steps = 1, local = 0;
-    bool overlap = false, shard = false;
+    bool overlap = false, shard = false, pair = false;
     double add = 1e9;
     long wire = 4;
     std::vector<Phase> phases;
@@ -71,14 +76,33 @@ void sleep_for(double seconds) {
 }
 void sleep_until(double time) { sleep_for(time - MPI_Wtime()); }
 
+#if IS_SIMULATED
+void send_and_receive(const Process& me, int partner, int bytes) {
+    MPI_Sendrecv(me.sent, bytes, MPI_BYTE, partner, 0, me.received, bytes, MPI_BYTE, partner, 0,
+                 MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+}
+#else
+/// Waits as runtime/processes/mpi does: processes may share a core.
+void send_and_receive(const Process& me, int partner, int bytes) {
+    MPI_Request requests[2];
+    MPI_Irecv(me.received, bytes, MPI_BYTE, partner, 0, MPI_COMM_WORLD, &requests[0]);
+    MPI_Isend(me.sent, bytes, MPI_BYTE, partner, 0, MPI_COMM_WORLD, &requests[1]);
+    for (int tests = 0, done = 0;; ++tests) {
+        MPI_Testall(2, requests, &done, MPI_STATUSES_IGNORE);
+        if (done != 0) return;
+        if (tests >= 4000)
+            usleep(50);
+        else if (tests >= 2000)
+            sched_yield();
+    }
+}
+#endif
+
 /// MPI counts in int.
 void exchange(const Process& me, int partner, long bytes) {
     constexpr long kMost = 1L << 30;
-    for (; bytes > 0; bytes -= kMost) {
-        const int now = static_cast<int>(std::min(bytes, kMost));
-        MPI_Sendrecv(me.sent, now, MPI_BYTE, partner, 0, me.received, now, MPI_BYTE, partner, 0,
-                     MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-    }
+    for (; bytes > 0; bytes -= kMost)
+        send_and_receive(me, partner, static_cast<int>(std::min(bytes, kMost)));
 }
 
 /// The first half of ProcessGroup::sum: each exchange halves what is left.
@@ -106,6 +130,7 @@ void run_phase(const Process& me, const Plan& plan, const Phase& phase) {
     if (plan.local > 0) return sleep_for(phase.compute + phase.update);
     if (!plan.overlap) {
         sleep_until(computed);
+        if (plan.pair) return exchange(me, me.rank ^ 1, phase.numbers() * plan.wire);
         sum(me, plan, phase.numbers());
         return sleep_for(phase.update);
     }
@@ -143,6 +168,7 @@ Plan plan_of(int count, char** words) {
     const std::string mode = words[2];
     plan.steps = std::atol(words[1]);
     plan.shard = mode == "shard";
+    plan.pair = mode == "pair";
     plan.overlap = mode == "overlap" || plan.shard;
     if (mode.rfind("local=", 0) == 0) plan.local = std::atol(mode.c_str() + 6);
     plan.add = std::atof(words[3]);
@@ -153,16 +179,12 @@ Plan plan_of(int count, char** words) {
 
 }  // namespace
 
-int main(int count, char** words) {
-    MPI_Init(&count, &words);
-    Process me;
-    MPI_Comm_rank(MPI_COMM_WORLD, &me.rank);
-    MPI_Comm_size(MPI_COMM_WORLD, &me.count);
-    const Plan plan = plan_of(count, words);
+/// Seconds of a step.
+static double measure(Process me, const Plan& plan) {
     const auto bytes = static_cast<size_t>(std::max(plan.numbers(), 1L) * plan.wire);
     me.sent = static_cast<char*>(SMPI_SHARED_MALLOC(bytes)),
     me.received = static_cast<char*>(SMPI_SHARED_MALLOC(bytes));
-#ifndef SMPI
+#if !IS_SIMULATED
     std::memset(me.sent, 1, bytes), std::memset(me.received, 1, bytes);
 #endif
     const long unit = std::max(plan.local, 1L);
@@ -171,7 +193,22 @@ int main(int count, char** words) {
     const double start = MPI_Wtime();
     for (long step = 0; step < plan.steps * unit; ++step) run_step(me, plan, step);
     MPI_Barrier(MPI_COMM_WORLD);
-    if (me.rank == 0)
-        std::printf("%.6f\n", (MPI_Wtime() - start) / static_cast<double>(plan.steps * unit));
+    const double seconds = (MPI_Wtime() - start) / static_cast<double>(plan.steps * unit);
+#if !IS_SIMULATED
+    std::free(me.sent), std::free(me.received);
+#endif
+    return seconds;
+}
+
+int main(int count, char** words) {
+    MPI_Init(&count, &words);
+    Process me;
+    MPI_Comm_rank(MPI_COMM_WORLD, &me.rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &me.count);
+    for (int begin = 0, end; begin < count; begin = end) {
+        for (end = begin + 1; end < count && std::strcmp(words[end], "/") != 0;) ++end;
+        const double seconds = measure(me, plan_of(end - begin, words + begin));
+        if (me.rank == 0) std::printf("%.6f\n", seconds);
+    }
     MPI_Finalize();
 }

@@ -68,6 +68,49 @@ TEST_CASE("slices and pads along each subset of axes, beside a tensor of the who
             }
 }
 
+TEST_CASE("sums of pads, which have places in common or not") {
+    for (const ir::DType dtype : {ir::DType::kF32, ir::DType::kBf16})
+        for (const ir::Shape& space : kSpaces)
+            for (size_t axis = 0; axis < space.size(); ++axis) {
+                const int64_t size = space[axis];
+                // The first three are apart and leave a gap; the last two have a place in common.
+                const std::pair<int64_t, int64_t> kParts[] = {{size / 2, size / 4},
+                                                              {0, size - size / 4},
+                                                              {size - size / 8, 0},
+                                                              {size / 2, 0}};
+                LoopHarness h;
+                ir::Builder b = h.builder();
+                std::vector<ir::ValueId> pads;
+                for (const auto& [low, high] : kParts) {
+                    if (low + high >= size) continue;
+                    ir::Pad pad{ir::Shape(space.size(), 0), ir::Shape(space.size(), 0)};
+                    ir::Shape part = space;
+                    pad.low[axis] = low, pad.high[axis] = high, part[axis] -= low + high;
+                    pads.push_back(in_f32(b, b.emit(pad, {h.input(part, -2, 2, dtype)})));
+                }
+                if (pads.size() < 3) continue;
+                const ir::ValueId apart = b.add(b.add(pads[0], pads[1]), pads[2]);
+                std::vector<ir::ValueId> results{apart};
+                // Of each pad but one, this is the second reader.
+                if (pads.size() == 4) results.push_back(b.add(pads[3], pads[1]));
+                h.fuse(space, results);
+                INFO(ir::to_string(space) << " axis " << axis);
+                CHECK(h.difference(1e-6, 1e-6) == "");
+                LoopHarness alone;
+                ir::Builder c = alone.builder();
+                const auto part = [&](int64_t low, int64_t high) {
+                    ir::Pad pad{ir::Shape(space.size(), 0), ir::Shape(space.size(), 0)};
+                    ir::Shape shape = space;
+                    pad.low[axis] = low, pad.high[axis] = high, shape[axis] -= low + high;
+                    return in_f32(c, c.emit(pad, {alone.input(shape, -2, 2, dtype)}));
+                };
+                const ir::ValueId all =
+                    c.add(c.add(part(0, size - 1), part(1, size - 2)), part(2, 0));
+                alone.fuse(space, {all, c.mul(all, alone.input(space))});
+                CHECK(alone.difference(1e-6, 1e-6) == "");
+            }
+}
+
 TEST_CASE("a sum over what a loop reads of a slice, beside a broadcast of another shape") {
     for (const ir::Shape& space : kSpaces) {
         const auto last = static_cast<int64_t>(space.size()) - 1;

@@ -213,6 +213,42 @@ TEST_CASE("gradients through scans are those of the passes written out") {
     check(kChain);
 }
 
+TEST_CASE("products of passes read and write sequences where they lie") {
+    // An element that a product reads, a product that is stacked, and a state that is carried on
+    // and stacked.
+    for (const char* reverse : {"", ", reverse=true"})
+        check(R"(
+body @f.h(%h: f32[9,32] = carried, %e: f32[9,16] = element, %w: f32[16,32] = captured,
+          %u: f32[32,32] = captured) {
+  %a = matmul %e, %w : f32[9,32]
+  %b = matmul %h, %u {transpose_b=true} : f32[9,32]
+  %s = add %a, %b : f32[9,32]
+  %n = tanh %s : f32[9,32]
+  result h = %n
+  result n = %n
+  result b = %b
+}
+func @f(%h: f32[9,32] = argument, %x: f32[4,9,16] = argument, %w: f32[16,32] = argument,
+        %u: f32[32,32] = argument) {
+  %hn, %ns, %bs = scan %h, %x, %w, %u {body="f.h", count=4)" +
+              std::string(reverse) + R"(} : f32[9,32], f32[4,9,32], f32[4,9,32]
+  %p = mul %ns, %bs : f32[4,9,32]
+  %o = reduce_sum %p {axes=[0,1,2]} : f32[]
+  %q = mul %hn, %hn : f32[9,32]
+  %r = reduce_sum %q {axes=[0,1]} : f32[]
+  %f = add %o, %r : f32[]
+  %gh, %gx, %gw, %gu = gradient %f, %h, %x, %w, %u : f32[9,32], f32[4,9,16], f32[16,32], f32[32,32]
+  result h = %hn
+  result n = %ns
+  result b = %bs
+  result gh = %gh
+  result gx = %gx
+  result gw = %gw
+  result gu = %gu
+}
+)");
+}
+
 TEST_CASE("gradients of gradients through scans are those of the passes written out") {
     check(with_recurrence("", kSecond));
     check(with_recurrence(", reverse=true", kSecond));

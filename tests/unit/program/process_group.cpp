@@ -6,6 +6,7 @@
 #include <map>
 #include <random>
 
+#include "runtime/kernels/bf16.h"
 #include "runtime/processes/roll_call.h"
 #include "tests/catch.h"
 #include "tests/unit/program/thread_group.h"
@@ -13,13 +14,17 @@
 using namespace gmc;
 using namespace gmc::runtime;
 
-/// (p0 + p1) + (p2 + p3), element by element.
-static std::vector<float> tree_of(std::vector<std::vector<float>> parts) {
+/// (p0 + p1) + (p2 + p3), element by element; `rounded`: each sum of two to bf16.
+static std::vector<float> tree_sum(std::vector<std::vector<float>> parts, bool rounded = false) {
     while (parts.size() > 1) {
         std::vector<std::vector<float>> next;
         for (size_t i = 0; i < parts.size(); i += 2) {
             next.push_back(parts[i]);
-            for (size_t k = 0; k < parts[i].size(); ++k) next.back()[k] += parts[i + 1][k];
+            for (size_t k = 0; k < parts[i].size(); ++k) {
+                float& sum = next.back()[k];
+                sum += parts[i + 1][k];
+                if (rounded) sum = rounded_to_bf16(sum);
+            }
         }
         parts = std::move(next);
     }
@@ -40,7 +45,7 @@ TEST_CASE("a group adds its numbers as a binary tree, to the same bits in all pr
             in_group(size, [&](ProcessGroup& group) {
                 group.sum({sums[static_cast<size_t>(group.rank())].data(), count});
             });
-            const std::vector<float> expected = tree_of(numbers);
+            const std::vector<float> expected = tree_sum(numbers);
             for (const auto& sum : sums)
                 CHECK(std::memcmp(sum.data(), expected.data(), expected.size() * 4) == 0);
         }
@@ -75,7 +80,7 @@ TEST_CASE("of scattered sums each process has its range, and a group puts ranges
             std::normal_distribution<float> normal;
             for (auto& of_shard : numbers)
                 for (int64_t i = 0; i < count; ++i) of_shard.push_back(normal(random));
-            const std::vector<float> expected = tree_of(numbers);
+            const std::vector<float> expected = tree_sum(numbers);
             std::vector<std::vector<float>> sums(static_cast<size_t>(size));
             std::vector<char> own_right(static_cast<size_t>(size), 0);
             in_group(size, [&](ProcessGroup& group) {
@@ -85,7 +90,7 @@ TEST_CASE("of scattered sums each process has its range, and a group puts ranges
                 std::vector<float>& mine = sums[rank];
                 for (const ShardNode& node : shard_nodes(first, end - first)) {
                     const auto from = numbers.begin() + node.first;
-                    const std::vector<float> sum = tree_of({from, from + node.count});
+                    const std::vector<float> sum = tree_sum({from, from + node.count});
                     mine.insert(mine.end(), sum.begin(), sum.end());
                 }
                 group.sum({mine.data(), count, false, 8, count, true});
@@ -117,6 +122,7 @@ static std::map<char, int64_t> bytes_between(const std::string& machines, int64_
         size,
         [&](ProcessGroup& group) {
             if (numbered) group.number_by_machine(std::string(1, machines[group.rank()]));
+            if (numbered) group.tell_machines();
             const int64_t shards = 16, first = first_shard(shards, size, group.rank());
             const int64_t end = first_shard(shards, size, group.rank() + 1);
             const auto nodes = static_cast<int64_t>(shard_nodes(first, end - first).size());
@@ -146,8 +152,70 @@ TEST_CASE("a sum sends between machines what one process on each would send", "[
             CHECK(bytes < kBytes * 3 / 2 + kSmall);
         }
     }
+    // Other numbers of processes: a machine sends the fewest nodes of the tree that its shards add
+    // up to, without the ranges that it keeps, and then once its own range to each other machine.
+    struct Sent {
+        const char* machines;
+        double first, second;  ///< times the bytes of all numbers, by the first and second machine
+    };
+    for (const Sent& sent : {Sent{"aabbb", 2 * 3. / 5 + 2. / 5, 2 * 2. / 5 + 3. / 5},
+                             {"aaabbb", 1 * .5 + .5, 1 * .5 + .5},
+                             {"aaab", 2 * .25 + .75, 1 * .75 + .25},
+                             {"aabbcc", 2 * 2. / 3 + 2. / 3, 3 * 2. / 3 + 2. / 3},
+                             {"aaabbbcc", 2 * 5. / 8 + 6. / 8, 2 * 5. / 8 + 6. / 8},
+                             {"abababababab", 1 * .5 + .5, 1 * .5 + .5}}) {
+        INFO(sent.machines);
+        const auto all = bytes_between(sent.machines, kCount, true);
+        CHECK(std::abs(all.at('a') / double{kBytes} - sent.first) < 0.01);
+        CHECK(std::abs(all.at('b') / double{kBytes} - sent.second) < 0.01);
+    }
     // As the processes come, partners of the first round are on two machines.
     CHECK(bytes_between("abab", kCount, false).at('a') >= 2 * kBytes);
+}
+
+TEST_CASE("sums are the same to the bit, however many processes each machine has", "[group]") {
+    for (const std::string machines :
+         {"a", "aa", "aab", "aba", "aaa", "abc", "aaab", "abbb", "aabc", "aabbb", "aaabbb",
+          "aabbcc", "abcabc", "aaaab", "aaaaaaa", "aaabbbcc", "abbbbbbb", "aabbccddd",
+          "aaaaabbbbbcc"})
+        for (const int64_t count : {7, 4096, 4097, 20010, 20011})
+            for (const bool rounded : {false, true}) {
+                INFO(machines << ", " << count << " numbers" << (rounded ? ", rounded" : ""));
+                const auto size = static_cast<int>(machines.size());
+                std::vector<std::vector<float>> shards(16), sums(machines.size());
+                std::mt19937 random(static_cast<unsigned>(size * 100000 + count));
+                std::normal_distribution<float> normal;
+                for (auto& shard : shards)
+                    for (int64_t i = 0; i < count; ++i)
+                        shard.push_back(rounded_to_bf16(normal(random) * std::exp(normal(random))));
+                const auto tree = [&](auto first, auto end) {
+                    return tree_sum(std::vector<std::vector<float>>(first, end), rounded);
+                };
+                in_group(size, [&](ProcessGroup& group) {
+                    group.number_by_machine(std::string(1, machines[group.rank()]));
+                    group.tell_machines();
+                    const int64_t first = first_shard(16, size, group.rank());
+                    const int64_t end = first_shard(16, size, group.rank() + 1);
+                    std::vector<float>& mine = sums[static_cast<size_t>(group.rank())];
+                    for (const ShardNode& node : shard_nodes(first, end - first)) {
+                        const auto from = shards.begin() + node.first;
+                        const std::vector<float> sum = tree(from, from + node.count);
+                        mine.insert(mine.end(), sum.begin(), sum.end());
+                    }
+                    const bool scattered = count % 2 != 0;
+                    group.sum({mine.data(), count, rounded, 16, count, scattered});
+                    const NumberRange own = range_of({0, count}, size, group.rank());
+                    if (scattered && size > 1) {
+                        std::fill_n(mine.begin(), own.begin, -1.0f);
+                        std::fill_n(mine.begin() + own.end, count - own.end, -1.0f);
+                        group.gather_ranges(mine.data(), count);
+                    }
+                    mine.resize(static_cast<size_t>(count));
+                });
+                const std::vector<float> expected = tree(shards.begin(), shards.end());
+                for (const auto& sum : sums)
+                    CHECK(std::memcmp(sum.data(), expected.data(), expected.size() * 4) == 0);
+            }
 }
 
 TEST_CASE("the ranges of processes are next to each other, and make up a flat buffer", "[group]") {

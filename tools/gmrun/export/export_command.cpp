@@ -3,6 +3,7 @@
 
 #include "compiler/support/paths.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/run/run_files.h"
 #include "runtime/run/run_log.h"
 #include "runtime/train/take_weights.h"
 #include "runtime/weights/pairing.h"
@@ -38,6 +39,13 @@ bool export_weights(const CommandLine& line, const TrainedModel& trained,
 bool export_tensorboard(const TrainedModel& trained, const std::string& asked,
                         Diagnostics& diagnostics) {
     const std::string folder = asked.empty() ? trained.folder + "/tensorboard" : asked;
+    if (asked.empty() && runtime::leads_away(folder)) {
+        diagnostics
+            .error(DiagnosticKind::kBadFile, {},
+                   "`{}` is a symbolic link: what is written for a run stays in its folder", folder)
+            .help("name another folder for it, or remove the link");
+        return false;
+    }
     const auto events =
         runtime::events_of_run(trained.folder, trained.model->batch_size(), diagnostics);
     if (!events.ok()) return false;

@@ -14,6 +14,7 @@
 #include "runtime/output/npy.h"
 #include "runtime/output/npz.h"
 #include "runtime/output/png.h"
+#include "runtime/run/run_files.h"
 #include "runtime/train/picture.h"
 #include "runtime/train/write_back.h"
 
@@ -191,16 +192,29 @@ void check_output_name(const CommandLine& line, std::initializer_list<std::strin
 int report_output(const CommandLine& line, Diagnostics& diagnostics) {
     const bool unwritable =
         diagnostics.has(DiagnosticKind::kBadFile) || diagnostics.has(DiagnosticKind::kDiskFull);
-    if (unwritable && !line.has("output"))
+    if (unwritable && !line.given("output"))
         diagnostics.note_last({}, "--output names another place for it");
     return report(diagnostics);
 }
 
-std::string output_file(const CommandLine& line, const TrainedModel& trained,
-                        const ir::Shape& shape, const std::string& name) {
+Result<std::string> output_or(const CommandLine& line, const std::string& own,
+                              Diagnostics& diagnostics) {
     if (line.has("output")) return followed(line.text("output"));
+    if (!runtime::leads_away(own)) return own;
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {},
+               "`{}` is a symbolic link: what is written for a run stays in its folder", own)
+        .help("remove the link");
+    return Failure{};
+}
+
+Result<std::string> output_file(const CommandLine& line, const TrainedModel& trained,
+                                const ir::Shape& shape, const std::string& name,
+                                Diagnostics& diagnostics) {
     const std::string ending = runtime::written_as(*trained.model, shape);
-    return fmt::format("{}/{}.{}", trained.folder, name, ending.empty() ? "png" : ending);
+    return output_or(line,
+                     fmt::format("{}/{}.{}", trained.folder, name, ending.empty() ? "png" : ending),
+                     diagnostics);
 }
 
 }  // namespace gmc::tools

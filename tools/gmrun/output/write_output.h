@@ -29,9 +29,14 @@ void check_output_name(const CommandLine& line, std::initializer_list<std::strin
 /// not say the place, it is named as the remedy.
 int report_output(const CommandLine& line, Diagnostics& diagnostics);
 
-/// --output, links followed, or where it is not given NAME.csv, .wav or .png in the run's folder,
-/// by what examples of this shape are written as.
-std::string output_file(const CommandLine& line, const TrainedModel& trained,
-                        const ir::Shape& shape, const std::string& name);
+/// --output, links followed, or where it is not given `own`, a place in a run's folder, which may
+/// come from elsewhere. Error (kBadFile): a link there leads to a folder, a device or a pipe.
+Result<std::string> output_or(const CommandLine& line, const std::string& own,
+                              Diagnostics& diagnostics);
+/// The same, where it is not given NAME.csv, .wav or .png in the run's folder, by what examples of
+/// this shape are written as.
+Result<std::string> output_file(const CommandLine& line, const TrainedModel& trained,
+                                const ir::Shape& shape, const std::string& name,
+                                Diagnostics& diagnostics);
 
 }  // namespace gmc::tools

@@ -2,6 +2,8 @@
 // object per line.
 #include "tools/gmrun/runs/run_history.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -24,6 +26,10 @@ void forget_after(int64_t step, RunHistory& run) {
     }
 }
 
+std::string change_text(const Json& line) {
+    return fmt::format("from step {} on: {}", line.at("step").whole(), line.at("changed").text());
+}
+
 /// Adds one line: a point to each series that it has a value for. null stands for a value that was
 /// not finite. A line about the run's health has no metrics.
 void add_line(const Json& line, RunHistory& run) {
@@ -31,7 +37,9 @@ void add_line(const Json& line, RunHistory& run) {
     if (line.contains("epoch")) run.epoch = line.at("epoch").whole();
     if (line.contains("rolled_back_to"))
         return forget_after(line.at("rolled_back_to").whole(), run);
-    if (line.contains("sign")) return;
+    run.diverged = line.contains("diverged") ? line.at("diverged").text() : "";
+    if (line.contains("changed")) run.changes.push_back(change_text(line));
+    if (line.contains("sign") || line.contains("diverged") || line.contains("changed")) return;
     for (const std::string& name : line.names()) {
         const Json& value = line.at(name);
         if (name == "step" || name == "epoch" || !(value.is_number() || value.is_null())) continue;
@@ -87,6 +95,34 @@ Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics)
         }
     }
     return run;
+}
+
+std::string why_diverged(const std::string& folder) {
+    constexpr std::streamoff kMost = 1 << 16;  // of the last line
+    std::ifstream in(folder + "/metrics.jsonl", std::ios::binary | std::ios::ate);
+    const std::streamoff size = in.tellg();
+    if (!in || size <= 0) return "";
+    std::string end(static_cast<size_t>(std::min(size, kMost)), '\0');
+    in.seekg(size - static_cast<std::streamoff>(end.size()));
+    in.read(end.data(), static_cast<std::streamsize>(end.size()));
+    while (end.ends_with('\n')) end.pop_back();
+    const std::optional<Json> line = Json::parse(end.substr(end.rfind('\n') + 1));
+    return line && line->contains("diverged") && line->at("diverged").is_text()
+               ? line->at("diverged").text()
+               : "";
+}
+
+std::vector<std::string> changes_of(const std::string& folder) {
+    std::vector<std::string> changes;
+    std::ifstream in(folder + "/metrics.jsonl");
+    for (std::string text; std::getline(in, text);) {
+        if (text.find("\"changed\"") == std::string::npos) continue;
+        const std::optional<Json> line = Json::parse(text);
+        if (line && line->contains("changed") && line->at("changed").is_text() &&
+            line->contains("step") && line->at("step").is_whole())
+            changes.push_back(change_text(*line));
+    }
+    return changes;
 }
 
 }  // namespace gmc::tools

@@ -24,6 +24,9 @@ struct RunHistory {
     std::map<std::string, Series> series;  ///< losses, metrics and speed, from metrics.jsonl
     std::vector<std::string> order;        ///< of their names, as the log has them
     int64_t step = 0, epoch = 0;           ///< of the last line
+    /// What it had otherwise from a step on, where it was resumed with another model.
+    std::vector<std::string> changes;
+    std::string diverged;  ///< why training ended, if it diverged
 
     /// The name of a series with its unit: "kl in nats per example".
     std::string title(const std::string& name) const;
@@ -32,5 +35,11 @@ struct RunHistory {
 /// Reads model.gmc, run.json and metrics.jsonl of a run; a run that has not logged anything yet has
 /// no series. Errors: kBadFile.
 Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics);
+
+/// Why the training of a run ended, if it diverged, as the last line of its log says; "" else.
+std::string why_diverged(const std::string& folder);
+/// "from step 35 on: train.batch_size `32`, now `50`", for each time that a run was resumed with
+/// another model.
+std::vector<std::string> changes_of(const std::string& folder);
 
 }  // namespace gmc::tools

@@ -100,8 +100,10 @@ std::optional<int> join_training(const CommandLine& line, const runtime::StopReq
     }
     if (!group) return std::nullopt;
     if (!line.has("threads")) runtime::set_thread_count(runtime::usual_thread_count_beside(beside));
-    if (runtime::roll_call(*group, {{"version of gmrun", version_text()}}, diagnostics))
+    if (runtime::roll_call(*group, {{"version of gmrun", version_text()}}, diagnostics)) {
+        group->tell_machines();
         return std::nullopt;
+    }
     return end_together(*group, group->leads() ? report(diagnostics) : kInputWrong);
 }
 
@@ -123,11 +125,13 @@ int share_training(runtime::ProcessGroup& group, const CommandLine& line,
 }
 
 std::string sums_text(const runtime::ProcessGroup& group, const runtime::SumTime& time) {
+    const int machines = group.machines().count();
     const auto seconds = [](int64_t ns) { return static_cast<double>(ns) * 1e-9; };
     return fmt::format(
-        "sums and gathers over {} processes: {} in {:.3f} s, of which {:.3f} s were hidden "
+        "sums and gathers over {} processes{}: {} in {:.3f} s, of which {:.3f} s were hidden "
         "behind computation\n",
-        group.size(), runtime::memory_text(time.bytes), seconds(time.busy_ns),
+        group.size(), machines > 1 ? fmt::format(" on {} machines", machines) : "",
+        runtime::memory_text(time.bytes), seconds(time.busy_ns),
         seconds(std::max<int64_t>(time.busy_ns - time.waited_ns, 0)));
 }
 

@@ -1,0 +1,77 @@
+// Whether the data of a run that goes on are those that it was trained on.
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "compiler/support/wording.h"
+#include "runtime/data/data_summary.h"
+#include "runtime/run/opened_run.h"
+
+namespace gmc::runtime {
+
+/// Whether run.json and the checkpoint are of one data set, as far as both say. Where nothing says
+/// what the data were, a line tells that they are not compared.
+bool OpenedRun::agrees_on_data() {
+    if (record.data_values.empty() && training.data.empty() && training.step > 0)
+        diagnostics.warning(DiagnosticKind::kBadFile, {},
+                            "neither `{}` nor `{}` says which data the run was trained on: that "
+                            "they are still the same cannot be checked",
+                            path("run.json"), path(kCheckpointName));
+    if (may_be_same_data(record.data_values, training.data)) return true;
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {},
+               "`{}` says that the run was trained on {} than `{}` says: they are of two runs",
+               path("run.json"), kOtherData, path(kCheckpointName))
+        .help(fmt::format("without `{}` the run goes on as the checkpoint says, with its data",
+                          path("run.json")));
+    return false;
+}
+
+/// Other values than the run began with are refused; the same ones may lie elsewhere by now.
+bool OpenedRun::take_up_data() {
+    const std::string values = fingerprint(loader->dataset());
+    if (goes_on() && !agrees_on_data()) return false;
+    if (record.data_values.empty()) record.data_values = training.data;
+    const bool same = !goes_on() || are_data_of(record, model.module().origin, values);
+    const bool has_grown = same && goes_on() && !begins_with(loader->dataset(), record.data_values);
+    // Steps can be repeated with the examples only that the checkpoint was trained on.
+    const std::string& then = training.data.empty() ? record.data_values : training.data;
+    if (same && options.in_copy && goes_on() && !then.empty() && !values.empty() &&
+        std::atoll(then.c_str()) != loader->dataset().count()) {
+        diagnostics.error(DiagnosticKind::kBadValue, {},
+                          "the run in `{}` was trained on {}, and its data have {} now",
+                          folder->path(), counted(std::atoll(then.c_str()), "example"),
+                          loader->dataset().count());
+        return false;
+    }
+    if (!same || has_grown) {
+        is_another_run(folder->path(), kOtherData, model.path(), diagnostics);
+        const ir::Module& module = model.module();
+        const std::string& declared = record.origin.data;
+        if ((declared.empty() || declared == module.origin.data) && !values.empty())
+            diagnostics.note_last({},
+                                  how_they_changed(record.data_values, values, true, module.data));
+    }
+    if (!values.empty()) record.data_values = values;
+    training.data = record.data_values;
+    return same && !has_grown;
+}
+
+/// Whether the checkpoint's place lies in the data that the run had, or in those that it has now: a
+/// run may go on with more data or fewer.
+bool OpenedRun::is_where_it_can_be() {
+    const int64_t most = std::max(record.examples, loader->dataset().count());
+    if (record.examples == 0 || training.example < most) return true;
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {},
+               "`{}` cannot be of this run: its `example` is {}, but the data have {} examples",
+               path(kCheckpointName), training.example, most)
+        .help("start a new run, or name the checkpoint of this model");
+    return false;
+}
+
+std::string OpenedRun::data_trained_on() const {
+    return loader ? fingerprint(loader->dataset()) : "";
+}
+
+}  // namespace gmc::runtime
