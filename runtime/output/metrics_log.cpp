@@ -29,18 +29,13 @@ std::string json_string(std::string_view text) { return Json(text).dump(); }
 /// What resuming has to know of a line; nothing when it is no JSON object with a "step".
 struct Line {
     int64_t step = 0;
-    bool has_figures = false;  ///< of training steps, not of validation or the run's health
+    bool has_figures = false;  ///< has_training_figures()
 };
 std::optional<Line> read_line(std::string_view line) {
     const std::optional<Json> json = Json::parse(line);
     if (!json || !json->contains("step") || !json->at("step").is_whole()) return std::nullopt;
     if (json->contains("epoch") && !json->at("epoch").is_whole()) return std::nullopt;
-    const auto is_other = [](const std::string& name) {
-        return name == "sign" || name == "because" || name == "changed" || name == "diverged" ||
-               name.starts_with("validation_");
-    };
-    const std::vector<std::string>& names = json->names();
-    return Line{json->at("step").whole(), std::none_of(names.begin(), names.end(), is_other)};
+    return Line{json->at("step").whole(), has_training_figures(*json)};
 }
 
 /// The lines of `text` to keep: all before the first one of a step after `step`, without the
@@ -75,6 +70,14 @@ Result<std::string> lines_to_keep(const std::string& path, std::string_view text
 }
 
 }  // namespace
+
+bool has_training_figures(const Json& line) {
+    const std::vector<std::string>& names = line.names();
+    return std::none_of(names.begin(), names.end(), [](const std::string& name) {
+        return name == "sign" || name == "because" || name == "changed" || name == "diverged" ||
+               name.starts_with("validation_");
+    });
+}
 
 MetricsRow::MetricsRow(int64_t step, int64_t epoch) {
     values_.emplace_back("step", fmt::format("{}", step));

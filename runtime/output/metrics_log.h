@@ -12,9 +12,15 @@
 #include <vector>
 
 #include "compiler/support/diagnostic.h"
+#include "compiler/support/json.h"
 #include "compiler/support/result.h"
 
 namespace gmc::runtime {
+
+/// Whether a line of the log has figures of training steps, of which there is one every so many
+/// steps. Others tell of validation, or of the run: signs, rollbacks, divergence, changed settings;
+/// they may be of the step of the line before.
+bool has_training_figures(const Json& line);
 
 /// One line: names and values in the order in which they were added. Numbers are the shortest text
 /// that reads back as the same float or double. JSON has no NaN or infinity: such a value becomes

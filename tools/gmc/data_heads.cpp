@@ -161,8 +161,8 @@ std::optional<Diagnostic> find_shortage(const ir::DataField& field, std::optiona
     const int64_t batch = module.training->batch_size;
     if (count > 0 && module.run.validate_share > 0 && validates == 0) {
         shortage.text =
-            fmt::format("`data.{}` has {} example{}, of which `validate: {}` keeps none",
-                        field.name, count, count == 1 ? "" : "s", module.run.validate_share);
+            fmt::format("`data.{}` has {}, of which `validate: {}` keeps none", field.name,
+                        counted(count, "example"), module.run.validate_share);
         return shortage;
     }
     if (count == 0 || trains >= batch) return std::nullopt;

@@ -3,7 +3,6 @@
 
 #include "compiler/support/paths.h"
 #include "runtime/files/atomic_file.h"
-#include "runtime/run/run_files.h"
 #include "runtime/run/run_log.h"
 #include "runtime/train/take_weights.h"
 #include "runtime/weights/pairing.h"
@@ -39,11 +38,8 @@ bool export_weights(const CommandLine& line, const TrainedModel& trained,
 bool export_tensorboard(const TrainedModel& trained, const std::string& asked,
                         Diagnostics& diagnostics) {
     const std::string folder = asked.empty() ? trained.folder + "/tensorboard" : asked;
-    if (asked.empty() && runtime::leads_away(folder)) {
-        diagnostics
-            .error(DiagnosticKind::kBadFile, {},
-                   "`{}` is a symbolic link: what is written for a run stays in its folder", folder)
-            .help("name another folder for it, or remove the link");
+    if (asked.empty() && !stays_in_run(folder, diagnostics)) {
+        diagnostics.note_last({}, "--tensorboard names another folder for it");
         return false;
     }
     const auto events =

@@ -197,15 +197,20 @@ int report_output(const CommandLine& line, Diagnostics& diagnostics) {
     return report(diagnostics);
 }
 
-Result<std::string> output_or(const CommandLine& line, const std::string& own,
-                              Diagnostics& diagnostics) {
-    if (line.has("output")) return followed(line.text("output"));
-    if (!runtime::leads_away(own)) return own;
+bool stays_in_run(const std::string& own, Diagnostics& diagnostics) {
+    if (!runtime::leads_away(own)) return true;
     diagnostics
         .error(DiagnosticKind::kBadFile, {},
                "`{}` is a symbolic link: what is written for a run stays in its folder", own)
         .help("remove the link");
-    return Failure{};
+    return false;
+}
+
+Result<std::string> output_or(const CommandLine& line, const std::string& own,
+                              Diagnostics& diagnostics) {
+    if (line.has("output")) return followed(line.text("output"));
+    if (!stays_in_run(own, diagnostics)) return Failure{};
+    return own;
 }
 
 Result<std::string> output_file(const CommandLine& line, const TrainedModel& trained,

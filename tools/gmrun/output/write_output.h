@@ -29,8 +29,11 @@ void check_output_name(const CommandLine& line, std::initializer_list<std::strin
 /// not say the place, it is named as the remedy.
 int report_output(const CommandLine& line, Diagnostics& diagnostics);
 
+/// Whether a file or folder that is written to `own`, a place in a run's folder, is written there.
+/// Error (kBadFile): a link there leads to a folder, a device or a pipe.
+[[nodiscard]] bool stays_in_run(const std::string& own, Diagnostics& diagnostics);
 /// --output, links followed, or where it is not given `own`, a place in a run's folder, which may
-/// come from elsewhere. Error (kBadFile): a link there leads to a folder, a device or a pipe.
+/// come from elsewhere. Errors: those of stays_in_run().
 Result<std::string> output_or(const CommandLine& line, const std::string& own,
                               Diagnostics& diagnostics);
 /// The same, where it is not given NAME.csv, .wav or .png in the run's folder, by what examples of

@@ -9,6 +9,7 @@
 
 #include "compiler/support/json.h"
 #include "compiler/support/paths.h"
+#include "runtime/output/metrics_log.h"
 
 namespace gmc::tools {
 
@@ -27,15 +28,12 @@ std::string odd_log(const std::string& folder, int64_t step) {
         const std::optional<Json> line = Json::parse(text);
         if (!line || !line->contains("step") || !line->at("step").is_whole())
             return fmt::format("`{}` line {} is not one of metrics", path, number);
-        const auto is_other = [](const std::string& name) {
-            return name == "sign" || name == "because" || name.starts_with("validation_");
-        };
         const int64_t at = line->at("step").whole();
-        const bool other = std::any_of(line->names().begin(), line->names().end(), is_other);
-        if (other ? at < last : at <= last)
+        const bool trains = runtime::has_training_figures(*line);
+        if (trains ? at <= last : at < last)
             return fmt::format("`{}` line {} is of step {}, but an earlier line is of step {}",
                                path, number, at, last);
-        if (!other) widest = std::max(widest, at - last);
+        if (trains) widest = std::max(widest, at - last);
         last = at;
     }
     if (last == 0) return fmt::format("`{}` has no lines", path);
