@@ -35,7 +35,8 @@ void OpenedRun::tell_beginning(Progress& progress) {
     if (!options.quiet && record.local.every > 0)
         progress.message(fmt::format(
             "local steps: each of {} processes takes {} on its own shards before weights are "
-            "averaged; the bits depend on the number of processes, and losses are means over them",
+            "averaged; the bits depend on the number of processes, and losses in metrics.jsonl are "
+            "means over them",
             model.group()->size(), record.local.every));
     say_what_changed(progress);
 }
