@@ -325,19 +325,23 @@ class Planner {
             return true;
         }
         if (place_[v].buffer != kNone || !stored_by_index(op, v)) return false;
+        // Of several such operands the one that was written last: it may still be in the cache, and
+        // a contraction whose epilogue this operation is then writes its result to memory once.
+        ValueId over = kNone;
         for (ValueId operand : op.operands) {
             const View o = container(operand);
             const Place at = place_of(operand);
             if (at.buffer == kNone || is_input_[o.of] || buffers_[at.buffer].last != now) continue;
             const int64_t bytes = f_.type(v).bytes();
             if (f_.type(operand).bytes() != bytes || !only_by_index(op, o, bytes)) continue;
-            place_[v] = at;
-            // At least to the next operation, even where nothing reads `v`: two results of one
-            // operation must not take over the same place.
-            buffers_[at.buffer].last = std::max(last_[v], now + 1);
-            return true;
+            if (over == kNone || first_[o.of] > first_[container(over).of]) over = operand;
         }
-        return false;
+        if (over == kNone) return false;
+        place_[v] = place_of(over);
+        // At least to the next operation, even where nothing reads `v`: two results of one
+        // operation must not take over the same place.
+        buffers_[place_[v].buffer].last = std::max(last_[v], now + 1);
+        return true;
     }
 
     /// Whether `op` reads this piece of memory only through operands that are exactly this piece,
