@@ -238,7 +238,7 @@ class PackedMatmul final : public Kernel {
         else
             for (int64_t panel = first; panel < last; ++panel)
                 run_panel(terms, panel, begin, end, panel_at(terms, panel),
-                          p_.transpose_a ? group_at(terms, begin / kTileRows) : nullptr);
+                          p_.transpose_a ? group_at(terms, begin / kTileRows) : nullptr, {});
         if (terms.first + terms.count == p_.k && epilogue_ != nullptr && blocks_.completes(block))
             epilogue_->follow(worker, begin * p_.n, end * p_.n);
     }
@@ -248,8 +248,15 @@ class PackedMatmul final : public Kernel {
         for (int64_t row = begin; row < end; row += kGroupsOfCopy * kTileRows) {
             const int64_t next = std::min(row + kGroupsOfCopy * kTileRows, end);
             pack_groups(terms, row / kTileRows, ceil_div(next, kTileRows), terms, own);
-            for (int64_t panel = 0; panel < panels_; ++panel)
-                run_panel(terms, panel, row, next, panel_at(terms, panel), own);
+            const int64_t after = std::min(next + kGroupsOfCopy * kTileRows, end);
+            for (int64_t panel = 0; panel < panels_; ++panel) {
+                // The rows of a that are copied next, each panel its share of their terms.
+                const int64_t some = terms.count * panel / panels_;
+                const Ahead ahead{a_ + (terms.first + some) * p_.m + next,
+                                  after > next ? terms.count * (panel + 1) / panels_ - some : 0,
+                                  after - next, p_.m};
+                run_panel(terms, panel, row, next, panel_at(terms, panel), own, ahead);
+            }
         }
     }
 
@@ -260,13 +267,23 @@ class PackedMatmul final : public Kernel {
             pack_panels(terms, first, next, terms, own);
             for (int64_t panel = first; panel < next; ++panel)
                 run_panel(terms, panel, 0, p_.m, own + (panel - first) * panel_ * terms.count,
-                          p_.transpose_a ? group_at(terms, 0) : nullptr);
+                          p_.transpose_a ? group_at(terms, 0) : nullptr,
+                          columns_ahead(terms, panel + panels_of_copy(), last));
         }
     }
 
-    /// Rows [begin, end) of a panel at `b`; with a transposed, their groups are at `groups`.
+    /// The columns of b that will be copied to a panel, if that is before `last`.
+    Ahead columns_ahead(Terms terms, int64_t panel, int64_t last) const {
+        if (panel >= last) return {};
+        const int64_t wide = width(panel), column = panel * panel_;
+        if (p_.transpose_b) return {p_.b + column * p_.k + terms.first, wide, terms.count, p_.k};
+        return {p_.b + terms.first * p_.n + column, terms.count, wide, p_.n};
+    }
+
+    /// Rows [begin, end) of a panel at `b`; with a transposed, their groups are at `groups`. It
+    /// fetches what is read after it.
     void run_panel(Terms terms, int64_t panel, int64_t begin, int64_t end, const float* b,
-                   const float* groups) const {
+                   const float* groups, const Ahead& ahead) const {
         static constexpr PointTap kOneTap{0, 0};
         const int64_t wide = width(panel);
         float* to = c_ + begin * p_.n + panel * panel_;
@@ -291,6 +308,7 @@ class PackedMatmul final : public Kernel {
             tiles.from_step = kTileRows;
             tiles.from_group = kTileRows * terms.count;
         }
+        tiles.ahead = ahead;
         run_point_tiles(tiles);
     }
 

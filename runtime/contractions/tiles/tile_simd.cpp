@@ -120,6 +120,39 @@ HWY_INLINE void columns_of(const GradientTile& t, int64_t column, const Last& la
     write(sum, t.add, t.out_stride, last, t.out + column);
 }
 
+#if HWY_TARGET <= HWY_AVX3
+/// The first steps of a sum, which also fetch: the lines that the tile will be written to, and what
+/// is read after it. A line or less per step: so it comes while the processor multiplies, and never
+/// in bursts. Returns how many steps were done; each row of `ahead` has its share of those left.
+/// With shorter vectors a tile takes so long that this gains nothing (measured on Emerald Rapids).
+template <bool kPairs, int kRows, int kVectors, class Last>
+HWY_INLINE int64_t fetching_steps(const PointTiles& t, int64_t column,
+                                  const float* const (&from)[kRows], const float*& weights,
+                                  const Last& last, V (&sum)[kRows][kVectors]) {
+    constexpr int kRead = 0, kWrite = 1, kSecondLevel = 2, kFirstLevel = 3;
+    if (t.depth < 2 * kRows * kVectors || t.to_bf16) return 0;
+    int64_t k = 0;
+    for (int r = 0; r < kRows; ++r) {
+        const float* to = t.to + r * t.to_stride + column;
+        for (int v = 0; v < kVectors; ++v, ++k, weights += t.weights_stride) {
+            __builtin_prefetch(to + v * kTileVector, kWrite, kFirstLevel);
+            add_products<kPairs>(from, k * t.from_step, weights, last, sum);
+        }
+    }
+    const int64_t rows = column == 0 ? t.ahead.rows : 0, before = k;
+    for (int64_t row = 0; row < rows; ++row) {
+        const float* ahead = t.ahead.at + row * t.ahead.stride;
+        const int64_t end = before + (t.depth - before) * (row + 1) / rows;
+        const int64_t step = (t.ahead.floats + end - k) / std::max<int64_t>(end - k, 1);
+        for (; k < end; ++k, weights += t.weights_stride, ahead += step) {
+            __builtin_prefetch(ahead, kRead, kSecondLevel);
+            add_products<kPairs>(from, k * t.from_step, weights, last, sum);
+        }
+    }
+    return k;
+}
+#endif
+
 template <bool kPairs, int kRows, int kVectors, class Last>
 HWY_INLINE void columns_of(const PointTiles& t, int64_t column, const Last& last) {
     V sum[kRows][kVectors];
@@ -129,7 +162,11 @@ HWY_INLINE void columns_of(const PointTiles& t, int64_t column, const Last& last
 #pragma GCC unroll 8
         for (int r = 0; r < kRows; ++r) from[r] = t.from + r * t.from_stride + t.taps[i].from;
         const float* weights = t.weights + t.taps[i].tap * t.tap_stride + column;
-        for (int64_t k = 0; k < t.depth; ++k, weights += t.weights_stride)
+        int64_t k = 0;
+#if HWY_TARGET <= HWY_AVX3
+        if (i == 0) k = fetching_steps<kPairs>(t, column, from, weights, last, sum);
+#endif
+        for (; k < t.depth; ++k, weights += t.weights_stride)
             add_products<kPairs>(from, k * t.from_step, weights, last, sum);
     }
     if (kPairs && t.to_bf16)
@@ -280,7 +317,14 @@ void GradientTileTarget(const GradientTile& t) { run_tile(t); }
 /// one of four, whose sums just hide the latency of additions.
 void PointTilesTarget(const PointTiles& t) {
     PointTiles tile = t;
+    int64_t fetched = 0;
     for (int64_t left = t.rows; left > 0; left -= tile.rows) {
+        // Each tile fetches its share of the rows that come after all tiles.
+        const int64_t fetches =
+            std::min(t.ahead.rows, t.ahead.rows * (t.rows - left + kTileRows) / t.rows);
+        tile.ahead.at = t.ahead.at + fetched * t.ahead.stride;
+        tile.ahead.rows = fetches - fetched;
+        fetched = fetches;
         const bool halves = t.from_group == 0 && left > kTileRows && left < kTileRows + 4;
         tile.rows = halves ? (left + 1) / 2 : std::min<int64_t>(kTileRows, left);
         run_tile(tile);

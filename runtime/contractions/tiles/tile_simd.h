@@ -50,6 +50,12 @@ struct PointTap {
     int64_t from, tap;
 };
 
+/// What is read after some tiles: `rows` rows of `floats` numbers, which begin `stride` apart.
+struct Ahead {
+    const float* at = nullptr;
+    int64_t rows = 0, floats = 0, stride = 0;
+};
+
 /// Tiles of a convolution, forward or backward, at one point of the result; their rows are images.
 /// With one tap they are some columns of a matrix product. For each row r and each j < columns
 ///    to[r to_stride + j] (+)= sum of
@@ -74,6 +80,8 @@ struct PointTiles {
     int64_t from_step = 1;
     /// From the first row of a tile to that of the next one; 0: kTileRows from_stride.
     int64_t from_group = 0;
+    /// Is fetched into the second-level cache while the tiles are computed.
+    Ahead ahead = {};
 };
 void run_point_tiles(const PointTiles& tile);
 
