@@ -5,6 +5,7 @@
 
 #include "compiler/batch/distribute.h"
 #include "compiler/passes/algebra/cancel_shifts.h"
+#include "compiler/passes/algebra/conv_to_matmul.h"
 #include "compiler/passes/algebra/factor_examples.h"
 #include "compiler/passes/algebra/factor_sums.h"
 #include "compiler/passes/algebra/fold_constants.h"
@@ -128,6 +129,16 @@ const std::vector<Stage>& pipeline() {
           // After both: replaces the casts of parameters that they made or moved.
           {"keep_copies", "lets updates write the bf16 of parameters", passes::keep_copies}},
          1,
+         kDifferentiated},
+        // After keep_copies and all others that know convolutions.
+        {{{"conv_to_matmul", "computes convolutions whose window has one place as products",
+           passes::conv_to_matmul},
+          // The reshapes around these products meet others, or are there twice.
+          {"simplify", "removes shape ops and sums that do nothing or undo each other",
+           passes::simplify},
+          {"cse", "computes equal things once", passes::cse},
+          {"dce", "removes ops whose results nothing needs", passes::dce}},
+         kMostRounds,
          kDifferentiated},
         // After the algebra: each op removed is one less to place in a loop.
         {{{"fuse_elementwise", "groups element-wise ops and reductions into loops",
