@@ -182,10 +182,7 @@ bool OpenedRun::is_of_this_model() {
         return !fingerprint.empty() && fingerprint != origin.model;
     };
     const auto say_if_changed = [&] {
-        if (origin.model.starts_with(ir::Origin::kChanged))
-            diagnostics.note_last({}, fmt::format("`{}` was changed since it was compiled, or an "
-                                                  "older gmc compiled it: compile its YAML again",
-                                                  model.path()));
+        if (origin.model.starts_with(ir::Origin::kChanged)) note_changed_module();
         return false;
     };
     if (is_other(record.origin.model)) {
@@ -262,6 +259,7 @@ bool OpenedRun::prepare(Progress& progress) {
     if (!take_up_data() || !is_where_it_can_be()) return false;
     slow.tell();
     if (!prepare_validation()) return false;
+    take_up_test_data();
     watch_validation(progress);
     const DataSummary summary = summarise(loader->dataset());
     record.ranges.clear();
