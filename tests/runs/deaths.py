@@ -7,7 +7,8 @@ import subprocess
 import sys
 import time
 
-from group_runs import MOST_SECONDS_TO_END, SLOTS, is_stuck, once, ranks_of, seconds_to_end, start, steps_at
+from conditions import PICTURES, compile_small, png
+from group_runs import MOST_SECONDS_TO_END, SHARDS, SLOTS, is_stuck, once, ranks_of, seconds_to_end, start, steps_at
 from kills import CHECKPOINT, checkpoint
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -97,6 +98,28 @@ def full_disk(processes, launcher):
             sys.exit("a run whose disk was full has other bits")
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def bad_example(processes, launcher):
+    """A picture that one process cannot read, the first or another one: all end, which is said once."""
+    bench, name = processes.bench, f"pictures_{launcher}"
+    (bench.folder / name).mkdir()
+    for i in range(PICTURES):
+        (bench.folder / name / f"{i:03}.png").write_bytes(png(i))
+    compile_small(bench, name, f"{{folder: {name}, size: 8, channels: 1, range: [0, 1]}}")
+    bench.run("gmc", "compile", f"{name}.yaml", "--set", "train.batch_size=8", "--shards", str(SHARDS))
+    told = set()
+    for i in range(0, PICTURES, PICTURES // 8):
+        path = bench.folder / name / f"{i:03}.png"
+        path.write_bytes(png(i)[:60])
+        out = processes.run(processes.words(launcher, 3, name + ".gmc", "--run", f"{name}_{i}", "--quiet", "--samples",
+                                            "0", "--no-tune", "--epochs", "1000"), 3)
+        path.write_bytes(png(i))
+        once(out, f"{path.name}` (60 bytes) is not a good PNG")
+        once(out, "cannot go on, so all end; --resume goes on from the last checkpoint")
+        told |= {rank for rank in range(3) if f"process {rank} of 3 cannot go on" in out}
+    if 0 not in told or len(told) == 1:
+        sys.exit(f"bad pictures: only processes {told} have read one")
 
 
 def steps_in(run):

@@ -58,9 +58,11 @@ def must(*words):
 
 
 class Network:
-    """Machines 10.77.0.1, 10.77.0.2, ..., each in a namespace, on a bridge in one more."""
+    """Machines 10.77.0.1, 10.77.0.2, ..., each in a namespace, on a bridge in one more. Or on late_switch.cpp, if it is
+    given in `late` as a command that namespaces are added to: its links cannot be cut."""
 
-    def __init__(self, folder, machines=MACHINES):
+    def __init__(self, folder, machines=MACHINES, late=None):
+        self.late, self.passing = late, None
         self.prefix = f"gmc{os.getpid()}"
         self.names = [f"10.77.0.{i + 1}" for i in range(machines)]
         self.agent = folder / "agent.sh"
@@ -74,19 +76,36 @@ class Network:
         switch = self.of("switch")
         if tool("ip", "netns", "add", switch).returncode != 0:
             skip("network namespaces are not permitted here")
-        must("ip", "-n", switch, "link", "add", "bridge", "type", "bridge")
-        must("ip", "-n", switch, "link", "set", "bridge", "up")
-        for i, name in enumerate(self.names):
+        for name in self.names:
+            must("ip", "netns", "add", self.of(name))
+        if self.late:
+            self.pass_late()
+        else:
+            self.bridge(switch)
+        for name in self.names:
             space = self.of(name)
-            must("ip", "netns", "add", space)
-            must("ip", "-n", switch, "link", "add", f"port{i}", "type", "veth", "peer", "name", "net", "netns", space)
-            must("ip", "-n", switch, "link", "set", f"port{i}", "master", "bridge", "up")
             must("ip", "-n", space, "addr", "add", f"{name}/24", "dev", "net")
             for link in ("net", "lo"):
                 must("ip", "-n", space, "link", "set", link, "up")
         return self
 
+    def bridge(self, switch):
+        must("ip", "-n", switch, "link", "add", "bridge", "type", "bridge")
+        must("ip", "-n", switch, "link", "set", "bridge", "up")
+        for i, name in enumerate(self.names):
+            must("ip", "-n", switch, "link", "add", f"port{i}", "type", "veth", "peer", "name", "net", "netns",
+                 self.of(name))
+            must("ip", "-n", switch, "link", "set", f"port{i}", "master", "bridge", "up")
+
+    def pass_late(self):
+        self.passing = subprocess.Popen([*self.late, *map(self.of, self.names)], stdout=subprocess.PIPE, text=True)
+        if self.passing.stdout.readline() != "ready\n":
+            sys.exit(f"{self.late[0]} makes no links")
+
     def __exit__(self, *_):
+        if self.passing:
+            self.passing.kill()
+            self.passing.communicate()
         for name in [*self.names, "switch"]:
             tool("ip", "netns", "del", self.of(name))
 

@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 
-from deaths import flat_memory, full_disk, kills, lone_deaths
+from deaths import bad_example, flat_memory, full_disk, kills, lone_deaths
 from group_runs import (SLOTS, STEPS, Processes, check_same, expect, has_avx2, is_stuck, launchers_here, losses, once,
                         ranks_of, same_bits, start, steps_at)
 from kills import CHECKPOINT, Bench, all_models, checkpoint
@@ -98,6 +98,13 @@ def rounded_sums(processes):
     rounded, exact = (tensors(processes.bench.folder / run / CHECKPOINT) for run in (first, "exact_sums"))
     if rounded == exact:
         sys.exit("--shard-sums=bf16 rounds nothing")
+
+
+def in_short_pieces(processes):
+    """As between machines. MPICH can be told to take each process for a machine; for OpenMPI networks.py has some."""
+    processes.bench.environment["MPIR_CVAR_NOLOCAL"] = "1"
+    same_bits(processes, "vae_mlp", "f32", "--no-tune", counts=(3, 4))
+    del processes.bench.environment["MPIR_CVAR_NOLOCAL"]
 
 
 def resumed(processes, launcher):
@@ -223,6 +230,7 @@ def main():
             for precision in ("f32", "bf16") if options.all_models or model == "vae_mlp" else ("f32",):
                 same_bits(processes, model, precision)
         same_bits(processes, "vae_mlp", "f32", shards=8, counts=(5, 8))
+        in_short_pieces(processes)
         rounded_sums(processes)
         shared_slots(processes)
         if has_avx2():
@@ -238,6 +246,7 @@ def main():
                     unlike_processors(processes, launcher)
                 lone_deaths(processes, launcher)
                 full_disk(processes, launcher)
+                bad_example(processes, launcher)
                 for left in ("through", "parts", "slots"):
                     shutil.rmtree(pathlib.Path(folder) / left)
         print(f"{len(models)} models in 1 to 8 processes of {' and '.join(launchers)}: the same bits")

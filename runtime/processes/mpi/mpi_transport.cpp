@@ -1,24 +1,18 @@
 // The plug-in: Transport on MPI. It is compiled once per MPI that is there at build time, since
 // programs of one MPI do not run with another.
 #include <mpi.h>
-#include <sched.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <vector>
 
+#include "runtime/processes/mpi/exchange.h"
 #include "runtime/processes/transport.h"
 
 namespace gmc::runtime {
 namespace {
 
-/// MPI counts bytes in an int. Longer messages are sent in pieces.
-constexpr size_t kPiece = size_t{1} << 30;
 constexpr int kTag = 18;
-/// How often a message is asked for before the processor is left to others, and then slept.
-constexpr int kEagerTests = 2000, kYieldingTests = 4000;
-constexpr useconds_t kNap = 50, kShortNap = 20;  ///< microseconds
 
 class MpiTransport final : public Transport {
   public:
@@ -34,6 +28,7 @@ class MpiTransport final : public Transport {
         MPI_Comm_set_errhandler(all_, MPI_ERRORS_RETURN);
         MPI_Comm_rank(all_, &rank_);
         MPI_Comm_size(all_, &size_);
+        find_machines();
     }
 
     int rank() const override { return rank_; }
@@ -41,26 +36,11 @@ class MpiTransport final : public Transport {
 
     std::string exchange(int to, const void* out, size_t out_bytes, int from, void* in,
                          size_t in_bytes) override {
-        const auto* next_out = static_cast<const char*>(out);
-        auto* next_in = static_cast<char*>(in);
-        while (out_bytes > 0 || in_bytes > 0) {
-            const size_t sent = std::min(out_bytes, kPiece), received = std::min(in_bytes, kPiece);
-            MPI_Request requests[2] = {MPI_REQUEST_NULL, MPI_REQUEST_NULL};
-            int result = MPI_SUCCESS;
-            if (received > 0)
-                result = MPI_Irecv(next_in, static_cast<int>(received), MPI_BYTE, from, kTag, all_,
-                                   &requests[0]);
-            if (sent > 0 && result == MPI_SUCCESS)
-                result = MPI_Isend(next_out, static_cast<int>(sent), MPI_BYTE, to, kTag, all_,
-                                   &requests[1]);
-            if (result == MPI_SUCCESS) result = wait(requests);
-            if (result != MPI_SUCCESS) return text_of(result);
-            next_out += sent;
-            next_in += received;
-            out_bytes -= sent;
-            in_bytes -= received;
-        }
-        return "";
+        Way sending = Way::to(to, out, out_bytes, piece(to), kTag, all_);
+        Way receiving = Way::from(from, in, in_bytes, piece(from), kTag, all_);
+        const auto wanted = [this] { return processor_is_wanted_ && processor_is_wanted_(); };
+        const int result = gmc::runtime::exchange(sending, receiving, wanted);
+        return result == MPI_SUCCESS ? "" : text_of(result);
     }
 
     [[noreturn]] void end_all(int code) override {
@@ -75,23 +55,19 @@ class MpiTransport final : public Transport {
     }
 
   private:
-    /// MPI's own waiting would keep the processor busy, which others on this machine may need.
-    int wait(MPI_Request (&requests)[2]) {
-        for (int tests = 0;; ++tests) {
-            int done = 0;
-            const int result = MPI_Testall(2, requests, &done, MPI_STATUSES_IGNORE);
-            if (done != 0 || result != MPI_SUCCESS) return result;
-            if (processor_is_wanted_ && processor_is_wanted_()) {
-                usleep(kShortNap);
-                continue;
-            }
-            if (tests < kEagerTests) continue;
-            if (tests < kYieldingTests) {
-                sched_yield();
-                continue;
-            }
-            usleep(kNap);
-        }
+    void find_machines() {
+        MPI_Comm machine = MPI_COMM_NULL;
+        MPI_Comm_split_type(all_, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &machine);
+        int first = rank_;
+        MPI_Bcast(&first, 1, MPI_INT, 0, machine);
+        MPI_Comm_free(&machine);
+        machines_.resize(static_cast<size_t>(size_));
+        MPI_Allgather(&first, 1, MPI_INT, machines_.data(), 1, MPI_INT, all_);
+    }
+
+    size_t piece(int other) const {
+        const auto machine = [&](int rank) { return machines_[static_cast<size_t>(rank)]; };
+        return machine(other) == machine(rank_) ? kLongPiece : kShortPiece;
     }
 
     static std::string text_of(int error) {
@@ -103,6 +79,7 @@ class MpiTransport final : public Transport {
 
     MPI_Comm all_ = MPI_COMM_NULL;
     int rank_ = 0, size_ = 1;
+    std::vector<int> machines_;  ///< of each process: the first process on its machine
 };
 
 }  // namespace

@@ -1,30 +1,43 @@
 """Sums and steps of real processes in network namespaces, beside what the simulator says: predict.py --check.
 
+All processes share the cores of one machine, which nodes do not. So links are slower here than those they stand for,
+messages as many times later, and computing takes as many times as long: then the cores have time left, and the network
+alone counts. The same is shown with links as fast as they are called, where the cores are what counts.
+
 The network is measured first, with as many processes as are to be predicted, all at the same time: how long
-neighbours take for one exchange of so many numbers. So what processes on one machine take from each other (cores for
-TCP, the bandwidth of its memory) is in these times, and so is what a token bucket does to TCP. The simulator then
-knows, for each size of message, which share of the link is used.
+neighbours take for one exchange of so many numbers. The simulator then knows, for each size of message, which share of
+the link is used.
 """
 import math
 import pathlib
 
-from networks import Network
-from predict import build, head, row, run_all, words
+from networks import Network, must
+from predict import ROOT, build, head, row, run_all, words
 
-GIGABITS = (1, 10)
+# Gigabits per second, seconds to the other end beside what this machine takes, how many times slower both are here.
+LINKS = [(1, 0, 20), (1, 1e-4, 20), (10, 0, 100), (10, 1e-4, 100), (1, 0, 1), (10, 0, 1)]
 COUNTS = (2, 4, 8)  # processes, each in a namespace
-EXCHANGED = (1, 16000, 62000, 250000, 1000000)  # numbers
-PAUSE = 0.02  # seconds that a step computes before it sends
-STEPS, ROUNDS = 10, 5
-STEP = [(0.06, 0.01, [(0.015 * i, 200000) for i in (1, 2, 3, 4)])]  # four gradients become final one by one
+EXCHANGED = (1, 2000, 6000, 15000, 16000, 30000, 62000, 125000, 250000)  # numbers; 15000 are sent in one piece
+PAUSE = 0.005  # seconds at 1 Gb/s that a step computes before it sends
+STEPS, ROUNDS = 6, 2
+# At 1 Gb/s, too.
+STEP = [(0.016, 0.002, [(0.004 * i, 100000) for i in (1, 2, 3, 4)])]  # four gradients become final one by one
+NAP = 200  # microseconds that a process sleeps before it looks for messages, where cores are shared and links slow
 
 
 def phases(numbers):
     return [(PAUSE, 0, [(PAUSE, numbers)])]
 
 
-CASES = {"a sum of 300,000": ("end", phases(300000), PAUSE), "a sum of 1,500,000": ("end", phases(1500000), PAUSE),
-         "a step, 4 times 200,000": ("overlap", STEP, 0)}
+def slower(what, times):
+    return [(compute * times, update * times, [(ready * times, numbers) for ready, numbers in buckets])
+            for compute, update, buckets in what]
+
+
+# Each: how it sends, bytes of a number, what, and what it takes besides the network.
+CASES = {"a sum of 100,000": ("end", 4, phases(100000), PAUSE), "a sum of 500,000": ("end", 4, phases(500000), PAUSE),
+         "a step, 4 times 100,000": ("overlap", 4, STEP, 0), "the same, bf16": ("overlap", 2, STEP, 0),
+         "the same, shards": ("shard", 4, STEP, 0)}
 
 
 class Exchanges:
@@ -43,43 +56,89 @@ class Exchanges:
 
     def factors(self, full):
         """Shares of the bandwidth; `full`: the seconds that a byte takes with all of it."""
-        sizes = [4000 * 1.15 ** i for i in range(60)]
+        sizes = [4000 * 1.05 ** i for i in range(160)]
         return [(0, full * sizes[0] / self.seconds(sizes[0])),
-                *((int(size / 1.15 ** 0.5), full * size / self.seconds(size)) for size in sizes)]
+                *((int(size / 1.05 ** 0.5), full * size / self.seconds(size)) for size in sizes)]
 
 
-def measure(network, count, folder, program):
-    """The least seconds of each exchange, and of each case, in turn."""
-    jobs = [("pair", phases(numbers), PAUSE) for numbers in EXCHANGED] + list(CASES.values())
-    plans = [word for mode, what, _ in jobs for word in ("/", *words(STEPS, mode, 4, what))]
-    rounds = [run_all(network.words([1] * count, folder, [str(program), *plans[1:]])) for _ in range(ROUNDS)]
-    least = [min(times) - pause for times, (_, _, pause) in zip(zip(*rounds), jobs)]
-    return Exchanges(least[:len(EXCHANGED)]), least[len(EXCHANGED):]
+def processor_seconds():
+    """Of all processors: busy ones, and all."""
+    times = [int(word) for word in pathlib.Path("/proc/stat").read_text().split()[1:9]]
+    return sum(times) - times[3] - times[4], sum(times)
 
 
-def check(simulator, folder):
-    program = pathlib.Path(folder, "real")
+class Link:
+    """What is measured and predicted on links of one kind."""
+
+    def __init__(self, gigabits, delay, times):
+        self.name = f"{gigabits} Gb/s" + (f", {delay * 1e3:g} ms" if delay else "")
+        self.name += f", {times} times slower" if times > 1 else ""
+        self.gigabits, self.delay, self.is_slow = gigabits / times, delay * times, times > 1
+        self.times = times / gigabits  # longer than at 1 Gb/s
+
+    def network(self, folder, switch):
+        late = ["chrt", "--rr", "2", str(switch), f"{self.delay * 1e6:.0f}"] if self.delay else None
+        return Network(pathlib.Path(folder), max(COUNTS), late)
+
+    def shaped(self, network):
+        megabits = round(self.gigabits * 1000)
+        return network.link(f"rate {megabits}mbit",
+                            f"rate {megabits}mbit burst {max(megabits // 25, 4)}kb latency 200ms", False)
+
+    def measure(self, network, count, folder, program):
+        """The least seconds of each exchange, and of each case, in turn; and the share of the processors in use."""
+        jobs = [CASES["a sum of 500,000"]]  # by which TCP learns what the links can do; it does not count
+        jobs += [("pair", 4, phases(numbers), PAUSE) for numbers in EXCHANGED] + list(CASES.values())
+        plans = [word for mode, wire, what, _ in jobs
+                 for word in ("/", *words(STEPS, mode, wire, slower(what, self.times)))]
+        # What else runs on this machine, should any, does not count: processes with time left go first.
+        first, nap = (["chrt", "--rr", "1"], NAP) if self.is_slow else ([], 0)
+        command = network.words([1] * count, folder, [*first, str(program), str(nap), *plans])
+        before = processor_seconds()
+        rounds = [run_all(command) for _ in range(ROUNDS)]
+        busy, every = (now - then for now, then in zip(processor_seconds(), before))
+        least = [min(each) - pause * self.times for each, (*_, pause) in zip(zip(*rounds), jobs)][1:]
+        return Exchanges(least[:len(EXCHANGED)]), least[len(EXCHANGED):], busy / every
+
+    def predict(self, simulator, count, exchanges):
+        at = (self.gigabits, exchanges.latency / 2)  # a message passes two links
+        large = EXCHANGED[-1]
+        bare = [simulator.seconds(slower(phases(numbers), self.times), count, *at, "pair", steps=STEPS,
+                                  factors=((0, 1),)) for numbers in (1000, large)]
+        factors = exchanges.factors((bare[1] - bare[0]) / (4 * (large - 1000)))
+        return [simulator.seconds(slower(what, self.times), count, *at, mode, wire, steps=STEPS, factors=factors)
+                - pause * self.times for mode, wire, what, pause in CASES.values()]
+
+    def compare(self, simulator, network, folder, program):
+        """Returns by how much predictions are off."""
+        worst = 1.0
+        for count in COUNTS:
+            exchanges, measured, busy = self.measure(network, count, folder, program)
+            pairs = list(zip(measured, self.predict(simulator, count, exchanges)))
+            worst = max(worst, *(max(real / said, said / real) for real, said in pairs))
+            row(self.name, count, f"{busy * 100:.0f} %",
+                *(f"{real * 1e3:.{digits(real)}f}, {said * 1e3:.{digits(real)}f}" for real, said in pairs))
+        return worst
+
+
+def digits(seconds):
+    return 1 if seconds < 0.1 else 0
+
+
+def check(simulator, folder, chosen):
+    program, switch = pathlib.Path(folder, "real"), pathlib.Path(folder, "late_switch")
     build("mpicxx", program)
+    build("g++", switch, ROOT / "tests/runs/late_switch.cpp")
     simulator.SCALE = 1  # few nodes: nothing needs to be shorter, which counts for small messages
-    large = 1000000
-    head("link", "processes", "what", "measured", "predicted", "predicted / measured")
-    worst = 1.0
-    with Network(pathlib.Path(folder), max(COUNTS)) as network:
-        for gigabits in GIGABITS:
-            rate = f"rate {gigabits}gbit"
-            with network.link(rate, f"{rate} burst {32 * gigabits}kb latency 20ms", False) as possible:
-                if not possible:
-                    raise SystemExit("this kernel makes no links of a given speed")
-                for count in COUNTS:
-                    exchanges, measured = measure(network, count, folder, program)
-                    link = (gigabits, exchanges.latency / 2)  # a message passes two links
-                    bare = [simulator.seconds(phases(numbers), count, *link, "pair", steps=STEPS, factors=((0, 1),))
-                            for numbers in (1000, large)]
-                    full = (bare[1] - bare[0]) / (4 * (large - 1000))
-                    for (name, (mode, what, pause)), real in zip(CASES.items(), measured):
-                        said = simulator.seconds(what, count, *link, mode, steps=STEPS,
-                                                 factors=exchanges.factors(full)) - pause
-                        worst = max(worst, said / real, real / said)
-                        row(f"{gigabits} Gb/s", count, name, f"{real * 1e3:.1f} ms", f"{said * 1e3:.1f} ms",
-                            f"{said / real:.2f}")
-    print(f"\nthe worst prediction is {(worst - 1) * 100:.0f} % off")
+    print("\nMilliseconds, measured and predicted.")
+    head("link", "processes", "processors in use", *CASES)
+    off = {}
+    for link in (Link(*LINKS[i]) for i in chosen or range(len(LINKS))):
+        with link.network(folder, switch) as network, link.shaped(network) as possible:
+            if not possible:
+                raise SystemExit("this kernel makes no links of a given speed")
+            for name in network.names:  # what is measured must not depend on what was sent before
+                for setting in ("tcp_congestion_control=reno", "tcp_slow_start_after_idle=0"):
+                    must("ip", "netns", "exec", network.of(name), "sysctl", "-qw", f"net.ipv4.{setting}")
+            off[link.name] = link.compare(simulator, network, folder, program) - 1
+    print("\nThe worst prediction is off by " + "; ".join(f"{by * 100:.0f} % ({name})" for name, by in off.items()))

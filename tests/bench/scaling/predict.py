@@ -3,7 +3,7 @@
 
     tests/bench/scaling/predict.py                       tables, and the picture scaling.svg
     tests/bench/scaling/predict.py --models dcgan64 --nodes 2 8 64
-    tests/bench/scaling/predict.py --check               beside processes in network namespaces (root; OpenMPI)
+    tests/bench/scaling/predict.py --check [0 1]         beside processes in network namespaces (root; OpenMPI)
 
 A step of each model is measured here by `gmrun plan`: how long it computes, and when the gradients of which parameters
 are final. skeleton.cpp sends what such a step sends; the simulator knows how long that takes. Nodes are as fast as this
@@ -123,14 +123,15 @@ class Simulator:
         for setting in ("smpi/simulate-computation:no", "contexts/stack-size:256", "smpi/lat-factor:0:1",
                         f"smpi/bw-factor:{shares}"):
             command.append(f"--cfg={setting}")
-        return run([*command, str(self.program), *words(steps, mode, wire, phases, share, self.SCALE)])
+        return run([*command, str(self.program), "0", "/",
+                    *words(steps, mode, wire, phases, share, self.SCALE)])
 
 
-def build(compiler, program):
+def build(compiler, program, source=HERE / "skeleton.cpp"):
     try:
-        subprocess.run([compiler, "-O2", "-std=c++20", str(HERE / "skeleton.cpp"), "-o", str(program)], check=True)
+        subprocess.run([compiler, "-O2", "-std=c++20", f"-I{ROOT}", str(source), "-o", str(program)], check=True)
     except FileNotFoundError:
-        package = "libsimgrid-dev" if compiler == "smpicxx" else "libopenmpi-dev"
+        package = {"smpicxx": "libsimgrid-dev", "mpicxx": "libopenmpi-dev"}.get(compiler, compiler)
         fail(f"there is no {compiler}: apt install {package}")
 
 
@@ -232,14 +233,15 @@ def main():
     parser.add_argument("--changed", type=int, default=64, help="the number of nodes for which changes are compared")
     parser.add_argument("-o", "--output", default="scaling.svg")
     parser.add_argument("--keep", metavar="DIR", help="keeps measured steps in this folder, or takes them from it")
-    parser.add_argument("--check", action="store_true", help="compare with real processes in network namespaces")
+    parser.add_argument("--check", nargs="*", type=int, metavar="LINK",
+                        help="compare with real processes in network namespaces, over all links of check.py or these")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="scaling-") as temporary:
         folder = options.keep or temporary
         simulator = Simulator(folder)
-        if options.check:
+        if options.check is not None:
             from check import check  # which needs this file
-            return check(simulator, folder)
+            return check(simulator, folder, options.check)
         steps = {name: Step(*MODELS[name], folder, EXAMPLES[MODELS[name][0]]) for name in options.models}
         print(f"{processor()}, one process of two threads for each node")
         head("model", "parameters", "batch", "step of one node")

@@ -3,7 +3,8 @@
 // (mpicxx, mpirun) and in the simulator SimGrid (smpicxx, smpirun), which knows the time that
 // messages need in a network of any size; the time of sleeping passes there, too.
 //
-// Usage: skeleton STEPS MODE ADD WIRE PHASE... [/ STEPS MODE ...]
+// Usage: skeleton NAP / STEPS MODE ADD WIRE PHASE... [/ STEPS MODE ...]
+//   NAP    microseconds that it sleeps before it looks for messages; 0: as gmrun does
 //   MODE   end: all sums of a phase after its computation; overlap: each as soon as its numbers are
 //          final; shard: as overlap, and each process updates its part of the parameters, which are
 //          then exchanged; local=H: parameters are averaged every H steps, nothing else is sent;
@@ -31,6 +32,7 @@
 #else
 #define IS_SIMULATED 0
 #define SMPI_SHARED_MALLOC malloc
+#include "runtime/processes/mpi/exchange.h"
 #endif
 
 namespace {
@@ -68,6 +70,7 @@ struct Plan {
 /// A process. There are no global variables, since the simulator runs all processes in one.
 struct Process {
     int rank = 0, count = 1;
+    useconds_t nap = 0;
     char *sent = nullptr, *received = nullptr;
 };
 
@@ -82,19 +85,15 @@ void send_and_receive(const Process& me, int partner, int bytes) {
                  MPI_COMM_WORLD, MPI_STATUS_IGNORE);
 }
 #else
-/// Waits as runtime/processes/mpi does: processes may share a core.
+/// As runtime/processes/mpi does with a process on another machine.
 void send_and_receive(const Process& me, int partner, int bytes) {
-    MPI_Request requests[2];
-    MPI_Irecv(me.received, bytes, MPI_BYTE, partner, 0, MPI_COMM_WORLD, &requests[0]);
-    MPI_Isend(me.sent, bytes, MPI_BYTE, partner, 0, MPI_COMM_WORLD, &requests[1]);
-    for (int tests = 0, done = 0;; ++tests) {
-        MPI_Testall(2, requests, &done, MPI_STATUSES_IGNORE);
-        if (done != 0) return;
-        if (tests >= 4000)
-            usleep(50);
-        else if (tests >= 2000)
-            sched_yield();
-    }
+    using namespace gmc::runtime;
+    Way in = Way::from(partner, me.received, bytes, kShortPiece, 0, MPI_COMM_WORLD);
+    Way out = Way::to(partner, me.sent, bytes, kShortPiece, 0, MPI_COMM_WORLD);
+    gmc::runtime::exchange(out, in, [&] {
+        if (me.nap > 0) usleep(me.nap);
+        return false;
+    });
 }
 #endif
 
@@ -189,10 +188,9 @@ static double measure(Process me, const Plan& plan) {
 #endif
     const long unit = std::max(plan.local, 1L);
     for (long step = 0; step < unit; ++step) run_step(me, plan, step);
-    MPI_Barrier(MPI_COMM_WORLD);
+    sum(me, plan, 1);  // all begin together; MPI's own barrier would keep processors busy
     const double start = MPI_Wtime();
     for (long step = 0; step < plan.steps * unit; ++step) run_step(me, plan, step);
-    MPI_Barrier(MPI_COMM_WORLD);
     const double seconds = (MPI_Wtime() - start) / static_cast<double>(plan.steps * unit);
 #if !IS_SIMULATED
     std::free(me.sent), std::free(me.received);
@@ -205,7 +203,8 @@ int main(int count, char** words) {
     Process me;
     MPI_Comm_rank(MPI_COMM_WORLD, &me.rank);
     MPI_Comm_size(MPI_COMM_WORLD, &me.count);
-    for (int begin = 0, end; begin < count; begin = end) {
+    me.nap = count > 1 ? static_cast<useconds_t>(std::atoi(words[1])) : 0;
+    for (int begin = 2, end; begin < count; begin = end) {
         for (end = begin + 1; end < count && std::strcmp(words[end], "/") != 0;) ++end;
         const double seconds = measure(me, plan_of(end - begin, words + begin));
         if (me.rank == 0) std::printf("%.6f\n", seconds);
