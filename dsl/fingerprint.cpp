@@ -61,6 +61,11 @@ std::string text_of(const ObjectiveSpec& objective) {
     for (const MinimizeSpec& entry : objective.minimize)
         out += fmt::format("minimize {} of {}: {}\n", entry.name, fmt::join(entry.networks, ","),
                            to_string(*entry.loss));
+    return out;
+}
+
+std::string text_of_functions(const ObjectiveSpec& objective) {
+    std::string out;
     for (const FunctionSpec& function : objective.functions)
         out += fmt::format("function {}({})\n{}", function.name,
                            fmt::join(function.parameters, ","), text_of(function.results));
@@ -72,7 +77,8 @@ std::string text_of(const ObjectiveSpec& objective) {
 std::string model_fingerprint(const ModelSpec& spec) {
     std::string text;
     for (const NetworkSpec& network : spec.networks) text += text_of(network);
-    return hash(text + text_of(spec.objective));
+    text += text_of(spec.objective);
+    return hash(text + text_of_functions(spec.objective)) + '+' + hash(text);
 }
 
 std::string data_fingerprint(const ModelSpec& spec) {

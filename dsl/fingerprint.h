@@ -8,11 +8,13 @@
 
 namespace gmc::dsl {
 
-/// Sixteen hexadecimal digits: a hash of networks, losses and functions. How it is trained (batch
-/// size, epochs, optimizers, averages) and its name do not count: a run may go on with others.
+/// A hash of networks, losses and functions, and behind a `+` one of networks and losses alone: what
+/// else there is may change while a run goes on (runtime/run/run_record.h). Each has sixteen
+/// hexadecimal digits. How it is trained (batch size, epochs, optimizers, averages) and its name do
+/// not count: a run may go on with others.
 std::string model_fingerprint(const ModelSpec& spec);
 
-/// The same of the training data as the model names them: formats, files (not the folders that they
+/// A hash of the training data as the model names them: formats, files (not the folders that they
 /// lie in), shapes, ranges. How many examples there are does not count.
 std::string data_fingerprint(const ModelSpec& spec);
 

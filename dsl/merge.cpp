@@ -40,6 +40,11 @@ std::vector<std::string> split_path(const std::string& text) {
 /// `sample(z, class)` is to take the place of `sample(z)`.
 std::string name_of(const std::string& key) { return key.substr(0, key.find('(')); }
 
+/// YAML's words for nothing, which remove a key.
+bool is_word_for_null(const std::string& text) {
+    return text == "~" || text == "null" || text == "Null" || text == "NULL";
+}
+
 /// Parses one --set. Its text becomes a source of its own, so that errors in the value can point
 /// into it.
 Result<Setting> read_setting(const std::string& text, Diagnostics& diagnostics) {
@@ -65,13 +70,21 @@ Result<Setting> read_setting(const std::string& text, Diagnostics& diagnostics) 
         out.value = std::make_shared<const Node>(empty);
         return out;
     }
+    const std::string word = value.substr(value.find_first_not_of(' '));
+    if (is_word_for_null(word.substr(0, word.find_last_not_of(' ') + 1))) {
+        Node nothing;
+        nothing.span = whole;
+        out.value = std::make_shared<const Node>(nothing);
+        return out;
+    }
     Result<NodePtr> parsed = parse_document(value, file, diagnostics);
     if (!parsed) return Failure{};
     out.value = parsed.take();
     return out;
 }
 
-/// `node` with the value put at path[depth...]. Maps that are missing on the way are created.
+/// `node` with the value put at path[depth...], or without what is there where that is null. Maps
+/// that are missing on the way are created.
 Result<NodePtr> put(const NodePtr& node, const Setting& setting, size_t depth,
                     Diagnostics& diagnostics) {
     if (depth == setting.path.size()) return setting.value;
@@ -98,6 +111,10 @@ Result<NodePtr> put(const NodePtr& node, const Setting& setting, size_t depth,
     }
     copy.kind = Node::Kind::kMap;
     const Entry* entry = node->find(key);
+    if (entry && setting.value->is_null() && depth + 1 == setting.path.size()) {
+        std::erase_if(copy.entries, [&](const Entry& one) { return one.key == key; });
+        return std::make_shared<const Node>(std::move(copy));
+    }
     Node empty;
     empty.kind = Node::Kind::kMap;
     empty.span = setting.key_span;

@@ -303,6 +303,7 @@ struct TrainSpec {
     int64_t retries = 3;                 ///< how often a run goes back before it stops all the same
     bool validate_test = false;
     double validate_share = 0;  ///< of the training data; 0: none
+    Span validate_span;         ///< of the value of `validate`
     std::optional<WatchedMetric> early_stopping;
     int64_t patience = 0;  ///< epochs without a better figure before early stopping ends the run
     OptimizerSpec optimizer;

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "compiler/support/pace.h"
+#include "compiler/support/wording.h"
 #include "dsl/reader.h"
 #include "dsl/text/scalar.h"
 
@@ -190,6 +191,7 @@ void warn_without_effect(Span where, const char* key, const char* why, const cha
 
 /// `validate: test`, or a share of the training data.
 void read_validate(const Node& node, TrainSpec& out, Diagnostics& diagnostics) {
+    out.validate_span = node.span;
     if (node.is_scalar() && node.text == "test") {
         out.validate_test = true;
         return;
@@ -225,6 +227,14 @@ void read_run(const Node& map, TrainSpec& out, Diagnostics& diagnostics) {
             out.early_stopping = {values.text("metric"), values.text("best") == "highest",
                                   values.spans.at("metric")};
         out.patience = values.integer("patience");
+        if (values.ok && out.patience >= out.epochs)
+            diagnostics
+                .warning(DiagnosticKind::kUnused,
+                         values.spans.contains("patience") ? values.spans.at("patience")
+                                                           : entry->key_span,
+                         "`early_stopping` ends no run of {}: its `patience` is {}",
+                         counted(out.epochs, "epoch"), out.patience)
+                .help("make `patience` smaller, or `epochs` larger");
     }
     if (const Entry* entry = find("keep")) {
         const Values values = read_values(*entry->value, mapping("keep").keys, "`keep`",

@@ -81,7 +81,7 @@ class ModuleBuilder {
             if (watched) check_watched(*watched);
         if (spec_.train.validate_test && spec_.test.empty())
             diagnostics_
-                .error(DiagnosticKind::kMissingKey, spec_.train.span,
+                .error(DiagnosticKind::kMissingKey, spec_.train.validate_span,
                        "`validate: test` needs test data, and `data` names none")
                 .help("give `test:` there, or a share of the training data: `validate: 0.1`");
         for (const dsl::FunctionSpec& function : spec_.objective.functions) user_function(function);

@@ -65,7 +65,14 @@ class BatchMaker {
 
     Cursor after(Cursor cursor) const {
         ++cursor.batch;
-        return cursor.batch < batches_per_epoch() ? cursor : Cursor{cursor.epoch + 1, 0};
+        return of_its_epoch(cursor);
+    }
+
+    /// `cursor`, or the start of the next epoch where no batch is left in its own.
+    Cursor of_its_epoch(Cursor cursor) const {
+        const bool partial = options_.mode == LoaderMode::kEvaluate;
+        const int64_t left = dataset_.count() - cursor.batch * options_.batch_size - cursor.first;
+        return left >= (partial ? 1 : options_.batch_size) ? cursor : Cursor{cursor.epoch + 1};
     }
 
     /// Never throws: whatever a field throws is kept in the entry.
@@ -103,7 +110,7 @@ class BatchMaker {
   private:
     /// Where in its epoch the first row of a batch is.
     int64_t first_place(Cursor cursor) const {
-        return cursor.batch * options_.batch_size + options_.first_row;
+        return cursor.first + cursor.batch * options_.batch_size + options_.first_row;
     }
 
     /// Fills in which examples the rows are, then reads them: one after the other where they have
@@ -345,6 +352,12 @@ bool Loader::deliver(size_t field, float* memory) {
 const Dataset& Loader::dataset() const { return ring_->dataset; }
 const LoaderOptions& Loader::options() const { return ring_->options; }
 int64_t Loader::batches_per_epoch() const { return ring_->maker.batches_per_epoch(); }
+double Loader::passes(Cursor cursor) const {
+    const auto size = static_cast<double>(options().batch_size);
+    const double batch =
+        static_cast<double>(cursor.batch) + static_cast<double>(cursor.first) / size;
+    return static_cast<double>(cursor.epoch) + batch / static_cast<double>(batches_per_epoch());
+}
 Cursor Loader::cursor() const { return ring_->cursor; }
 
 Result<const Batch*> Loader::next(Diagnostics& diagnostics) {
@@ -361,11 +374,13 @@ Result<const Batch*> Loader::next(Diagnostics& diagnostics) {
 }
 
 void Loader::seek(Cursor cursor) {
-    GMC_CHECK(cursor.epoch >= 0 && cursor.batch >= 0, "seek to batch {} of epoch {}", cursor.batch,
-              cursor.epoch);
+    GMC_CHECK(cursor.epoch >= 0 && cursor.batch >= 0 && cursor.first >= 0,
+              "seek to batch {} of epoch {}, whose first example is {}", cursor.batch, cursor.epoch,
+              cursor.first);
+    const int64_t count = dataset().count();
     ring_->stop();
-    if (cursor.batch >= batches_per_epoch()) cursor = {cursor.epoch + 1, 0};
-    ring_->cursor = cursor;
+    const bool beyond = cursor.first >= count || cursor.batch > count;  // too large to multiply
+    ring_->cursor = beyond ? Cursor{cursor.epoch + 1} : ring_->maker.of_its_epoch(cursor);
     // The thread starts with the next batch, in the entry that the consumer then takes first.
     ring_->holds_batch = false;
     ring_->taken = 0;

@@ -15,10 +15,13 @@
 
 namespace gmc::runtime {
 
-/// The place of a batch: the `batch`-th (from 0) of epoch `epoch` (from 0).
+/// The place of a batch: the `batch`-th (from 0) of epoch `epoch` (from 0), where batches are
+/// counted from the example `first` of the epoch on. That is not 0 where the epoch was begun with
+/// batches of another size.
 struct Cursor {
     int64_t epoch = 0;
     int64_t batch = 0;
+    int64_t first = 0;
     friend bool operator==(const Cursor&, const Cursor&) = default;
 };
 
@@ -90,8 +93,10 @@ class Loader {
 
     /// The place of the batch that next() gives next.
     Cursor cursor() const;
-    /// Continues at `cursor`; a batch at or beyond the end of its epoch means the start of the next
-    /// one.
+    /// Passes over the data before a batch.
+    double passes(Cursor cursor) const;
+    /// Continues at `cursor`; a batch for which its epoch has too few examples left means the start
+    /// of the next one.
     void seek(Cursor cursor);
 
   private:

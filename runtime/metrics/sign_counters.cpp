@@ -45,6 +45,11 @@ std::string SignCounters::to_text() const {
             {"sum", figure.sum},
             {"smallest", figure.smallest},
             {"count", figure.count},
+            {"least_size", figure.least_size},
+            {"most_size", figure.most_size},
+            {"early", figure.early},
+            {"first", figure.first},
+            {"signed", figure.is_signed},
             {"last", std::vector<double>(figure.last.begin(), figure.last.end())}};
     for (const auto& [sign, history] : shown)
         out["shown"].push_back({{"sign", sign.first},
@@ -70,6 +75,13 @@ SignCounters SignCounters::from_text(const std::string& text) {
         history.sum = figure.at("sum").number();
         history.smallest = figure.at("smallest").number();
         history.count = count_of(figure.at("count"));
+        if (figure.contains("first")) {  // else of a version that did not look for explosions
+            history.least_size = figure.at("least_size").number();
+            history.most_size = figure.at("most_size").number();
+            history.early = figure.at("early").number();
+            history.first = figure.at("first").number();
+            history.is_signed = figure.at("signed").flag();
+        }
         if (!figure.at("last").is_array()) throw JsonError("its `signs` have no list `last`");
         for (const Json& value : figure.at("last").elements())
             history.last.push_back(value.number());

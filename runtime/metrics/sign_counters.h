@@ -15,6 +15,11 @@ struct FigureHistory {
     // Since the epoch began.
     double sum = 0, smallest = 0;
     int64_t count = 0;
+    double least_size = 0, most_size = 0;  ///< of the values without their signs
+    /// The largest size of the run's first steps, and of its first epoch; 0: not known yet. An
+    /// epoch that exploded itself has `early` instead.
+    double early = 0, first = 0;
+    bool is_signed = false;  ///< a value was below 0
     /// Those of the last steps, also of earlier epochs; at most kLastMost.
     std::deque<double> last;
     static constexpr size_t kLastMost = 128;

@@ -26,7 +26,7 @@ struct Order {
     uint64_t seed = 1;
     int64_t step = 0, call = 0;
     double rate = 1;
-    int64_t epoch = 0, batch = 0;
+    int64_t epoch = 0, batch = 0, first = 0;
     // Of slots: SlotParts::Action, and the number of a state.
     int64_t action = 0, state = 0;
 };

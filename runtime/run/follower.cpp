@@ -102,7 +102,7 @@ int follow(LoadedModel& model, Diagnostics& diagnostics) {
         training.rate = order.rate;
         if (order.with_states != 0) model.states().refresh_copies();
         if (order.with_states != 0 && model.local() != nullptr) model.local()->begin();
-        const Cursor cursor{order.epoch, order.batch};
+        const Cursor cursor{order.epoch, order.batch, order.first};
         if (loader->cursor() != cursor) loader->seek(cursor);
         (void)runner.run(*loader, training, diagnostics);
     }

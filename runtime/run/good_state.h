@@ -22,6 +22,11 @@ class GoodState {
     void keep(const TrainingState& training) { training_ = training; }
     bool kept() const { return !bytes_.empty(); }
     const TrainingState& training() const { return training_; }
+    /// The numbers of a state of `states`, as they were when they were kept.
+    const float* data(const StateStore& states, ir::StateId id) const {
+        const auto* at = reinterpret_cast<const std::byte*>(states.data(id));
+        return reinterpret_cast<const float*>(bytes_.data() + (at - states.bytes_begin()));
+    }
     /// Copies the states back. kept() has to be true.
     void restore(StateStore& states) const;
 

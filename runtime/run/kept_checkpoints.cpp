@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <string_view>
@@ -97,17 +98,43 @@ bool KeptCheckpoints::keep_best(Diagnostics& diagnostics) const {
     return keep_checkpoint_as(folder_, kBestName, diagnostics);
 }
 
-bool KeptCheckpoints::find_best(TrainingState& at, bool ends_epoch,
-                                Diagnostics& diagnostics) const {
-    if (!at.best.best) return true;
-    if (ends_epoch && at.best.epochs_since == 0) return keep_best(diagnostics);
+void KeptCheckpoints::find_best(TrainingState& at, Diagnostics& diagnostics) const {
     const std::string path = folder_ + "/" + kBestName;
-    if (is_there(path)) return true;
+    if (!at.best.best || is_there(path)) return;
     diagnostics.warning(DiagnosticKind::kBadFile, {},
                         "`{}` is missing: the best of the epochs from here on takes its place",
                         path);
     at.best = {.figure = at.best.figure};
-    return true;
+}
+
+/// The figure may be what a file says, so that only some of its characters go into the name. Where
+/// the name is taken by another file, a number is added.
+Result<std::string> KeptCheckpoints::set_best_aside(const std::string& figure,
+                                                    Diagnostics& diagnostics) const {
+    constexpr size_t kLongest = 80;
+    const std::string path = folder_ + "/" + kBestName;
+    if (!is_there(path)) return std::string();
+    std::string by = figure.substr(0, kLongest);
+    for (char& c : by)
+        if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '_') c = '-';
+    Diagnostics unreadable;
+    const auto header = read_checkpoint_header(path, unreadable);
+    const std::string name =
+        fmt::format("checkpoints/{}{}{}", kBest, by.empty() ? "" : "-" + by,
+                    header.ok() ? fmt::format("-{}{:08}", kKeptStep, header->training.step) : "");
+    std::error_code error;
+    std::string to = name + kEnding;
+    for (int i = 2;
+         is_there(folder_ + "/" + to) && !fs::equivalent(path, folder_ + "/" + to, error); ++i)
+        to = fmt::format("{}-{}{}", name, i, kEnding);
+    fs::rename(path, folder_ + "/" + to, error);
+    if (error) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be renamed to `{}`: {}", path,
+                          to, error.message());
+        return Failure{};
+    }
+    fs::remove(path, error);  // where both are links to one file, renaming leaves them there
+    return to;
 }
 
 std::vector<std::string> kept_checkpoints(const std::string& run) {

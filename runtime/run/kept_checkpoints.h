@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "compiler/support/diagnostic.h"
+#include "compiler/support/result.h"
 
 namespace gmc::runtime {
 
@@ -50,10 +51,13 @@ class KeptCheckpoints {
     void drop(int64_t step) const;
     /// checkpoints/best. False after an error.
     [[nodiscard]] bool keep_best(Diagnostics& diagnostics) const;
-    /// Of a run that goes on: a process may have been killed before it kept the best. Where that is
-    /// lost, a warning says so, and `at` knows no best any more. False after an error.
-    [[nodiscard]] bool find_best(TrainingState& at, bool ends_epoch,
-                                 Diagnostics& diagnostics) const;
+    /// Of a run that goes on: where the best is lost, a warning says so, and `at` knows no best any
+    /// more.
+    void find_best(TrainingState& at, Diagnostics& diagnostics) const;
+    /// Another best is about to take its place, which cannot be compared with it: gives it a name
+    /// with its step and with the `figure` that it was best by ("": not known), which this returns;
+    /// "" where there is none. Errors (kBadFile): it cannot be renamed.
+    Result<std::string> set_best_aside(const std::string& figure, Diagnostics& diagnostics) const;
 
   private:
     std::string folder_;

@@ -55,7 +55,7 @@ bool OpenedRun::open_folder() {
     return !options.resume || folder->can_go_on(model.module(), diagnostics);
 }
 
-/// A resumed run is computed with the settings that it was begun with.
+/// A resumed run is computed with the settings that it was trained with last.
 bool OpenedRun::take_up_record() {
     record.seed = options.seed.value_or(1);
     record.tuned = tuning_ != nullptr;
@@ -179,7 +179,7 @@ int64_t OpenedRun::log_every(const RunSettings& settings) const {
 bool OpenedRun::is_of_this_model() {
     const ir::Origin& origin = model.module().origin;
     const auto is_other = [&](const std::string& fingerprint) {
-        return !fingerprint.empty() && fingerprint != origin.model;
+        return !fingerprint.empty() && !train_alike(fingerprint, origin.model);
     };
     const auto say_if_changed = [&] {
         if (origin.model.starts_with(ir::Origin::kChanged)) note_changed_module();
@@ -218,6 +218,7 @@ bool OpenedRun::is_of_this_model() {
 }
 
 void OpenedRun::follow_record() {
+    record.bf16 = record.bf16 && options.bf16;  // as it is trained last, like instructions
     if (!record.bf16) model.disable_bf16();
     if (record.tuned && tuning_ == nullptr)
         tuning_ = &recorded_choices_.emplace("", tuning_machine());
@@ -273,11 +274,26 @@ bool OpenedRun::prepare(Progress& progress) {
         }
     }
     data_text_ = to_text(summary);
-    loader->seek(cursor());
-    training.epoch =
-        static_cast<double>(training.pass) +
-        static_cast<double>(cursor().batch) / static_cast<double>(loader->batches_per_epoch());
+    go_to_next_batch(progress);
     return can_draw();
+}
+
+/// Where the batches are larger than before, or the data fewer, too few examples may be left of the
+/// epoch: then it has ended, and what is done at its end comes before the next step.
+void OpenedRun::go_to_next_batch(Progress& progress) {
+    loader->seek(cursor());
+    const Cursor next = loader->cursor();
+    training.epoch = loader->passes(next);
+    if (next.epoch == training.pass) return;
+    const int64_t left = std::max<int64_t>(loader->dataset().count() - training.example, 0);
+    training.pass = next.epoch;
+    training.example = 0;
+    training.epoch_end_left = true;
+    progress.message(
+        left == 0
+            ? fmt::format("epoch {} ends here: the data have no more examples", training.pass)
+            : fmt::format("epoch {} ends here: {} of its examples {} left, fewer than a batch of {}",
+                          training.pass, left, left == 1 ? "is" : "are", model.batch_size()));
 }
 
 /// The test data, or a share of the training data, which is then not trained on.
@@ -299,9 +315,15 @@ bool OpenedRun::prepare_validation() {
     return true;
 }
 
+/// What is watched: a figure, and which of its values is the best.
+static std::string watched_as(const std::string& figure, bool highest) {
+    return highest && !figure.empty() ? "highest " + figure : figure;
+}
+
 /// Figures of other examples, or other figures, cannot be compared: then the best and the patience
 /// begin anew. An older checkpoint does not say what its best is of: the record has to tell then.
 void OpenedRun::watch_validation(Progress& progress) {
+    best_by_ = training.best.figure;
     if (!validation) return;
     const std::string now = in_short(fingerprint(validation->dataset()));
     const auto count_and_checksum = [](const std::string& of) {
@@ -315,7 +337,12 @@ void OpenedRun::watch_validation(Progress& progress) {
                (count_and_checksum(now) != count_and_checksum(training.validation) ||
                 !may_be_same_data(training.validation, now));
     };
-    const bool other_data = (training.best.best || training.stopping.best) && others();
+    const bool is_known = !training.validation.empty();
+    const bool other_data = (is_known || training.best.best || training.stopping.best) && others();
+    if (other_data && is_known)
+        changed_.push_back(fmt::format("validation data `{}`, now `{}`",
+                                       count_and_checksum(training.validation),
+                                       count_and_checksum(now)));
     std::vector<std::string> anew;
     const auto watch_from_here = [&](Watched& watched, const std::string& figure,
                                      const char* what) {
@@ -325,8 +352,13 @@ void OpenedRun::watch_validation(Progress& progress) {
         if (watched.best && !figure.empty()) anew.emplace_back(what);
         watched = {.figure = figure};
     };
-    watch_from_here(training.best, policy.keep_best, "the best checkpoint");
-    watch_from_here(training.stopping, policy.stopping_metric, "the patience of `early_stopping`");
+    watch_from_here(training.best, watched_as(policy.keep_best, policy.best_is_highest),
+                    "the best checkpoint");
+    watch_from_here(training.stopping,
+                    watched_as(policy.stopping_metric, policy.stopping_is_highest),
+                    "the patience of `early_stopping`");
+    if (!policy.keep_best.empty())
+        KeptCheckpoints(folder->path(), policy.keep_last).find_best(training, diagnostics);
     if (!now.empty()) training.validation = now;
     if (!anew.empty())
         progress.message(fmt::format("{}: {} begin{} anew",
@@ -343,7 +375,19 @@ bool OpenedRun::keep_what_a_kill_left() {
     const bool at_pace =
         every > 0 && training.step > 0 && training.step % every < std::max<int64_t>(average, 1);
     if ((at_pace || ends_epoch()) && !kept.keep(training.step, diagnostics)) return false;
-    return policy.keep_best.empty() || kept.find_best(training, ends_epoch(), diagnostics);
+    const bool is_best = training.best.best && training.best.epochs_since == 0 && ends_epoch();
+    return policy.keep_best.empty() || !is_best || kept.keep_best(diagnostics);
+}
+
+/// A best that cannot be compared with those to come is not overwritten by them.
+bool OpenedRun::keep_older_best() {
+    if (policy.keep_best.empty() || training.best.best) return true;
+    const auto name =
+        KeptCheckpoints(folder->path(), policy.keep_last).set_best_aside(best_by_, diagnostics);
+    if (name.ok() && !name->empty() && !options.in_copy)
+        say("gmrun: the best checkpoint so far{} is kept as `{}`\n",
+            best_by_.empty() ? "" : fmt::format(", by `{}`,", best_by_), path(*name));
+    return name.ok();
 }
 
 void OpenedRun::drop_checkpoints() const {
@@ -403,8 +447,14 @@ void OpenedRun::say_what_changed(Progress& progress) {
     for (const ir::Network& network : model.module().networks)
         if (!network.weights.empty()) now.weights[network.name] = network.checksum;
     note_choices(now);
-    for (const std::string& change : changes(record, now)) progress.message(change);
-    if (training.rate < 1)
+    if (!options.told_before)
+        for (const std::string& change : changes(record, now)) progress.message(change);
+    if (goes_on()) {
+        if (!options.changed.empty()) changed_.push_back(options.changed);
+        for (const std::string& change : logged_changes(record, now))
+            if (options.changed.find(change) == std::string::npos) changed_.push_back(change);
+    }
+    if (training.rate < 1 && !options.told_before)
         progress.message(
             fmt::format("updates are {:.4g} of what the model says: `lower_rate` made them smaller "
                         "where training had diverged",
@@ -440,10 +490,11 @@ bool OpenedRun::write_beginnings() {
     note_choices(record);
     if (!write_model_and_record() || !open_log()) return false;
     if (!goes_on()) return true;
+    if (!keep_older_best()) return false;
     drop_checkpoints();
-    if (options.changed.empty()) return true;
+    if (changed_.empty() || options.in_copy) return true;
     MetricsRow row(training.step, epoch_number());
-    row.add("changed", options.changed);
+    row.add("changed", fmt::format("{}", fmt::join(changed_, "; ")));
     return log->write({row}, diagnostics);
 }
 

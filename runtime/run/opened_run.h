@@ -26,7 +26,8 @@ struct OpenedRun {
     OpenedRun& operator=(const OpenedRun&) = delete;
 
     /// Opens the folder and takes up the record of a resumed run, which is computed with the
-    /// settings that it was begun with. The record is told a new end (--epochs, --more-epochs).
+    /// settings that it was trained with last. The record is told a new end (--epochs,
+    /// --more-epochs).
     bool open();
     /// Of a command that was refused behind open().
     void take_back_end();
@@ -85,6 +86,11 @@ struct OpenedRun {
     bool goes_on() const { return options.resume && folder->has_checkpoint(); }
     bool stops_early() const { return stops_early(training); }
     std::string why_early() const;
+    /// Whether epochs have ended, but none of them is the best that the model is to keep.
+    bool has_no_best() const {
+        return validation && !policy.keep_best.empty() && !training.best.best && training.pass > 0;
+    }
+    std::string why_no_best() const;
     /// Why finished(), for a line about a run in which nothing is left to do.
     std::string why_finished() const;
     /// Whether no step is left.
@@ -135,8 +141,10 @@ struct OpenedRun {
     void warn_of_long_steps();
     void warn_of_ended_rates();
     bool prepare_validation();
+    void go_to_next_batch(Progress& progress);
     void watch_validation(Progress& progress);
     bool keep_what_a_kill_left();
+    bool keep_older_best();
     bool begin_states(Progress& progress);
     void say_what_changed(Progress& progress);
     bool write_model_and_record();
@@ -149,6 +157,8 @@ struct OpenedRun {
     TuningCache* tuning_;
     bool has_states_ = false;                   ///< of begin_states()
     std::optional<std::string> record_before_;  ///< run.json, where keep_end() changed it
+    std::vector<std::string> changed_;          ///< of a resumed run, for its log
+    std::string best_by_;                       ///< the figure of the best that was kept
     std::string data_text_;                     ///< what the data are, in a line
     std::string model_text_;                    ///< of model.gmc; "" where that is large
     RunSettings settings_before_;               ///< of a resumed run, as it was trained last

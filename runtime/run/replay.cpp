@@ -15,9 +15,7 @@ namespace {
 /// A copy of a batch, with the place in the data that it comes from.
 ReplayBatch keep(const Batch& batch, const Loader& loader) {
     ReplayBatch out;
-    out.epoch =
-        static_cast<double>(batch.cursor.epoch) +
-        static_cast<double>(batch.cursor.batch) / static_cast<double>(loader.batches_per_epoch());
+    out.epoch = loader.passes(batch.cursor);
     for (size_t f = 0; f < batch.fields.size(); ++f) {
         const Field& field = *loader.dataset().fields()[f];
         const float* numbers = batch.fields[f];

@@ -47,7 +47,12 @@ bool OpenedRun::take_up_data() {
         return false;
     }
     if (!same || has_grown) {
-        is_another_run(folder->path(), kOtherData, model.path(), diagnostics);
+        if (options.in_copy)
+            diagnostics.error(DiagnosticKind::kBadValue, {},
+                              "the data of the run in `{}` are others than it was trained on",
+                              folder->path());
+        else
+            is_another_run(folder->path(), kOtherData, model.path(), diagnostics);
         const ir::Module& module = model.module();
         const std::string& declared = record.origin.data;
         if ((declared.empty() || declared == module.origin.data) && !values.empty())

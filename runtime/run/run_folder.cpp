@@ -145,7 +145,7 @@ std::optional<FoundRun::Of> what_in_common(const std::string& path, const ir::Mo
         RunRecord written;
         const CheckpointOrigin by = origin_of_checkpoint(path + "/" + kCheckpointName);
         written.origin.model = by.model, written.origin.data = by.data;
-        const bool has_networks = !by.model.empty() && by.model == origin.model;
+        const bool has_networks = !by.model.empty() && train_alike(by.model, origin.model);
         if (!has_networks && !has_name_of(path, module.name)) return std::nullopt;
         return difference(written, origin).empty() ? Of::kModel : Of::kName;
     }
@@ -153,7 +153,7 @@ std::optional<FoundRun::Of> what_in_common(const std::string& path, const ir::Mo
     if (!difference(*record, origin).empty()) return Of::kName;
     const bool bf16 = module.compilation.precision == ir::DType::kBf16;
     const bool is_same =
-        record->origin.model == origin.model && record->origin.data == origin.data &&
+        train_alike(record->origin.model, origin.model) && record->origin.data == origin.data &&
         record->origin.settings == origin.settings && record->origin.texts == origin.texts &&
         record->precision == (bf16 ? "bf16" : "f32");
     return is_same ? Of::kFile : Of::kModel;

@@ -60,11 +60,9 @@ void each_member(const Json& object, const char* what, const auto& use) {
 }  // namespace
 
 std::string difference(const RunRecord& record, const ir::Origin& origin) {
-    const auto differ = [](const std::string& run, const std::string& here) {
-        return !run.empty() && run != here;
-    };
-    if (differ(record.origin.model, origin.model)) return kOtherModel;
-    return differ(record.origin.data, origin.data) ? kOtherData : "";
+    const ir::Origin& run = record.origin;
+    if (!run.model.empty() && !train_alike(run.model, origin.model)) return kOtherModel;
+    return !run.data.empty() && run.data != origin.data ? kOtherData : "";
 }
 
 std::string another_runs(const std::string& checkpoint, const RunRecord& record,
@@ -102,6 +100,21 @@ bool are_data_of(const RunRecord& record, const ir::Origin& origin, const std::s
     if (!values.empty() && whole(record.data_values) == whole(values))
         return may_be_same_data(record.data_values, values);
     return difference(record, origin) != kOtherData && may_be_same_data(record.data_values, values);
+}
+
+std::vector<std::string> logged_changes(const RunRecord& then, const RunRecord& now) {
+    std::vector<std::string> out;
+    const auto add = [&](const char* what, const auto& before, const auto& after) {
+        if (before != after) out.push_back(fmt::format("{} `{}`, now `{}`", what, before, after));
+    };
+    if (!then.precision.empty()) add("precision", then.precision, now.precision);
+    const auto isa = [](const RunRecord& record) { return record.avx2 ? "avx2" : "best"; };
+    if (then.avx2 != now.avx2)
+        add("--isa", std::string(isa(then)), std::string(isa(now)));
+    else if (!then.machine.empty())
+        add("machine", then.machine, now.machine);
+    if (then.examples != 0) add("examples", then.examples, now.examples);
+    return out;
 }
 
 /// What was not recorded (empty, 0) by an older gmc is not compared.

@@ -58,6 +58,14 @@ struct RunRecord {
     std::map<std::string, std::string> weights;
 };
 
+/// Whether two ir::Origin::model are of the same networks and losses. Where both have that hash
+/// (dsl/fingerprint.h; an older gmc did not write it), functions beside training may be others.
+inline bool train_alike(const std::string& a, const std::string& b) {
+    const size_t in_a = a.find('+'), in_b = b.find('+');
+    const bool both = in_a != std::string::npos && in_b != std::string::npos;
+    return both ? a.substr(in_a) == b.substr(in_b) : a.substr(0, in_a) == b.substr(0, in_b);
+}
+
 inline constexpr const char* kOtherModel = "other networks or losses";
 inline constexpr const char* kOtherData = "other data";
 /// What a run and a module do not have in common: kOtherModel or kOtherData; "" when they are of
@@ -79,6 +87,10 @@ bool are_data_of(const RunRecord& record, const ir::Origin& origin, const std::s
 /// interrupted: another machine, another amount of data, another precision, weights of another
 /// file.
 std::vector<std::string> changes(const RunRecord& then, const RunRecord& now);
+
+/// The same in the words of metrics.jsonl, as far as it is about how numbers are computed and on
+/// how many examples: "precision `f32`, now `bf16`".
+std::vector<std::string> logged_changes(const RunRecord& then, const RunRecord& now);
 
 /// Writes run.json, whole or not at all. False after an error (kBadFile).
 [[nodiscard]] bool write_run_record(const std::string& path, const RunRecord& record,

@@ -32,10 +32,22 @@ constexpr double kAlternating = -0.9, kAlternatingInGames = -0.98, kSwing = 0.05
 constexpr double kActiveVariance = 0.01, kFewestActive = 0.05;
 /// Samples that differ less than this share of what data differ are copies of a few.
 constexpr double kLeastDiversity = 0.05;
+/// A collapse is told although its number grows where samples' deviations are below 0.01 of the
+/// data's: the number is one of squares.
+constexpr double kNoDiversity = 1e-4;
 /// Steps for which a collapse, a discriminator that wins and dead codes are waited for: longer than
 /// networks that begin to learn show the same. A generator that has not made different samples yet
 /// has longer.
 constexpr int64_t kWaitForCollapse = 500, kWaitForFirstSamples = 1000, kWaitForWinner = 200;
+/// A loss has exploded where it is so many times the largest of the run's first epoch. Losses that
+/// can be negative, and those of networks that play against each other, begin near 0 and grow far
+/// in good runs: theirs have to be large in themselves, too.
+constexpr double kExploded = 1e3, kExplodedWithSign = 1e6, kLargeInItself = 1e3;
+/// Steps from whose values on the first epoch is judged, and steps that an explosion has to last.
+constexpr size_t kEarlySteps = 20;
+constexpr int64_t kWaitForExplosion = 50;
+constexpr const char* kExplodingLoss = "exploding_loss";
+constexpr const char* kVanishingGradient = "vanishing_gradient";
 /// Steps after which a sign that no epoch shows any more is gone.
 constexpr int64_t kGoneFor = 100;
 /// A collapse whose number grows by this share is one that training mends.
@@ -130,6 +142,12 @@ void count_figures(const std::vector<StepRunner::Named>& values, SignCounters& c
             continue;
         }
         figure.smallest = figure.count == 0 ? value.value : std::min(figure.smallest, value.value);
+        const double size = std::fabs(value.value);
+        figure.least_size = figure.count == 0 ? size : std::min(figure.least_size, size);
+        figure.most_size = figure.count == 0 ? size : std::max(figure.most_size, size);
+        figure.is_signed |= value.value < 0;
+        if (figure.first == 0 && figure.last.size() < kEarlySteps)
+            figure.early = std::max(figure.early, size);
         figure.sum += value.value;
         ++figure.count;
         figure.last.push_back(value.value);
@@ -177,16 +195,55 @@ static void judge_discriminator(const SignCounters& counters, std::vector<Sign>&
                      kDiscriminatorLoss, kWaitForWinner});
 }
 
+static bool is_loss(const std::string& name) { return name == "loss" || name.ends_with("_loss"); }
+
+static bool has_several_losses(const SignCounters& counters) {
+    return std::count_if(counters.figures.begin(), counters.figures.end(),
+                         [](const auto& figure) { return is_loss(figure.first); }) > 1;
+}
+
+/// The size beyond which a loss has exploded that was at most `first` at first.
+static double explosion_limit(double first, bool is_signed, bool in_game) {
+    return is_signed || in_game ? std::max(kExplodedWithSign * first, kLargeInItself)
+                                : kExploded * first;
+}
+
+/// A loss that was far above its first ones in every step of the epoch.
+static void judge_explosions(SignCounters& counters, bool in_game, std::vector<Sign>& signs) {
+    for (auto& [name, figure] : counters.figures) {
+        if (!is_loss(name) || figure.count == 0 || figure.early == 0) continue;
+        if (figure.first == 0)
+            figure.first = figure.most_size > kExplodedWithSign * figure.early ? figure.early
+                                                                               : figure.most_size;
+        const double limit = explosion_limit(figure.first, figure.is_signed, in_game);
+        if (figure.least_size <= limit) continue;
+        const double now = figure.sum / static_cast<double>(figure.count);
+        signs.push_back({kExplodingLoss, now,
+                         fmt::format("`{}` is {:.2g}, and was at most {:.2g} at first: training "
+                                     "has left the range in which it can learn; a smaller "
+                                     "learning rate is the usual remedy",
+                                     name, now, figure.first),
+                         name, kWaitForExplosion});
+    }
+}
+
+bool has_exploded(const SignCounters& counters) {
+    const bool in_game = has_several_losses(counters);
+    return std::any_of(counters.figures.begin(), counters.figures.end(), [&](const auto& row) {
+        const FigureHistory& figure = row.second;
+        if (!is_loss(row.first) || figure.last.empty() || figure.early == 0) return false;
+        const double first = figure.first > 0 ? figure.first : 1e3 * figure.early;
+        return std::fabs(figure.last.back()) > explosion_limit(first, figure.is_signed, in_game);
+    });
+}
+
 /// Judges an epoch and begins the next. The last steps are kept across epochs.
 std::vector<Sign> figure_signs(SignCounters& counters, const std::set<std::string>& alternating) {
     std::vector<Sign> signs;
     judge_discriminator(counters, signs);
-    const auto is_loss = [](const std::string& name) {
-        return name == "loss" || name.ends_with("_loss");
-    };
-    const auto losses = std::count_if(counters.figures.begin(), counters.figures.end(),
-                                      [&](const auto& figure) { return is_loss(figure.first); });
-    const double limit = losses > 1 ? kAlternatingInGames : kAlternating;
+    const bool in_game = has_several_losses(counters);
+    judge_explosions(counters, in_game, signs);
+    const double limit = in_game ? kAlternatingInGames : kAlternating;
     for (const auto& [name, figure] : counters.figures) {
         if (!is_loss(name) || alternating.count(name) != 0 ||
             figure.last.size() < kOscillationSteps)
@@ -202,7 +259,7 @@ std::vector<Sign> figure_signs(SignCounters& counters, const std::set<std::strin
     }
     // `last` is kept: its steps may be those of several short epochs.
     for (auto& [name, figure] : counters.figures) {
-        figure.sum = figure.smallest = 0;
+        figure.sum = figure.smallest = figure.least_size = figure.most_size = 0;
         figure.count = 0;
     }
     return signs;
@@ -289,10 +346,11 @@ Result<std::vector<Sign>> sample_signs(LoadedModel& model, Loader& data, uint64_
         was_diverse |= ratio >= kLeastDiversity;
         if (ratio < kLeastDiversity)
             signs.push_back({"mode_collapse", ratio,
-                             fmt::format("samples differ from each other {:.3f} times as much as "
+                             fmt::format("samples differ from each other {:.2g} times as much as "
                                          "the data do{}: the model makes the same over and over",
                                          ratio, was_diverse ? "" : ", and never did more"),
-                             "", was_diverse ? kWaitForCollapse : kWaitForFirstSamples, kGrowth});
+                             "", was_diverse ? kWaitForCollapse : kWaitForFirstSamples,
+                             ratio < kNoDiversity ? HUGE_VAL : kGrowth});
         break;
     }
     return signs;
@@ -309,8 +367,10 @@ Result<std::vector<Sign>> EpochSigns::take(LoadedModel& model, const Dataset& da
         judged_ = loader.take();
     }
     std::vector<Sign> signs = figure_signs(training.signs, alternating_losses(model.module()));
+    const bool exploded = std::any_of(signs.begin(), signs.end(),
+                                      [](const Sign& sign) { return sign.name == kExplodingLoss; });
     for (Sign& sign : weight_signs(model.states(), *training.epoch_start))
-        signs.push_back(std::move(sign));
+        if (!exploded || sign.name != kVanishingGradient) signs.push_back(std::move(sign));
     const auto made =
         sample_signs(model, *judged_, options.seed, training.signs.was_diverse, diagnostics);
     if (!made.ok()) return Failure{};

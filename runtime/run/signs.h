@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/run/good_state.h"
 #include "runtime/states/state_store.h"
 #include "runtime/train/generate.h"
 #include "runtime/train/step_runner.h"
@@ -36,11 +37,15 @@ std::vector<Sign> news_of(const std::vector<Sign>& shown, int64_t step, SignCoun
 /// Counts the losses and metrics of a step.
 void count_figures(const std::vector<StepRunner::Named>& values, SignCounters& counters);
 /// Of the steps that were counted since the last call: `discriminator_wins` (it is certain, or its
-/// loss is all but zero; a Wasserstein critic, whose loss has no bottom, cannot win), `oscillation`
-/// (a loss that goes up and down with every step). Not of `alternating` losses, which have other
-/// terms in every second step.
+/// loss is all but zero; a Wasserstein critic, whose loss has no bottom, cannot win),
+/// `exploding_loss` (a loss far above those of the run's first epoch; while it is shown,
+/// `vanishing_gradient` is not), `oscillation` (a loss that goes up and down with every step). The
+/// last is not told of `alternating` losses, which have other terms in every second step.
 std::vector<Sign> figure_signs(SignCounters& counters,
                                const std::set<std::string>& alternating = {});
+/// Whether a loss of the last step is so far above the run's first ones that its state is none to
+/// go back to.
+bool has_exploded(const SignCounters& counters);
 /// The losses that are computed in another way in every second step (`every(term, 2)`).
 std::set<std::string> alternating_losses(const ir::Module& module);
 
@@ -57,6 +62,12 @@ std::set<std::string> alternating_losses(const ir::Module& module);
 /// `clip_weights`. Of a network whose rate a schedule may have made 0, only the optimizer's means
 /// of gradients tell, or others that have moved at the same rate.
 std::vector<Sign> weight_signs(const StateStore& states, const KeptWeights& before);
+
+/// The weights that an epoch is compared with: those `before` it but, where numbers are `now` what
+/// they were and one step more has moved them to `next`, those of that step. Such numbers go up and
+/// down, and are none that no gradient reaches. Null where there are none, or no `before`.
+std::shared_ptr<const KeptWeights> with_moves(const std::shared_ptr<const KeptWeights>& before,
+                                              const GoodState& now, const StateStore& next);
 
 /// Units of a latent that tell the examples of a batch apart: variance over the batch above 0.01
 /// (Burda et al. 2015). `rows` x `width` means.

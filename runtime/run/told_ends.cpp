@@ -187,6 +187,12 @@ std::string OpenedRun::why_early() const {
                        since);
 }
 
+std::string OpenedRun::why_no_best() const {
+    return fmt::format(
+        "there is no best checkpoint: `{}` of the validation data was never a finite number",
+        policy.keep_best);
+}
+
 std::string OpenedRun::why_interrupted(bool stays) const {
     if (stays)
         return fmt::format("interrupted before a step was taken: the run in `{}` stays",

@@ -130,6 +130,7 @@ class TrainingLoop {
             if (end != TrainEnd::kDone) return end;
         }
         if (run_.stops_early()) progress_.message(run_.why_early());
+        if (run_.has_no_best()) progress_.message(run_.why_no_best());
         return TrainEnd::kDone;
     }
 
@@ -197,6 +198,7 @@ class TrainingLoop {
     /// done again.
     TrainEnd end_epoch() {
         if (const TrainEnd end = check_state(); end != TrainEnd::kDone) return end;
+        if (with_moves_) training_.epoch_start = std::move(with_moves_);
         TrainingState ended = training_;
         std::vector<MetricsRow> rows;
         bool best = false;
@@ -322,7 +324,8 @@ class TrainingLoop {
     }
 
     bool write_state(bool is_due, Diagnostics& diagnostics) {
-        if (is_due || policy_.on_divergence == "stop") back_to_ = training_.step;
+        if (policy_.on_divergence == "stop" || (is_due && !has_exploded(training_.signs)))
+            back_to_ = training_.step;
         training_.back_to.reset();
         if (back_to_ < training_.step) training_.back_to = back_to_;
         if (training_.back_to && !is_there(run_.path(kWayBackName)) &&
@@ -364,6 +367,7 @@ class TrainingLoop {
         const TrainingState trial = at_last_step();
         loader_.seek(trial.cursor(model_.batch_size()));
         const std::string bad = runner_.try_round(loader_, trial);
+        with_moves_ = gmc::runtime::with_moves(training_.epoch_start, good_, model_.states());
         go_back();
         return bad;
     }
@@ -528,6 +532,7 @@ class TrainingLoop {
     /// The step that the present state is tried with; none where it came from a checkpoint.
     std::optional<StepBegin> last_;
     EpochSigns signs_;
+    std::shared_ptr<const KeptWeights> with_moves_;  ///< with_moves() of the epoch
     TrainingState diverged_at_;  ///< where training stood when a number was not finite
     std::string why_diverged_;
     bool may_go_back_ = false;

@@ -47,6 +47,7 @@ struct TrainOptions {
     /// Steps that each process of a group takes on its own; a resumed run has its own.
     std::optional<int64_t> local_steps;
     std::optional<OuterStep> outer;  ///< of these; by default kAverage
+    bool told_before = false;        ///< what a resumed run has otherwise than it had
     bool in_copy = false;  ///< the folder goes away after training: nothing is said of its files
     /// Checked after each step.
     StopRequest* stop = nullptr;

@@ -498,6 +498,21 @@ class WeightJudge {
 
 }  // namespace
 
+std::shared_ptr<const KeptWeights> with_moves(const std::shared_ptr<const KeptWeights>& before,
+                                              const GoodState& now, const StateStore& next) {
+    std::shared_ptr<KeptWeights> changed;
+    if (!before) return changed;
+    for (const auto& [id, numbers] : *before) {
+        const float *kept = now.data(next, id), *moved = next.data(id);
+        for (size_t i = 0; i < numbers.size(); ++i) {
+            if (numbers[i] != kept[i] || moved[i] == kept[i]) continue;
+            if (!changed) changed = std::make_shared<KeptWeights>(*before);
+            (*changed)[id][i] = moved[i];
+        }
+    }
+    return changed;
+}
+
 std::vector<Sign> weight_signs(const StateStore& states, const KeptWeights& before) {
     return WeightJudge(states).judge(before);
 }

@@ -257,39 +257,87 @@ bool is_sum_of_gradients(const std::string& name, const ir::Module& module) {
            module.find_state(name.substr(at + kSum.size())) != ir::kNone;
 }
 
-/// The first difference between the states of a checkpoint and those of the model; "" when they are
-/// equal.
-std::string difference(const SafetensorsFile& file, const StateStore& states) {
+/// What a checkpoint and its model do not have in common.
+struct Difference {
+    std::string what = "";  ///< "": nothing
+    std::string help = "name a checkpoint of this model";
+};
+
+constexpr char kGoOn[] =
+    "a run goes on with the optimizers and averages that it was begun with: put these back";
+
+/// A state that only one of the two has. What is trained along with the parameters says more than
+/// its name: which setting of `train` is another.
+Difference only_one_has(const std::string& name, bool in_file) {
+    if (name.starts_with(kAveragePrefix))
+        return {in_file ? fmt::format("has moving averages (`{}`), and the model, which has no "
+                                      "`average` in `train`, keeps none",
+                                      name)
+                        : fmt::format("has no moving averages (`{}`), which `average` in `train` "
+                                      "keeps",
+                                      name),
+                kGoOn};
+    if (name.starts_with("optimizer."))
+        return {in_file ? fmt::format(
+                              "has what another optimizer than the model's remembers (`{}`)", name)
+                        : fmt::format("has nothing of what the model's optimizer remembers (`{}`): "
+                                      "it was written with another optimizer",
+                                      name),
+                kGoOn};
+    return {in_file
+                ? fmt::format("is of another model: it has `{}` beside the model's states", name)
+                : fmt::format("is of another model: it has no state `{}`", name),
+            Difference().help};
+}
+
+/// A state of each example of a batch (`per_example`) has another size where batches have.
+Difference other_shape(const StoredTensor& tensor, const ir::State& state,
+                       const ir::Module& module) {
+    const ir::Shape &there = tensor.shape, &here = state.type.shape;
+    const int64_t batch = module.training ? module.training->batch_size : 0;
+    if (state.role != ir::StateRole::kParameter && !there.empty() && there.size() == here.size() &&
+        there[0] != here[0] && here[0] == batch &&
+        std::equal(there.begin() + 1, there.end(), here.begin() + 1))
+        return {fmt::format("has `{}` for batches of {}, one for each example, where the model has "
+                            "batches of {}",
+                            state.name, there[0], here[0]),
+                fmt::format("`batch_size: {}` in `train` goes on with it", there[0])};
+    return {fmt::format("is of another model: it has `{}`: {} where the model has {}", state.name,
+                        shape_text(tensor), ir::to_string(state.type)),
+            Difference().help};
+}
+
+/// The first difference between the states of a checkpoint and those of the model.
+Difference difference(const SafetensorsFile& file, const StateStore& states) {
+    const ir::Module& module = states.module();
     std::set<std::string> names;
     for (const SavedState& saved : saved_states(states)) {
         const ir::State& state = *saved.state;
         names.insert(state.name);
         const StoredTensor* tensor = file.find(state.name);
-        if (tensor == nullptr && is_sum_of_gradients(state.name, states.module())) continue;
-        if (tensor == nullptr)
-            return fmt::format("is of another model: it has no state `{}`", state.name);
+        if (tensor == nullptr && is_sum_of_gradients(state.name, module)) continue;
+        if (tensor == nullptr) return only_one_has(state.name, false);
         if (!fits(*tensor, state) || shape_text(*tensor) != ir::to_string(state.type))
-            return fmt::format("is of another model: it has `{}`: {} where the model has {}",
-                               state.name, shape_text(*tensor), ir::to_string(state.type));
+            return other_shape(*tensor, state, module);
     }
     const auto goes_with_state = [&](const StoredTensor& tensor, std::string_view prefix) {
         if (!tensor.name.starts_with(prefix)) return false;
-        const ir::StateId id = states.module().find_state(tensor.name.substr(prefix.size()));
+        const ir::StateId id = module.find_state(tensor.name.substr(prefix.size()));
         return id != ir::kNone && fits(tensor, states.state(id));
     };
     for (const StoredTensor& tensor : file.tensors())
         if (names.count(tensor.name) == 0 && !tensor.name.starts_with("batch.") &&
             !goes_with_state(tensor, kEpochStartPrefix) &&
             !goes_with_state(tensor, kOuterMomentumPrefix) &&
-            !is_sum_of_gradients(tensor.name, states.module()))
-            return fmt::format("is of another model: it has `{}` beside the model's states",
-                               tensor.name);
-    for (const ir::StateId id : trained_parameters(states.module()))
+            !is_sum_of_gradients(tensor.name, module))
+            return only_one_has(tensor.name, true);
+    for (const ir::StateId id : trained_parameters(module))
         if (const std::string name = kEpochStartPrefix + states.state(id).name;
             format_of(file) == kFormatWithEpochStart && file.find(name) == nullptr)
-            return fmt::format("is broken: its format is {}, but it has no `{}`",
-                               kFormatWithEpochStart, name);
-    return "";
+            return {fmt::format("is broken: its format is {}, but it has no `{}`",
+                                kFormatWithEpochStart, name),
+                    Difference().help};
+    return {};
 }
 
 /// Whether no run comes to a number below 0 in the state: a variance, means of squares (Adam,
@@ -443,16 +491,16 @@ bool read_checkpoint(const std::string& path, StateStore& states, TrainingState&
     const auto file = open_checkpoint(path, diagnostics);
     if (!file.ok()) return false;
     try {
-        const std::string why = difference(*file, states);
-        if (!why.empty()) {
+        const Difference other = difference(*file, states);
+        if (!other.what.empty()) {
             const std::string folder = std::filesystem::path(file->path()).parent_path().string();
-            diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` {}", file->path(), why)
+            diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` {}", file->path(), other.what)
                 .help(batches != nullptr
                           ? "--model FILE names the .gmc of the run that wrote it"
                           : fmt::format(
-                                "name a checkpoint of this model; `gmrun train MODEL --init {}` "
-                                "begins another run with the weights that fit",
-                                folder.empty() ? file->path() : folder));
+                                "{}; `gmrun train MODEL --init {}` begins another run with the "
+                                "weights that fit",
+                                other.help, folder.empty() ? file->path() : folder));
             return false;
         }
         const TrainingState read = read_training(*file);

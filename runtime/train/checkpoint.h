@@ -76,9 +76,10 @@ struct TrainingState {
     bool epoch_end_left = false;
     SignCounters signs;
     std::string init;  ///< the file that the weights came from; "": their initializers
-    /// The batch that comes next, for batches of this size.
+    /// The batch that comes next, for batches of this size: it begins with the next example, even
+    /// where the present pass was begun with batches of another size.
     Cursor cursor(int64_t batch_size) const {
-        return {pass, (example + batch_size - 1) / batch_size};
+        return {pass, example / batch_size, example % batch_size};
     }
 };
 

@@ -27,7 +27,8 @@ static void order_round(LoadedModel& model, const TrainingState& training, Curso
                 .call = training.call,
                 .rate = training.rate,
                 .epoch = cursor.epoch,
-                .batch = cursor.batch},
+                .batch = cursor.batch,
+                .first = cursor.first},
                {states.bytes_begin(), static_cast<size_t>(states.common_bytes())});
 }
 
@@ -106,10 +107,6 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
     if (!first_) model_.make_huge();
     first_ = states_changed_ = false;
     uint32_t call = training.call;
-    const double length = static_cast<double>(loader.batches_per_epoch());
-    const auto passes = [&](const Cursor& cursor) {
-        return static_cast<double>(cursor.epoch) + static_cast<double>(cursor.batch) / length;
-    };
     for (Figure& figure : figures_) {
         figure.is_new = false;
         if (figure.value && !std::isfinite(*figure.value)) figure.value.reset();
@@ -127,7 +124,7 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
             states_changed_ = true;
             run_entry(entry,
                       {training.seed, call++, static_cast<double>(training.step),
-                       passes((*batch)->cursor)},
+                       loader.passes((*batch)->cursor)},
                       training.rate);
         }
         // When a function runs several times in a round, its losses are those of the last time.
@@ -141,9 +138,10 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
         if (figure.value) values_.push_back({figure.name, *figure.value});
     ++training.step;
     training.call = call;
-    training.pass = loader.cursor().epoch;
-    training.example = loader.cursor().batch * loader.options().batch_size;
-    training.epoch = passes(loader.cursor());
+    const Cursor next = loader.cursor();
+    training.pass = next.epoch;
+    training.example = next.first + next.batch * loader.options().batch_size;
+    training.epoch = loader.passes(next);
     model_.set_progress(training.step, training.epoch);
     return true;
 }

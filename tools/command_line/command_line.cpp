@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstdio>
 #include <functional>
+#include <limits>
 #include <sstream>
 #include <system_error>
 
@@ -48,7 +49,16 @@ struct CommandLine::Parts {
 
     struct Number {
         std::string name, described;
+        std::string most;  ///< that its type holds; "": `described` has the limit
         std::function<bool(const std::string&)> fits;
+
+        void check(const std::string& value) const {
+            if (fits(value)) return;
+            const bool is_large = !most.empty() && value.size() >= most.size() &&
+                                  value.find_first_not_of("0123456789") == std::string::npos;
+            throw UsageError(fmt::format("--{} is {}{}, not `{}`", name, described,
+                                         is_large ? ", at most " + most : "", value));
+        }
     };
 
     std::string usage, about;
@@ -158,6 +168,9 @@ void CommandLine::add_value(const std::string& name, const std::string& value,
     if constexpr (std::is_arithmetic_v<T>)
         parts_->numbers.push_back({parts_->pages.back().name,
                                    describe(range, std::is_integral_v<T>, std::is_unsigned_v<T>),
+                                   std::is_integral_v<T> && range.high == Range::kNoEnd
+                                       ? fmt::format("{}", std::numeric_limits<T>::max())
+                                       : "",
                                    [range](const std::string& text) {
                                        const std::optional<T> number = parse_number<T>(text);
                                        return number && holds(range, static_cast<double>(*number));
@@ -310,9 +323,7 @@ bool CommandLine::parse(const std::vector<std::string>& words) {
                             fmt::join(choice.values.begin(), choice.values.end() - 1, ", "),
                             choice.values.back(), value));
     for (const Parts::Number& number : parts_->numbers)
-        if (has(number.name) && !number.fits(text(number.name)))
-            throw UsageError(fmt::format("--{} is {}, not `{}`", number.name, number.described,
-                                         text(number.name)));
+        if (has(number.name)) number.check(text(number.name));
     return true;
 }
 

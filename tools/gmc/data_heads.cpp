@@ -146,10 +146,10 @@ int64_t left_to_validate(int64_t count, const ir::Module& module) {
     return std::llround(module.run.validate_share * static_cast<double>(count));
 }
 
-/// What is wrong with the number of a field's examples, of which there are `found`; nothing where
-/// all is well or unknown.
+/// What is wrong with the number of a field's examples, of which there are `found`, at the `place`
+/// of the field or at the value of `validate`; nothing where all is well or unknown.
 std::optional<Diagnostic> find_shortage(const ir::DataField& field, std::optional<int64_t> found,
-                                        Span place, const ir::Module& module) {
+                                        Span place, Span validate, const ir::Module& module) {
     Diagnostic shortage{DiagnosticKind::kBadValue, place, "", {}, {}};
     if (found && field.count > *found) {
         shortage.text = fmt::format("`data.{}` is to use {}, but `{}` has {}", field.name,
@@ -160,6 +160,7 @@ std::optional<Diagnostic> find_shortage(const ir::DataField& field, std::optiona
     const int64_t validates = left_to_validate(count, module), trains = count - validates;
     const int64_t batch = module.training->batch_size;
     if (count > 0 && module.run.validate_share > 0 && validates == 0) {
+        shortage.span = validate;
         shortage.text =
             fmt::format("`data.{}` has {}, of which `validate: {}` keeps none", field.name,
                         counted(count, "example"), module.run.validate_share);
@@ -187,7 +188,8 @@ void check_heads(const ir::Module& module, const dsl::ModelSpec& spec, bool need
         const auto examples = Head(module.data[i], false, found).examples();
         hand_on(found, place_of(spec.data[i]), needed, diagnostics);
         if (!module.training || short_of || module.data[i].format == "labels") continue;
-        const auto shortage = find_shortage(module.data[i], examples, place, module);
+        const auto shortage =
+            find_shortage(module.data[i], examples, place, spec.train.validate_span, module);
         if (!shortage) continue;
         short_of = true;
         if (needed)

@@ -1,5 +1,6 @@
 // gmrun eval: computes losses and metrics over the test data, and the quality of samples.
 #include <algorithm>
+#include <cmath>
 
 #include "compiler/support/json.h"
 #include "compiler/support/wording.h"
@@ -157,6 +158,13 @@ int eval_command(const Words& words) {
             json["validate_share"] = model.module().run.validate_share;
         if (!units.names().empty()) json["units"] = units;
         json.update(figures);
+        for (const std::string& name : figures.names()) {  // JSON has no word for them but null
+            const Json& figure = figures.at(name);
+            if (!figure.is_number() || std::isfinite(figure.number())) continue;
+            json["nonfinite"][name] = std::isnan(figure.number()) ? "nan"
+                                      : figure.number() > 0       ? "inf"
+                                                                  : "-inf";
+        }
         fmt::print("{}\n", json.dump());
         return kDone;
     }

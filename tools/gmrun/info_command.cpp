@@ -140,6 +140,21 @@ void print_run(const Json& run) {
             run.at("rate_factor").number());
     if (run.contains("diverged"))
         fmt::print("    training ended since {}\n", one_line(run.at("diverged").text()));
+    if (run.contains("ended_early"))
+        fmt::print("    training ended early: {}\n", one_line(run.at("ended_early").text()));
+}
+
+/// Why early stopping has ended the run, "" where it has not. Epochs from before --more-epochs went
+/// on after that do not count.
+std::string why_early(const ir::RunPolicy& policy, const runtime::TrainingState& training,
+                      const std::string& folder) {
+    Diagnostics unreadable;
+    const auto record = runtime::read_run_record(folder + "/run.json", unreadable);
+    const int64_t from = record.ok() ? record->patient_from : 0;
+    const int64_t waited = std::min(training.stopping.epochs_since, training.pass - from);
+    if (policy.stopping_metric.empty() || waited < policy.patience) return "";
+    return fmt::format("`{}` of the validation data got no better for {}", policy.stopping_metric,
+                       counted(waited, "epoch"));
 }
 
 /// What a user asks first: what it is, what it learns from, how far it got.
@@ -153,6 +168,10 @@ void print_model(const ir::Module& module, const Json& json) {
                    module.training->epochs == 1 ? "" : "s", module.training->batch_size);
     if (json.contains("run"))
         print_run(json.at("run"));
+    else if (json.contains("run_without_checkpoint"))
+        fmt::print("run {}: it has no checkpoint: {}\n",
+                   json.at("run_without_checkpoint").at("folder").text(),
+                   one_line(json.at("run_without_checkpoint").at("because").text()));
     else
         fmt::print("no run yet\n");
 }
@@ -213,7 +232,16 @@ int info_command(const Words& words) {
         if (training.rate < 1) json["run"]["rate_factor"] = training.rate;
         if (const std::string why = why_diverged(folder); !why.empty())
             json["run"]["diverged"] = why;
+        else if (const std::string early = why_early((*model)->module().run, training, folder);
+                 !early.empty())
+            json["run"]["ended_early"] = early;
         if (const auto all = changes_of(folder); !all.empty()) json["run"]["changes"] = all;
+    } else if (!folder.empty()) {
+        const std::string diverged = why_diverged(folder);
+        json["run_without_checkpoint"] = {
+            {"folder", folder},
+            {"because",
+             diverged.empty() ? why_no_checkpoint(folder) : "training ended since " + diverged}};
     }
     for (const ir::DataField& field : (*model)->module().data)
         if (!field.class_names.empty()) json["classes"][field.name] = field.class_names;

@@ -93,17 +93,15 @@ Result<std::string> replay_file(const std::string& given, Diagnostics& diagnosti
 bool is_of(const runtime::LoadedModel& model, const std::string& file, Diagnostics& diagnostics) {
     const auto header = runtime::read_checkpoint_header(file, diagnostics);
     if (!header.ok()) return false;
-    const auto differ = [](const std::string& a, const std::string& b) {
-        return !a.empty() && a != b;
-    };
-    if (differ(header->model_fingerprint, model.module().origin.model)) {
+    if (!header->model_fingerprint.empty() &&
+        !runtime::train_alike(header->model_fingerprint, model.module().origin.model)) {
         diagnostics
             .error(DiagnosticKind::kBadFile, {}, "`{}` is a replay of {} than those of `{}`", file,
                    runtime::kOtherModel, model.path())
             .help("name the model of that run by --model; a run keeps it as model.gmc");
         return false;
     }
-    if (differ(header->functions, model.checksum_of_functions()))
+    if (!header->functions.empty() && header->functions != model.checksum_of_functions())
         say("gmrun: warning: `{}` is not the model that `{}` is a replay of: its steps are "
             "computed otherwise, and need not go wrong as the run did\n",
             model.path(), file);

@@ -25,9 +25,6 @@ namespace gmc::tools {
 
 namespace fs = std::filesystem;
 
-namespace {
-
-/// Why a run has no checkpoint, as far as its folder tells.
 std::string why_no_checkpoint(const std::string& folder) {
     if (!runtime::kept_checkpoints(folder).empty())
         return fmt::format("its `{}` is lost", runtime::kCheckpointName);
@@ -37,6 +34,8 @@ std::string why_no_checkpoint(const std::string& folder) {
             return "its training diverged before it wrote one";
     return "its training ended before it wrote one, or has only begun";
 }
+
+namespace {
 
 /// Of the runs of a model in `runs/` the one that is meant; "" when there is none.
 std::string newest_run(const ir::Module& module, Needs needs) {

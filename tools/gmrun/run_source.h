@@ -14,6 +14,9 @@ namespace gmc::tools {
 /// Declares MODEL (a .gmc file, or a run's folder) and --run, without which `otherwise` is meant.
 void add_run(CommandLine& line, const char* otherwise = "the newest of this model in runs/");
 
+/// Why a run has no checkpoint, as far as its folder tells.
+std::string why_no_checkpoint(const std::string& folder);
+
 /// Declares --checkpoint, for commands that take trained models.
 void add_checkpoint(CommandLine& line);
 

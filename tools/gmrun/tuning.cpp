@@ -22,7 +22,7 @@ void add_computing(CommandLine& line) {
                              "not depend on it");
     line.add_choice("isa", {"best", "avx2"},
                     "the instructions to compute with: all that this processor has, or AVX2 only, "
-                    "as on most laptops; a run that was begun with AVX2 goes on with it");
+                    "as on most laptops; a run that was trained with AVX2 last goes on with it");
 }
 
 void set_computing(const CommandLine& line) {
@@ -47,7 +47,8 @@ bool keeps_to_avx2(const CommandLine& line, const std::string& run) {
 /// On a processor without AVX2 the run goes on, too, but says that its numbers differ.
 void keep_to_avx2(const std::string& run) {
     if (!runtime::is_restricted_to_avx2() && runtime::restrict_to_avx2())
-        say("gmrun: computes with AVX2 only, as `{}` was begun; --isa best would end that\n", run);
+        say("gmrun: computes with AVX2 only, as `{}` was trained last; --isa best would end that\n",
+            run);
 }
 
 void add_tuning(CommandLine& line) {

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 
 #include "compiler/support/paths.h"
@@ -30,6 +32,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kTemporary = "gmc-verify-";
+constexpr char kOtherFolder[] = "TMPDIR=DIR names another folder for temporary files";
 /// More than these may take long, and are told beforehand.
 constexpr int64_t kManySteps = 20;
 
@@ -51,11 +54,21 @@ void remove_abandoned_folders(const fs::path& parent) {
 class TemporaryFolder {
   public:
     TemporaryFolder() {
-        std::error_code error;
-        const fs::path parent = fs::temp_directory_path(error);
+        const char* asked = std::getenv("TMPDIR");
+        const fs::path parent = asked != nullptr && *asked != '\0' ? asked : "/tmp";
         remove_abandoned_folders(parent);
         std::string name = (parent / fmt::format("{}{}-XXXXXX", kTemporary, getpid())).string();
-        if (mkdtemp(name.data()) != nullptr) path_ = name;
+        if (mkdtemp(name.data()) != nullptr)
+            path_ = name;
+        else
+            why_ = fmt::format("in `{}` no folder can be made for the repetition: {}",
+                               parent.string(), std::strerror(errno));
+    }
+    /// False after an error (kBadFile): the folder could not be made.
+    bool is_made(Diagnostics& diagnostics) const {
+        if (!path_.empty()) return true;
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "{}", why_).help(kOtherFolder);
+        return false;
     }
     ~TemporaryFolder() {
         std::error_code ignored;
@@ -67,7 +80,7 @@ class TemporaryFolder {
     const std::string& path() const { return path_; }
 
   private:
-    std::string path_;
+    std::string path_, why_;
 };
 
 /// A checkpoint that a run kept, and its step.
@@ -163,8 +176,13 @@ bool copy(const std::string& from, const std::string& to, Diagnostics& diagnosti
     std::error_code error;
     fs::copy_file(from, to, error);
     if (!error) return true;
-    diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be copied: {}", from,
-                      error.message());
+    const std::string why = error.message();
+    std::error_code ignored;
+    fs::remove(to, ignored);
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {}, "`{}` cannot be copied to `{}`: {}", from,
+               fs::path(to).parent_path().string(), why)
+        .help(kOtherFolder);
     return false;
 }
 
@@ -173,10 +191,18 @@ bool copy(const std::string& from, const std::string& to, Diagnostics& diagnosti
 void tell(const Diagnostics& found, const std::string& copy, const std::string& run,
           Diagnostics& diagnostics) {
     for (const Diagnostic& one : found.list()) {
-        std::string text = one.text;
-        for (size_t at; (at = text.find(copy)) != std::string::npos;)
-            text.replace(at, copy.size(), run);
-        diagnostics.error(one.kind, {}, "the steps cannot be repeated: {}", text);
+        if (one.is_warning) continue;
+        const auto of_run = [&](std::string text) {
+            for (size_t at; (at = text.find(copy)) != std::string::npos;)
+                text.replace(at, copy.size(), run);
+            return text;
+        };
+        // A full disk is that of the copy.
+        const bool is_here = one.kind == DiagnosticKind::kDiskFull;
+        Diagnostic& error = diagnostics.error(one.kind, {}, "the steps cannot be repeated: {}",
+                                              is_here ? one.text : of_run(one.text));
+        if (is_here) error.help(kOtherFolder);
+        for (const auto& note : one.notes) diagnostics.note_last({}, of_run(note.text));
     }
 }
 
@@ -184,8 +210,9 @@ void tell(const Diagnostics& found, const std::string& copy, const std::string& 
 /// `steps_most` ends it, since epochs are set to more than anyone could ask for.
 runtime::TrainOptions options_of_repetition(const runtime::LoadedModel& model,
                                             const std::string& folder, int64_t last_step,
-                                            runtime::TuningCache& tuning) {
+                                            bool again, runtime::TuningCache& tuning) {
     runtime::TrainOptions options;
+    options.told_before = again;
     options.run_directory = folder;
     options.resume = options.quiet = options.in_copy = true;
     options.epochs = 1'000'000'000;
@@ -203,11 +230,12 @@ runtime::TrainOptions options_of_repetition(const runtime::LoadedModel& model,
 }
 
 /// The digest of the checkpoint that `steps` more steps from `from` end in, computed in a copy of
-/// the run.
+/// the run. `again`: what is to be said of that was said.
 Result<std::string> repeat(const std::string& run, const std::string& from, int64_t steps,
-                           Diagnostics& diagnostics) {
+                           bool again, Diagnostics& diagnostics) {
     const TemporaryFolder folder;
-    if (!copy(from, folder.file(runtime::kCheckpointName), diagnostics) ||
+    if (!folder.is_made(diagnostics) ||
+        !copy(from, folder.file(runtime::kCheckpointName), diagnostics) ||
         !copy(run + "/run.json", folder.file("run.json"), diagnostics))
         return Failure{};
     auto model = runtime::LoadedModel::load(run + "/model.gmc", diagnostics);
@@ -218,8 +246,8 @@ Result<std::string> repeat(const std::string& run, const std::string& from, int6
     runtime::TuningCache tuning("", runtime::tuning_machine());
     Diagnostics found;
     const auto result = runtime::train(
-        **model, options_of_repetition(**model, folder.path(), training.step + steps, tuning),
-        found);
+        **model,
+        options_of_repetition(**model, folder.path(), training.step + steps, again, tuning), found);
     if (result.end == runtime::TrainEnd::kInterrupted) return Failure{};
     if (result.end != runtime::TrainEnd::kDone) {
         tell(found, folder.path(), run, diagnostics);
@@ -286,13 +314,14 @@ int verify_command(const Words& words) {
     if (recorded) steps = kept.back().step - kept[kept.size() - 2].step;
     // The run may be training: the last checkpoint is taken once.
     const TemporaryFolder kept_here;
+    if (!kept_here.is_made(diagnostics)) return report(diagnostics);
     const std::string begin = kept_here.file("begin.safetensors");
     if (!copy(from, begin, diagnostics)) return report(diagnostics);
     if (steps > kManySteps) say("repeating {} steps from {} ...\n", steps, from);
     const auto first = recorded ? digest_of(run, kept.back().path, diagnostics)
-                                : repeat(run, begin, steps, diagnostics);
+                                : repeat(run, begin, steps, false, diagnostics);
     if (!first.ok()) return ended(diagnostics);
-    const auto again = repeat(run, begin, steps, diagnostics);
+    const auto again = repeat(run, begin, steps, !recorded, diagnostics);
     if (!again.ok()) return ended(diagnostics);
     const bool same = *first == *again;
     fmt::print("{} from {}: {} {}, {} again: {}\n", counted(steps, "step"), from, *first,

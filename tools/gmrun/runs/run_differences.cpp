@@ -122,14 +122,24 @@ namespace {
 /// More lines than these are another model, of which no list of lines says what it is.
 constexpr int kLinesMost = 20;
 
-/// The lines of a text without comments, and without spaces at their ends.
-std::vector<std::string> lines_of(const std::string& text) {
-    std::vector<std::string> lines;
+/// A line of a text, and its number there, which does not count where lines are compared.
+struct Line {
+    std::string text;
+    size_t number;
+    friend bool operator==(const Line& a, const Line& b) { return a.text == b.text; }
+};
+using Lines = std::vector<Line>;
+
+/// The lines of a text that say something: without comments, without spaces at their ends.
+Lines lines_of(const std::string& text) {
+    Lines lines;
     std::istringstream in(text);
+    size_t number = 0;
     for (std::string line; std::getline(in, line);) {
+        ++number;
         line = line.starts_with('#') ? "" : line.substr(0, line.find(" #"));
-        line.erase(line.find_last_not_of(" \r") + 1);
-        lines.push_back(std::move(line));
+        line.erase(line.find_last_not_of(" \t\r") + 1);
+        if (!line.empty()) lines.push_back({std::move(line), number});
     }
     return lines;
 }
@@ -140,9 +150,8 @@ std::string file_name(const std::string& path) {
 
 /// The texts of a model's files, by the files' names without folders. The first is the model
 /// itself, which has the name `main`, since runs of several models have files of several names.
-std::map<std::string, std::vector<std::string>> texts_of(const ir::Module& module,
-                                                         const std::string& main) {
-    std::map<std::string, std::vector<std::string>> texts;
+std::map<std::string, Lines> texts_of(const ir::Module& module, const std::string& main) {
+    std::map<std::string, Lines> texts;
     for (size_t i = 0; i < module.origin.texts.size() && i < module.files.size(); ++i)
         if (module.files[i] != "--set")
             texts[i == 0 ? main : file_name(module.files[i])] = lines_of(module.origin.texts[i]);
@@ -241,7 +250,7 @@ void keep_what_differs(std::vector<std::string>& values) {
 }  // namespace
 
 std::vector<Row> text_rows(const std::vector<RunHistory>& runs) {
-    std::vector<std::map<std::string, std::vector<std::string>>> texts;
+    std::vector<std::map<std::string, Lines>> texts;
     std::set<std::string> names;
     for (const RunHistory& run : runs) {
         const std::vector<std::string>& files = runs[0].module.files;
@@ -251,10 +260,10 @@ std::vector<Row> text_rows(const std::vector<RunHistory>& runs) {
     std::vector<Row> rows;
     for (const std::string& name : names) {
         int listed = 0;
-        const std::vector<std::string>& first = texts[0][name];
+        const Lines& first = texts[0][name];
         size_t before = first.size(), after = first.size(), longest = 0;
         for (auto& text : texts) {
-            const std::vector<std::string>& lines = text[name];
+            const Lines& lines = text[name];
             const size_t most = std::min(first.size(), lines.size());
             longest = std::max(longest, lines.size());
             before = std::min<size_t>(
@@ -265,13 +274,15 @@ std::vector<Row> text_rows(const std::vector<RunHistory>& runs) {
                            first.rbegin());
         }
         for (size_t i = before; i + std::min(after, longest - before) < longest; ++i) {
-            Row row{fmt::format("{}:{}", name, i + 1), {}};
+            Row row;
             bool everywhere = true;
             for (auto& text : texts) {
-                const std::vector<std::string>& lines = text[name];
+                const Lines& lines = text[name];
                 const bool there = i + after < lines.size();
                 everywhere = everywhere && there;
-                row.values.push_back(there ? lines[i] : kNotSet);
+                row.values.push_back(there ? lines[i].text : kNotSet);
+                if (there && row.name.empty())
+                    row.name = fmt::format("{}:{}", name, lines[i].number);
             }
             if (!row.differs() || listed > kLinesMost) continue;
             if (++listed > kLinesMost) {
