@@ -393,6 +393,33 @@ std::string how_they_changed(const std::string& then, const Dataset& now,
     return how_they_changed(then, here, are_others, declared);
 }
 
+std::string how_they_differ(const std::string& here, const std::string& there,
+                            const std::vector<ir::DataField>& declared) {
+    const Parts mine(here), other(there);
+    std::vector<std::string> names;
+    for (const ir::DataField& field : declared) {
+        const auto has = mine.fields.find(field.name), had = other.fields.find(field.name);
+        if (has == mine.fields.end() || had == other.fields.end() || has->second == had->second)
+            continue;
+        const bool is_file = field.format != "synthetic" && field.format != "labels";
+        names.push_back(
+            fmt::format("`{}`{}", field.name, is_file ? fmt::format(" (`{}`)", field.source) : ""));
+    }
+    std::string what = fmt::format("{} examples here, {} there", mine.count, other.count);
+    if (mine.count == other.count)
+        what = fmt::format("{} examples here and there, but other values", mine.count);
+    int64_t files = 0, differ = 0;
+    for (const auto& [key, checksum] : mine.known) {
+        const auto found = other.known.find(key);
+        if (!key.ends_with("~") || found == other.known.end()) continue;
+        ++files;
+        differ += found->second != checksum ? 1 : 0;
+    }
+    if (differ > 0) what += fmt::format("; of {} files that both have, {} differ", files, differ);
+    return fmt::format("the data{}: {}",
+                       names.empty() ? "" : fmt::format(" of {}", fmt::join(names, ", ")), what);
+}
+
 std::string to_text(const DataSummary& summary) {
     std::string text =
         fmt::format("{} example{}", summary.examples, summary.examples == 1 ? "" : "s");

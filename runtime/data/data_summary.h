@@ -61,6 +61,11 @@ std::string how_they_changed(const std::string& then, const std::string& now, bo
 std::string how_they_changed(const std::string& then, const Dataset& now,
                              const std::vector<ir::DataField>& declared);
 
+/// How data with these fingerprints differ, of two processes: "the data of `image` (`a.npy`): 64
+/// examples here, 63 there".
+std::string how_they_differ(const std::string& here, const std::string& there,
+                            const std::vector<ir::DataField>& declared);
+
 /// "60000 examples; image [28, 28, 1] from 0 to 1 (in 1000 of them); label of 10 classes"
 std::string to_text(const DataSummary& summary);
 

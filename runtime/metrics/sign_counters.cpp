@@ -130,6 +130,12 @@ void SignCounters::check(int64_t step, int64_t pass) const {
                figure.smallest);
         expect(std::fabs(figure.sum) <= count * kLargest && figure.sum >= least - rounding, name,
                "sum", figure.sum);
+        const std::pair<const char*, double> sizes[] = {{"least_size", figure.least_size},
+                                                        {"most_size", figure.most_size},
+                                                        {"early", figure.early},
+                                                        {"first", figure.first}};
+        for (const auto& [field, value] : sizes)
+            expect(value >= 0 && is_figure(value), name, field, value);
         expect(static_cast<int64_t>(figure.last.size()) <= step + kAhead, name, "last",
                figure.last.size());
         for (const double value : figure.last) expect(is_figure(value), name, "last", value);

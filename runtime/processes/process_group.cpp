@@ -49,7 +49,9 @@ void ProcessGroup::end_all(int code) {
 void ProcessGroup::exchange(int to, const void* out, size_t out_bytes, int from, void* in,
                             size_t in_bytes) {
     if (!places_.empty()) to = places_[to], from = places_[from];
+    if (watch_) watch_->waits(true);
     const std::string why = transport_->exchange(to, out, out_bytes, from, in, in_bytes);
+    if (watch_) watch_->waits(false);
     if (why.empty()) return;
     if (watch_) std::this_thread::sleep_for(kForWatch);
     say("gmrun: process {} of {} lost the others: {}\n", transport_->rank(), size_, why);

@@ -62,7 +62,8 @@ void add_misfit(std::vector<Misfit>& misfits, Misfit misfit) {
     misfits.push_back(std::move(misfit));
 }
 
-void report(const Misfit& misfit, const Facts& facts, Diagnostics& diagnostics) {
+void report(const Misfit& misfit, const Facts& facts, const Difference& difference,
+            Diagnostics& diagnostics) {
     std::string who = misfit.first;
     if (misfit.others > 0)
         who += fmt::format(" and {} other{}", misfit.others, misfit.others > 1 ? "s" : "");
@@ -75,6 +76,14 @@ void report(const Misfit& misfit, const Facts& facts, Diagnostics& diagnostics) 
     std::string here;
     for (const auto& [name, value] : facts)
         if (name == misfit.fact) here = value;
+    if (const std::string words = difference ? difference(here, misfit.text) : ""; !words.empty()) {
+        diagnostics.error(
+            DiagnosticKind::kBadValue, {},
+            "the processes of a run must have the same {}: {} (here: process 0 on {}; "
+            "there: {})",
+            misfit.fact, words, host_name(), who);
+        return;
+    }
     diagnostics.error(DiagnosticKind::kBadValue, {},
                       "the processes of a run must have the same {}: process 0 on {} has "
                       "`{}`, {} {} `{}`",
@@ -90,7 +99,8 @@ std::string host_name() {
     return name;
 }
 
-bool roll_call(ProcessGroup& group, const Facts& facts, Diagnostics& diagnostics) {
+bool roll_call(ProcessGroup& group, const Facts& facts, Diagnostics& diagnostics,
+               const Difference& difference) {
     const bool fine = !diagnostics.any();
     const std::vector<std::string> answers = group.gather(answer(facts, diagnostics));
     std::vector<Misfit> misfits;
@@ -100,7 +110,7 @@ bool roll_call(ProcessGroup& group, const Facts& facts, Diagnostics& diagnostics
         misfit.first = fmt::format("process {} on {}", rank, other.at("host").text());
         if (is_misfit(facts, other, misfit)) add_misfit(misfits, std::move(misfit));
     }
-    for (const Misfit& misfit : misfits) report(misfit, facts, diagnostics);
+    for (const Misfit& misfit : misfits) report(misfit, facts, difference, diagnostics);
     bool all = fine && misfits.empty();
     group.broadcast(&all, sizeof(all));
     return all;

@@ -1,4 +1,5 @@
-// Words of one byte: an answer to who has connected, a farewell, and "all end".
+// Words of one byte: an answer to who has connected, a farewell, "all end", what a process does,
+// and the exit code of a signal that asked it to stop, which is above 128.
 #include "runtime/processes/watch.h"
 
 #include <arpa/inet.h>
@@ -28,12 +29,16 @@
 namespace gmc::runtime {
 namespace {
 
-constexpr char kWelcome = 'w', kFarewell = 'f', kAllEnd = 'e';
+constexpr char kWelcome = 'w', kFarewell = 'f', kAllEnd = 'e', kWaits = 'm', kWorks = 'c';
+constexpr int kOfSignals = 128;  ///< exit codes of signals follow
 constexpr int kRunFailed = 3;
 /// How often the watch looks at signals and at the time.
 constexpr int kLookMs = 100;
 /// How long processes may take to start.
 constexpr std::chrono::minutes kToJoin{5};
+/// While they do: when the others are looked at first, and how often; when it is said that they are
+/// waited for; and how long the one that speaks has to say why they do not come.
+constexpr std::chrono::seconds kToLook{3}, kLook{1}, kToWait{10}, kToSpeak{2};
 /// How long a file that is being written may take.
 constexpr std::chrono::seconds kToSave{20};
 /// How long each of the addresses of process 0 is tried.
@@ -41,6 +46,8 @@ constexpr int kToConnectMs = 3000;
 /// After so many seconds of silence the system asks the other machine whether it is there, so many
 /// seconds apart, so many times.
 constexpr int kQuiet = 20, kApart = 10, kTimes = 4;
+/// How often processes say that they live, and after how long a silence one is not heard.
+constexpr std::chrono::seconds kBeat{5}, kSilence{20};
 
 void set(int socket, int level, int option, int value) {
     (void)setsockopt(socket, level, option, &value, sizeof(value));
@@ -52,6 +59,8 @@ void keep_alive(int socket) {
     set(socket, IPPROTO_TCP, TCP_KEEPIDLE, kQuiet);
     set(socket, IPPROTO_TCP, TCP_KEEPINTVL, kApart);
     set(socket, IPPROTO_TCP, TCP_KEEPCNT, kTimes);
+    // What was sent and is not acknowledged must not outlast that: the system would ask nothing.
+    set(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, (kQuiet + kApart * kTimes) * 1000);
     set(socket, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
@@ -90,8 +99,12 @@ std::string own_addresses() {
 
 }  // namespace
 
-Watch::Watch(int rank, int size, WatchQuestions questions)
-    : rank_(rank), size_(size), questions_(std::move(questions)), parent_(getppid()) {
+Watch::Watch(const Launch& launch, WatchQuestions questions)
+    : rank_(launch.rank),
+      size_(launch.processes),
+      questions_(std::move(questions)),
+      parent_(getppid()),
+      fellows_(launch) {
     sigset_t all, before;
     sigfillset(&all);  // signals are for the main thread
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -190,7 +203,7 @@ void Watch::accept_peer() {
     const int socket = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (socket < 0) return;
     keep_alive(socket);
-    peers_.push_back({socket, -1, ""});
+    peers_.push_back({socket, -1, "", Clock::now()});
 }
 
 void Watch::hear(Peer& peer) {
@@ -198,9 +211,17 @@ void Watch::hear(Peer& peer) {
     const ssize_t count = recv(peer.socket, bytes, sizeof(bytes), MSG_DONTWAIT);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (count > 0 && peer.rank < 0) return greet(peer, bytes, static_cast<size_t>(count));
-    const bool fine = count > 0 && bytes[count - 1] == kFarewell;
-    if (count > 0 && bytes[count - 1] == kAllEnd) end(kRunFailed, "");
-    if (!fine && peer.rank >= 0) lost(peer);
+    bool lives = count > 0;
+    for (const char word : std::string_view(bytes, lives ? static_cast<size_t>(count) : 0)) {
+        if (word == kAllEnd) end(kRunFailed, "");
+        if (word == kFarewell) lives = false;
+        if (word == kWaits || word == kWorks) peer.waits = word == kWaits;
+        const int code = static_cast<unsigned char>(word);
+        if (code > kOfSignals) was_asked_to_stop(peer, code);
+    }
+    peer.heard = Clock::now();
+    if (lives) return;
+    if (count <= 0 && peer.rank >= 0) lost(peer);
     close(std::exchange(peer.socket, -1));
 }
 
@@ -215,6 +236,7 @@ void Watch::greet(Peer& peer, const char* bytes, size_t count) {
         return;
     }
     peer.rank = rank;
+    peer.heard = Clock::now();
     (void)send(peer.socket, &kWelcome, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
@@ -222,12 +244,67 @@ void Watch::greet(Peer& peer, const char* bytes, size_t count) {
 /// missed.
 void Watch::lost(const Peer& peer) {
     if (phase_ == Phase::kFinishes || phase_ == Phase::kAborts) return;
-    const std::string host = hosts_.empty() ? "" : " on " + hosts_[static_cast<size_t>(peer.rank)];
     const char* why =
         "has died, or its machine cannot be reached, so all end; --resume goes on "
         "from the last checkpoint";
-    end(kRunFailed,
-        rank_ > 1 ? "" : fmt::format("process {} of {}{} {}", peer.rank, size_, host, why));
+    end(kRunFailed, rank_ > 1 ? "" : fmt::format("{} {}", name_of(peer), why));
+}
+
+std::string Watch::name_of(const Peer& peer) const {
+    const std::string host = hosts_.empty() ? "" : " on " + hosts_[static_cast<size_t>(peer.rank)];
+    return fmt::format("process {} of {}{}", peer.rank, size_, host);
+}
+
+/// Where all get the signal, each tells process 0, which has it itself by then.
+void Watch::was_asked_to_stop(const Peer& peer, int code) {
+    if (phase_ != Phase::kRuns || rank_ != 0 || !questions_.stop(code)) return;
+    const char* signal = sigabbrev_np(code - kOfSignals);
+    say("gmrun: {} was asked to stop (SIG{}), so all stop\n", name_of(peer),
+        signal == nullptr ? "?" : signal);
+}
+
+void Watch::pass_on_stop() {
+    const int code = questions_.stop_code();
+    if (rank_ == 0 || told_stop_ || code <= kOfSignals) return;
+    tell_all(static_cast<char>(code));
+    told_stop_ = true;
+}
+
+void Watch::waits(bool now) { waits_since_ = now ? Clock::now().time_since_epoch().count() : 0; }
+
+Watch::Clock::duration Watch::waited() const {
+    const Clock::rep since = waits_since_;
+    return since == 0 ? Clock::duration(0)
+                      : Clock::now().time_since_epoch() - Clock::duration(since);
+}
+
+void Watch::beat() {
+    if (Clock::now() - beaten_ < kBeat) return;
+    beaten_ = Clock::now();
+    tell_all(waited() > kBeat ? kWaits : kWorks);
+}
+
+/// A process that waits for a message itself is not to blame, unless it is not heard of.
+void Watch::look_for_stall() {
+    if (waited() < kToComplain) {
+        if (complained_ && waited() < kBeat) say("gmrun: training goes on\n");
+        complained_ = complained_ && waited() >= kBeat;
+        return;
+    }
+    if (complained_ || rank_ > 1) return;
+    std::string whom;
+    for (const Peer& peer : peers_) {
+        const bool silent = Clock::now() - peer.heard > kSilence;
+        // Process 0 keeps the others waiting where it validates or draws samples.
+        if (peer.rank < 0 || (!silent && (peer.waits || rank_ == 1))) continue;
+        whom += fmt::format("{}{}, which {}", whom.empty() ? "" : "; and for ", name_of(peer),
+                            silent ? "does not answer: it was stopped, or its machine cannot be "
+                                     "reached"
+                                   : "is not as far");
+    }
+    if (whom.empty()) return;
+    say("gmrun: for a minute training has waited for {}\n", whom);
+    complained_ = true;
 }
 
 void Watch::check_time() {
@@ -238,12 +315,37 @@ void Watch::check_time() {
         end(kRunFailed, said("what has started this process is gone, so all end; --resume goes on "
                              "from the last checkpoint"));
     }
-    if (phase_ == Phase::kJoins && questions_.stop_code() != 0) end(questions_.stop_code(), "");
-    if (phase_ == Phase::kJoins && took > kToJoin)
-        end(kRunFailed, said("the processes of the run have not found each other in 5 minutes"));
+    if (phase_ == Phase::kJoins) check_joining();
+    if (phase_ == Phase::kRuns) {
+        pass_on_stop();
+        beat();
+        look_for_stall();
+    }
     if (phase_ == Phase::kFinishes && took > kToFinish)
         end(kRunFailed, said("the run is complete, but MPI does not end"));
     if (phase_ == Phase::kAborts && took > kToAbort) end(abort_code_, "");
+}
+
+/// MPI says nothing of processes that do not start it. What the fellows tell is written down for
+/// all of this machine, and said by one of them.
+void Watch::check_joining() {
+    const Clock::time_point now = Clock::now();
+    const Clock::duration took = now - since_;
+    if (const int code = questions_.stop_code(); code != 0)
+        end(code, rank_ == 0 ? "interrupted before the first step; nothing was written" : "");
+    if (took > kToJoin)
+        end(kRunFailed,
+            rank_ == 0 ? "the processes of the run have not found each other in 5 minutes" : "");
+    if (took < kToLook || now - looked_ < kLook) return;
+    looked_ = now;
+    const std::string misfit = fellows_.look();
+    if (misfit_.empty() && !misfit.empty()) misfit_ = misfit, misfit_since_ = now;
+    if (!misfit_.empty() && fellows_.speaks())
+        end(kRunFailed, misfit_ + ", so all end; nothing was written");
+    if (!misfit_.empty() && now - misfit_since_ > kToSpeak) end(kRunFailed, "");
+    if (took < kToWait || told_waiting_ || rank_ != 0) return;
+    told_waiting_ = true;
+    say("gmrun: {}\n", fellows_.waits_for());
 }
 
 /// The secret, the port and the addresses.
@@ -300,7 +402,7 @@ bool Watch::connect_to(const std::string& address, const std::string& port) {
     }
     keep_alive(socket);
     const std::lock_guard lock(mutex_);
-    peers_.push_back({socket, 0, ""});
+    peers_.push_back({socket, 0, "", Clock::now()});
     return true;
 }
 

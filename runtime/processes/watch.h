@@ -10,6 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/processes/fellows.h"
+
 namespace gmc::runtime {
 
 class ProcessGroup;
@@ -20,18 +22,25 @@ struct WatchQuestions {
     std::function<int()> stop_code = [] { return 0; };
     /// Whether a file is being written that is to be finished first.
     std::function<bool()> saves = [] { return false; };
+    /// In process 0: another one was asked to stop, by the signal of this exit code. False where
+    /// this process had been asked before.
+    std::function<bool(int)> stop = [](int) { return false; };
 };
 
 /// A thread that watches over the other processes. Each has a connection on TCP to process 0, which
 /// the system closes when one of the two dies: then process 0 ends the others. One process says
 /// why, and all end with exit code 3, within seconds, whatever MPI does.
-/// A machine that cannot be reached is found in about a minute.
+/// A machine that cannot be reached is found in about a minute. A process that a signal asks to
+/// stop tells process 0, which says so, and stops as if it had got the signal itself. Where process
+/// 0 has waited for a message for a minute, it says which processes are to blame; process 1 does
+/// where process 0 is.
 class Watch {
   public:
     /// Made before MPI is started. Until connect() the process ends at once when a signal asks it
     /// to stop, since MPI might wait for others that have ended; all that follows ends it, too,
-    /// when the one that has started it is gone.
-    Watch(int rank, int size, WatchQuestions questions);
+    /// when the one that has started it is gone. It ends, too, when a process that mpirun has
+    /// started beside it will not join; after 10 seconds it says for which it waits.
+    Watch(const Launch& launch, WatchQuestions questions);
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     ~Watch();
@@ -43,8 +52,10 @@ class Watch {
     /// All have to end, and this process has said why. It ends with this code in `kToAbort`, if MPI
     /// does not end it before.
     void end_all(int code);
+    /// This process waits for a message from now on, or does not any more. Any thread may say so.
+    void waits(bool now);
 
-    static constexpr std::chrono::seconds kToFinish{60}, kToAbort{3};
+    static constexpr std::chrono::seconds kToFinish{60}, kToAbort{3}, kToComplain{60};
 
   private:
     using Clock = std::chrono::steady_clock;
@@ -55,6 +66,8 @@ class Watch {
         int socket = -1;
         int rank = -1;      ///< -1 until it has said who it is
         std::string hello;  ///< what has come of that
+        Clock::time_point heard{};
+        bool waits = false;  ///< for a message, as it said last
     };
 
     void work();
@@ -63,8 +76,15 @@ class Watch {
     void hear(Peer& peer);
     void greet(Peer& peer, const char* bytes, size_t count);
     void lost(const Peer& peer);
+    void was_asked_to_stop(const Peer& peer, int code);
+    std::string name_of(const Peer& peer) const;
+    Clock::duration waited() const;
+    void pass_on_stop();
+    void beat();
+    void look_for_stall();
     void enter(Phase phase);
     void check_time();
+    void check_joining();
     std::string listen();
     bool connect_to_first(const std::string& where);
     bool connect_to(const std::string& address, const std::string& port);
@@ -82,7 +102,14 @@ class Watch {
     int listener_ = -1;
     std::string secret_;  ///< by which process 0 knows the others
     std::vector<Peer> peers_;
-    std::vector<std::string> hosts_;  ///< of the peers, by rank
+    std::vector<std::string> hosts_;           ///< of the peers, by rank
+    Clock::time_point beaten_{};               ///< when the peers were told that this process lives
+    std::atomic<Clock::rep> waits_since_ = 0;  ///< for a message; 0: it does not wait
+    bool told_stop_ = false, complained_ = false, told_waiting_ = false;
+    FellowWatch fellows_;
+    Clock::time_point looked_ = since_;  ///< at the fellows
+    std::string misfit_;                 ///< what they have told
+    Clock::time_point misfit_since_{};
     std::atomic<bool> ends_ = false;
     std::thread thread_;
 };

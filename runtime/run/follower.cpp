@@ -62,8 +62,11 @@ void lead(const LoadedModel& model, const TrainingSetup& setup) {
     (void)group->broadcast(to_text(setup));
 }
 
-bool have_same_data(ProcessGroup& group, const std::string& data, Diagnostics& diagnostics) {
-    return roll_call(group, {{"data", data}}, diagnostics);
+bool have_same_data(const LoadedModel& model, const std::string& data, Diagnostics& diagnostics) {
+    return roll_call(*model.group(), {{"data", data}}, diagnostics,
+                     [&](const std::string& here, const std::string& there) {
+                         return how_they_differ(here, there, model.module().data);
+                     });
 }
 
 int follow(LoadedModel& model, Diagnostics& diagnostics) {
@@ -81,7 +84,7 @@ int follow(LoadedModel& model, Diagnostics& diagnostics) {
     StepRunner runner(model, diagnostics);
     std::unique_ptr<Loader> loader;
     if (runner.ok()) loader = make_loader(model, setup, diagnostics);
-    (void)have_same_data(group, loader ? fingerprint(loader->dataset()) : "", diagnostics);
+    (void)have_same_data(model, loader ? fingerprint(loader->dataset()) : "", diagnostics);
     TrainingState training;
     while ((order = take_order(group, states)).kind != Order::Kind::kEnd) {
         if (order.kind == Order::Kind::kSlots) {

@@ -21,9 +21,9 @@ struct TrainingSetup {
 /// In process 0, once its functions are bound: tells the others how training is computed. Nothing
 /// where the model is not shared.
 void lead(const LoadedModel& model, const TrainingSetup& setup);
-/// In all processes, once the data are there or are not: whether they are the same in all. Process
-/// 0 reports what is wrong (kBadValue).
-bool have_same_data(ProcessGroup& group, const std::string& data, Diagnostics& diagnostics);
+/// In all processes of a model, once its data are there or are not: whether they are the same in
+/// all. `data` is their fingerprint(). Process 0 reports what is wrong (kBadValue).
+bool have_same_data(const LoadedModel& model, const std::string& data, Diagnostics& diagnostics);
 
 /// In the other processes: computes what process 0 asks for, until it says that the run has ended.
 /// Gives its exit code. Nothing is written.

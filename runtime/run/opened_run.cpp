@@ -108,7 +108,8 @@ bool OpenedRun::take_local_steps() {
     if (model.group() == nullptr)
         return refuse(
             fmt::format("the run in `{}` takes local steps in several processes", folder->path()),
-            fmt::format("`mpirun -n {} gmrun train ... --resume` goes on with it",
+            fmt::format("`mpirun -n {} gmrun train ... --resume` goes on with it, as does any "
+                        "number of processes from 2 on",
                         record.processes));
     if (model.states().slots() != nullptr)
         return refuse(

@@ -559,8 +559,8 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
         if (!run.runner->ok()) return TrainEnd::kNotStarted;
         lead(run.model, {run.record.seed, run.record.tuned, run.model.may_use_bf16(), false,
                          run.chosen(), run.record.local.every});
-        ProcessGroup* group = run.model.group();
-        if (group != nullptr && !have_same_data(*group, run.data_trained_on(), run.diagnostics))
+        if (run.model.group() != nullptr &&
+            !have_same_data(run.model, run.data_trained_on(), run.diagnostics))
             return TrainEnd::kNotStarted;
         if (!run.share_slots()) return TrainEnd::kNotStarted;
         run.tell_beginning(progress);

@@ -108,6 +108,11 @@ def check_links(pages):
     empty = [folder for folder in pages.rglob("*") if folder.is_dir() and not any(folder.iterdir())]
     if empty or count < 5 or "tools/" in (pages / "README.md").read_text():
         sys.exit(f"the pages are not whole: {count} links; empty folders {empty}")
+    processes = (pages / "runtime/processes/README.md").read_text()
+    named = set(re.findall(r"starting/[\w.]+", processes))
+    if len(named) < 3 or not all((pages / "runtime/processes" / name).exists() for name in named) \
+            or "| `transport` |" in processes:
+        sys.exit(f"the page about many machines names {named}, or files of the sources")
     print(f"{count} links of pages")
 
 

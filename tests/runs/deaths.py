@@ -76,6 +76,47 @@ def lone_deaths(processes, launcher):
     del processes.bench.environment["TMPDIR"]
 
 
+def of_rank(run, rank):
+    return next(pid for pid in ranks_of(run) if rank_of(pid) == rank)
+
+
+def asked_to_stop(processes, launcher):
+    """A signal to any one process stops all, with a checkpoint and its exit code; it is said which process got it."""
+    name = processes.compile("vae_mlp", "f32")
+    run = str(processes.bench.folder / f"asked_{launcher}")
+    for rank, sent in ((2, signal.SIGTERM), (1, signal.SIGHUP), (0, signal.SIGHUP), (1, signal.SIGINT)):
+        mpi = start(processes, launcher, 3, name, run, "--overwrite", save_every=1000000)
+        while mpi.poll() is None and steps_in(run) < 3:
+            time.sleep(0.01)
+        os.kill(of_rank(run, rank), sent)
+        if is_stuck(mpi, "a signal to one process") or mpi.returncode != 128 + sent:
+            sys.exit(f"{run}: {sent.name} to process {rank}: exit {mpi.returncode}\n{mpi.stderr.read()}")
+        said = mpi.stderr.read().count(f"process {rank} of 3 on {os.uname().nodename} was asked to stop ({sent.name})")
+        if steps_at(run) < 3 or said != (rank > 0):
+            sys.exit(f"{run}: {sent.name} to process {rank}: step {steps_at(run)}, said {said} times")
+        pathlib.Path(run, "metrics.jsonl").unlink()
+
+
+def stopped(processes, launcher):
+    """A process that stands still is named after a minute, also process 0, and training goes on when it does."""
+    name = processes.compile("vae_mlp", "f32")
+    run = str(processes.bench.folder / f"stopped_{launcher}")
+    mpi = start(processes, launcher, 3, name, run)
+    for rank in (2, 0):
+        before = steps_at(run)
+        while mpi.poll() is None and steps_at(run) <= before:
+            time.sleep(0.01)
+        os.kill(of_rank(run, rank), signal.SIGSTOP)
+        line = mpi.stderr.readline()
+        if f"waited for process {rank} of 3 on" not in line:
+            sys.exit(f"{run}: process {rank} stands still: {line}")
+        os.kill(of_rank(run, rank), signal.SIGCONT)
+        if "training goes on" not in (line := mpi.stderr.readline()):
+            sys.exit(f"{run}: process {rank} goes on: {line}")
+    os.kill(of_rank(run, 1), signal.SIGTERM)
+    is_stuck(mpi, f"{run}: asked to stop")
+
+
 def full_disk(processes, launcher):
     """The disk of process 0 has room for one checkpoint, not for the next beside it: all end, which is said once, and
     the one that is there is good. With more room another number of processes goes on. A disk needs root."""

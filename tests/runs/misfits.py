@@ -36,9 +36,14 @@ def misfits(processes, launcher):
     expect(out, "the processes of a run must have the same compiled model")
     two = processes.words(None, 1, name + ".gmc", "--run", "misfit", *words, "--seed=2")
     expect(processes.run([*one, ":", "-n", "1", *two], 1), "the same options: process 0 on")
+    one = processes.words(launcher, 1, name + ".gmc", "--run", f"same/{launcher}", *words)
+    two = processes.words(None, 1, name + ".gmc", "--run", f"./same//{launcher}/", *words)
+    processes.run([*one, ":", "-n", "1", *two])
     wrong_lines(processes, launcher, name, words)
     other_programs(processes, launcher, name, words)
     alone(processes, launcher, name)
+    not_joining(processes, launcher, name, words)
+    no_plugin(processes, launcher)
     other_data(processes, launcher, words)
     if (processes.bench.folder / "misfit").exists():
         sys.exit("a run that did not begin has a folder")
@@ -97,13 +102,40 @@ def alone(processes, launcher, name):
     expect(done.stderr, "srun has started 4 processes, but without MPI they cannot find each other")
 
 
+def not_joining(processes, launcher, name, words):
+    """A process that does not join, whichever it is, says why itself, and the others end within seconds."""
+    train = processes.words(None, 1, name + ".gmc", "--run", "misfit", *words)
+    program = train[0]
+    for other, text in (([program, "eval", "nothing"], "has started 2 processes, but `gmrun eval` runs in one"),
+                        ([program, "evl"], "gmrun: no command `evl`"), (["true"], "")):
+        for first, second in ((train, other), (other, train)):
+            started = [*processes.launchers[launcher], "-n", "1", *first, ":", "-n", "1", *second]
+            done = subprocess.run(started, cwd=processes.bench.folder, env=processes.bench.environment, text=True,
+                                  capture_output=True, timeout=60)
+            if done.returncode == 0:
+                sys.exit(f"{started}: exit code 0")
+            once(done.stderr, text) if text else None
+            # OpenMPI ends the others when one has ended.
+            if launcher == "mpich":
+                once(done.stderr, f"process {int(second is other)} of 2 has ended, so all end")
+
+
+def no_plugin(processes, launcher):
+    folder = processes.bench.folder / f"no_plugin_{launcher}"
+    folder.mkdir()
+    shutil.copy(processes.bench.bin_dir / "gmrun", folder)
+    out = processes.run([*processes.launchers[launcher], "-n", "3", str(folder / "gmrun"), "train", "x.gmc"], 1)
+    once(out, f"but there is neither `{folder}/gmc_{launcher}.so` nor `")
+
+
 def other_data(processes, launcher, words):
-    """The second process finds other numbers in its file, and then no file."""
+    """The second process finds other numbers in its file, fewer of them, and then no file."""
     folder = processes.bench.folder / f"numbers_{launcher}"
-    for name in ("one", "other", "none"):
+    for name in ("one", "other", "fewer", "none"):
         (folder / name).mkdir(parents=True)
-        header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (64, 8), }\n"
-        numbers = bytes(i * (3 if name == "one" else 5) % 256 for i in range(512))
+        rows = 63 if name == "fewer" else 64
+        header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (%d, 8), }\n" % rows
+        numbers = bytes(i * (5 if name == "other" else 3) % 256 for i in range(8 * rows))
         if name != "none":
             (folder / name / "x.npy").write_bytes(b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header +
                                                   numbers)
@@ -112,7 +144,9 @@ def other_data(processes, launcher, words):
                     "../numbers.gmc"], cwd=folder / "one", check=True, capture_output=True)
     train = [str(processes.bench.bin_dir / "gmrun"), "train", str(folder / "numbers.gmc"), "--run",
              str(processes.bench.folder / "misfit"), *words]
-    for name, text in (("other", "must have the same data: process 0"),
+    told = "must have the same data: the data of `x` (`x.npy`): 64 examples here"
+    for name, text in (("other", told + " and there, but other values (here: process 0 on"),
+                       ("fewer", told + ", 63 there (here: process 0 on"),
                        ("none", "`x.npy`, the data of `x`, is not there")):
         start = [*processes.launchers[launcher], "-n", "1", "-wdir", str(folder / "one"), *train]
         expect(processes.run([*start, ":", "-n", "1", "-wdir", str(folder / name), *train], 1), text)

@@ -8,7 +8,8 @@ optimizer's slots, and one that goes back after it diverged. Local steps come to
 Processes that do not fit together are told apart before the first step, in one message; unlike
 processors compute with what all have. Where a process dies, or
 mpirun, the others end within seconds, even where mpirun hangs. With --kills, random processes are killed at random
-moments: all end within seconds, and the checkpoint is good; and no process takes more memory after more steps.
+moments: all end within seconds, and the checkpoint is good; no process takes more memory after more steps; and one that
+stands still is named.
 Exit code 77, for "skipped", where gmc was built without MPI.
 """
 import argparse
@@ -23,7 +24,7 @@ import sys
 import tempfile
 import time
 
-from deaths import bad_example, flat_memory, full_disk, kills, lone_deaths
+from deaths import asked_to_stop, bad_example, flat_memory, full_disk, kills, lone_deaths, stopped
 from group_runs import (SLOTS, STEPS, Processes, check_same, expect, has_avx2, is_stuck, launchers_here, losses, once,
                         ranks_of, same_bits, start, steps_at)
 from kills import CHECKPOINT, Bench, all_models, checkpoint
@@ -224,6 +225,7 @@ def main():
             for launcher in launchers:
                 kills(processes, launcher, options.kills, random.Random(options.kills))
                 flat_memory(processes, launcher)
+                stopped(processes, launcher)
             return
         models = all_models() if options.all_models else SMALL_MODELS
         for model in models:
@@ -245,6 +247,7 @@ def main():
                 if has_avx2():
                     unlike_processors(processes, launcher)
                 lone_deaths(processes, launcher)
+                asked_to_stop(processes, launcher)
                 full_disk(processes, launcher)
                 bad_example(processes, launcher)
                 for left in ("through", "parts", "slots"):

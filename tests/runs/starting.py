@@ -4,15 +4,18 @@
 Usage: tests/runs/starting.py --bin-dir build
 
 Slurm, ssh and mpirun are stand-ins that write down how they were called; the words for gmrun are then given to the real
-one, which must understand them. The file for Kubernetes is read as YAML by gmc, and its command run in the same way.
+one, which must understand them. A job whose time is up stops and queues itself again. The file for Kubernetes is
+read as YAML by gmc, and its command run in the same way.
 """
 import argparse
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 STARTING = pathlib.Path(__file__).resolve().parents[2] / "runtime/processes/starting"
 MODEL = """model: points
@@ -30,7 +33,7 @@ exec "$@"
 """
 OTHERS = """#!/bin/bash
 echo "$(basename "$0") $*" >> "$CALLS"
-case "$*" in *"gmrun --version"*) gmrun --version ;; esac
+case "$*" in *"gmrun --version"*) gmrun --version ;; "-n node1 sha256sum "*) sh -c "${*:3}" ;; esac
 """
 
 
@@ -41,14 +44,17 @@ class Machine:
         self.folder = folder
         tools = folder / "tools"
         tools.mkdir()
-        for name, text in (("mpirun", MPIRUN), ("ssh", OTHERS), ("scp", OTHERS)):
+        for name, text in (("mpirun", MPIRUN), ("ssh", OTHERS), ("scp", OTHERS), ("scontrol", OTHERS)):
             (tools / name).write_text(text)
             (tools / name).chmod(0o755)
         self.calls = folder / "calls"
         self.environment = {**os.environ, "PATH": f"{tools}:{bin_dir}:{os.environ['PATH']}", "CALLS": str(self.calls),
-                            "XDG_CACHE_HOME": str(folder / "cache"), "SLURM_CPUS_PER_TASK": "8"}
+                            "XDG_CACHE_HOME": str(folder / "cache"), "SLURM_CPUS_PER_TASK": "8",
+                            "SLURM_JOB_ID": "7"}
         (folder / "model.yaml").write_text(MODEL)
-        self.run("gmc", "compile", "--shards=8", "model.yaml")
+        (folder / "long.yaml").write_text(MODEL.replace("epochs: 1", "epochs: 1000000"))
+        for name in ("model", "long"):
+            self.run("gmc", "compile", "--shards=8", f"{name}.yaml")
 
     def run(self, *words):
         self.calls.write_text("")
@@ -68,6 +74,22 @@ def started(machine, words, mpirun):
     """Begins a run, and then goes on with it."""
     expect(machine.run(*words), mpirun.replace("RESUME ", ""))
     expect(machine.run(*words), mpirun.replace("RESUME", "--resume"))
+
+
+def requeued(machine):
+    """The time of a job is up: gmrun stops with a checkpoint, and the job is queued again. One that is ended is not."""
+    checkpoint = machine.folder / "runs/long/checkpoint.safetensors"
+    for sent, again in ((signal.SIGUSR1, True), (signal.SIGTERM, False)):
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        machine.calls.write_text("")
+        job = subprocess.Popen([STARTING / "slurm.sh", "long.gmc"], cwd=machine.folder, env=machine.environment)
+        while job.poll() is None and not (checkpoint.exists() and checkpoint.stat().st_mtime_ns > before):
+            time.sleep(0.01)
+        job.send_signal(sent)
+        if job.wait() != 128 + signal.SIGUSR1:
+            sys.exit(f"a job that got {sent}: exit {job.returncode}")
+        if ("scontrol requeue 7" in machine.calls.read_text()) != again:
+            sys.exit(f"a job that got {sent} called:\n{machine.calls.read_text()}")
 
 
 def kubernetes_command(machine, bin_dir):
@@ -92,11 +114,14 @@ def main():
         started(machine, [STARTING / "slurm.sh", "model.gmc"],
                 "mpirun --map-by slot:PE=8 --bind-to core gmrun train --quiet --run runs/model "
                 "--checkpoint-every 10 minutes RESUME model.gmc")
+        requeued(machine)
         pathlib.Path(folder, "runs").rename(pathlib.Path(folder, "runs-slurm"))
         pathlib.Path(folder, "hosts").write_text("# two machines\nnode1 slots=2\nnode2 slots=2\n")
         calls = machine.run(STARTING / "ssh.sh", "hosts", "model.gmc")
         expect(calls, "ssh -n node1 gmrun --version", "ssh -n node2 mkdir -p .*", "scp -q /.*/model.gmc node2:/.*",
                "mpirun --hostfile hosts --bind-to none gmrun train --run runs/model /.*/model.gmc")
+        if any("scp" in call and "node1" in call for call in calls):
+            sys.exit("the model was copied to where it is:\n" + "\n".join(calls))
         started(machine, ["sh", "-c", kubernetes_command(machine, bin_dir).replace("runs/", "runs-pods/")],
                 f"mpirun -n 8 --bind-to none --wdir {folder} gmrun train --quiet --run runs-pods/model "
                 "--checkpoint-every 10 minutes RESUME model.gmc")

@@ -341,7 +341,7 @@ std::string CommandLine::given_options(std::span<const std::string> without) con
         if (const auto* set = boost::any_cast<bool>(&value.value()))
             parts.push_back(*set ? "--" + name : "");
         else if (const auto* text = boost::any_cast<std::string>(&value.value()))
-            parts.push_back(fmt::format("--{} {}", name, *text));
+            parts.push_back(fmt::format("--{} {}", name, plain_path(*text)));
         else
             parts.push_back(fmt::format("--{} {}", name, fmt::join(list(name), " ")));
     }
@@ -424,6 +424,11 @@ std::string_view running_program = "gmc";
 int report(const Diagnostics& diagnostics) {
     say("{}", diagnostics.render(running_program));
     if (diagnostics.has(DiagnosticKind::kDiskFull)) return kRunFailed;
+    return diagnostics.any() ? kInputWrong : kDone;
+}
+
+int report_for_all(const Diagnostics& diagnostics) {
+    say_for_all(diagnostics.render(running_program));
     return diagnostics.any() ? kInputWrong : kDone;
 }
 
@@ -545,7 +550,7 @@ int run_program(std::string_view program, std::string_view about, std::span<cons
     std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
     leave_words_to_first(commands, words.empty() ? "" : words.front());
     if (words.empty()) {
-        say("{}", overview(program, about, commands));
+        say_for_all(overview(program, about, commands));
         return kUsageWrong;
     }
     const std::string name = words.front();
@@ -556,8 +561,9 @@ int run_program(std::string_view program, std::string_view about, std::span<cons
     if (const std::string pages = pages_text(program, about, commands, name); !pages.empty())
         return print_page(program, pages);
     if (name.starts_with("--completion")) {
-        say("{0}: `{1}`: there is --completion=bash, --completion=zsh and --completion=fish\n",
-            program, name);
+        say_for_all(fmt::format(
+            "{0}: `{1}`: there is --completion=bash, --completion=zsh and --completion=fish\n",
+            program, name));
         return kUsageWrong;
     }
     for (const Command& command : commands)
@@ -567,9 +573,9 @@ int run_program(std::string_view program, std::string_view about, std::span<cons
     std::vector<std::string> names;
     for (const Command& c : commands) names.emplace_back(c.name);
     const std::string meant = meant_command(program, name);
-    say("{}: no command `{}`{}\n{}help: `{} --help` lists what there is\n", program, name,
-        meant.empty() ? suggestion(name, names) : "",
-        meant.empty() ? "" : fmt::format("help: {}\n", meant), program);
+    say_for_all(fmt::format("{}: no command `{}`{}\n{}help: `{} --help` lists what there is\n",
+                            program, name, meant.empty() ? suggestion(name, names) : "",
+                            meant.empty() ? "" : fmt::format("help: {}\n", meant), program));
     return kUsageWrong;
 }
 

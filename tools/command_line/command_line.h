@@ -79,7 +79,7 @@ class CommandLine {
     /// Whether the option is among the words; a default does not count.
     bool given(const std::string& name) const;
     /// The options among the words, such as "--steps 3 --quiet", in the order of their names,
-    /// without those that are named here.
+    /// without those that are named here; paths without detours.
     std::string given_options(std::span<const std::string> without) const;
     bool flag(const std::string& name) const;
     /// The value of an option that is there.
@@ -117,6 +117,9 @@ int run_program(std::string_view program, std::string_view about, std::span<cons
 /// Prints errors and warnings to standard error. Returns kInputWrong when there are errors,
 /// otherwise kDone.
 int report(const Diagnostics& diagnostics);
+/// The same where other processes that were started with this one may find the same: it is said
+/// once on each machine.
+int report_for_all(const Diagnostics& diagnostics);
 /// Prints the warnings, and forgets them: for what goes on long after them. With errors among them
 /// it leaves all to `report`.
 void report_warnings(Diagnostics& diagnostics);

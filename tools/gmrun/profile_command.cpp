@@ -130,8 +130,7 @@ static int profile_model(const CommandLine& line, MeasuredModel& loaded, Diagnos
             for (const auto& [problem, choice] : tuning->used())
                 setup.contractions[problem] = choice;
         runtime::lead(model, setup);
-        return runtime::have_same_data(*model.group(), runtime::fingerprint(loader.dataset()),
-                                       diagnostics);
+        return runtime::have_same_data(model, runtime::fingerprint(loader.dataset()), diagnostics);
     };
     const auto measured =
         runtime::profile_step(model, line.get<int64_t>("steps"), diagnostics, begins);
@@ -160,7 +159,7 @@ int profile_command(const Words& words) {
                      "over the processes take.");
     add_measuring(line, 10);
     line.add_option<std::string>("output,o", "FILE", "where the trace goes", "trace.json");
-    const runtime::StopRequest never;
+    runtime::StopRequest never;
     if (const auto end = read_training_line(line, words, never)) return *end;
     Diagnostics diagnostics;
     std::unique_ptr<runtime::ProcessGroup> group;

@@ -10,9 +10,16 @@ using namespace gmc::runtime;
 
 namespace {
 
-constexpr const char* kVariables[] = {
-    "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "PMI_SIZE",     "PMI_RANK", "MPI_LOCALNRANKS",
-    "MPI_LOCALRANKID",      "SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "PMIX_RANK"};
+constexpr const char* kVariables[] = {"OMPI_COMM_WORLD_SIZE",
+                                      "OMPI_COMM_WORLD_RANK",
+                                      "PMI_SIZE",
+                                      "PMI_RANK",
+                                      "MPI_LOCALNRANKS",
+                                      "MPI_LOCALRANKID",
+                                      "SLURM_STEP_NUM_TASKS",
+                                      "SLURM_PROCID",
+                                      "PMIX_RANK",
+                                      "OMPI_COMM_WORLD_LOCAL_SIZE"};
 
 /// What is found with only these of the variables set.
 std::optional<Launch> launch_with(const std::map<std::string, std::string>& set) {
@@ -34,14 +41,18 @@ TEST_CASE("processes that were started together know by whom, and by which MPI t
           "[group]") {
     CHECK_FALSE(launch_with({}));
     CHECK_FALSE(launch_with({{"OMPI_COMM_WORLD_SIZE", "1"}, {"OMPI_COMM_WORLD_RANK", "0"}}));
-    const auto open = launch_with({{"OMPI_COMM_WORLD_SIZE", "4"}, {"OMPI_COMM_WORLD_RANK", "3"}});
+    const auto open = launch_with({{"OMPI_COMM_WORLD_SIZE", "4"},
+                                   {"OMPI_COMM_WORLD_RANK", "3"},
+                                   {"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}});
     REQUIRE(open);
     CHECK(open->mpi == "OpenMPI");
     CHECK(open->processes == 4);
     CHECK(open->rank == 3);
+    CHECK(open->beside == 2);
     const auto mpich = launch_with({{"PMI_SIZE", "2"}, {"PMI_RANK", "1"}});
     REQUIRE(mpich);
     CHECK(mpich->mpi == "MPICH");
+    CHECK(mpich->beside == 0);
     // mpirun of one process in a job of four.
     const std::map<std::string, std::string> slurm = {{"SLURM_STEP_NUM_TASKS", "4"},
                                                       {"SLURM_PROCID", "2"}};

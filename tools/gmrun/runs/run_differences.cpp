@@ -86,6 +86,19 @@ Settings settings(const RunHistory& run) {
     return out;
 }
 
+/// How the kernels of a run were chosen, and how many are other ones than in the first.
+std::string kernels(const RunHistory& run, const RunHistory& first) {
+    if (!run.record.tuned) return "by rules";
+    int64_t others = 0;
+    for (const auto& [problem, choice] : run.record.contractions) {
+        const auto found = first.record.contractions.find(problem);
+        others += found != first.record.contractions.end() && found->second != choice ? 1 : 0;
+    }
+    if (others == 0) return "measured";
+    return fmt::format("measured, {} of {} unlike those of the first run, so bits differ", others,
+                       run.record.contractions.size());
+}
+
 }  // namespace
 
 std::vector<Row> setting_rows(const std::vector<RunHistory>& runs, bool all) {
@@ -93,6 +106,7 @@ std::vector<Row> setting_rows(const std::vector<RunHistory>& runs, bool all) {
     std::vector<Settings> told;
     for (const RunHistory& run : runs) {
         told.push_back(settings(run));
+        told.back()["kernels"] = kernels(run, runs[0]);
         for (const auto& [name, value] : told.back()) names.insert(name);
     }
     // Where a run lacks a data field, the row of the field itself shows that. The rows of what

@@ -20,11 +20,16 @@ namespace {
 
 /// Joins the group of this process, and counts those `beside` it that may use the same processors,
 /// itself included.
-std::unique_ptr<runtime::ProcessGroup> join(const runtime::StopRequest& stop, int& beside,
+std::unique_ptr<runtime::ProcessGroup> join(runtime::StopRequest& stop, int& beside,
                                             std::string& why, std::string& help) {
     auto group = runtime::join_group(
         {.stop_code = [&stop] { return stop.asked() ? exit_code_of(stop.signal) : 0; },
-         .saves = [&stop] { return stop.saves > 0; }},
+         .saves = [&stop] { return stop.saves > 0; },
+         .stop =
+             [&stop](int code) {
+                 int none = 0;
+                 return stop.signal.compare_exchange_strong(none, code - exit_code_of(0));
+             }},
         why, help);
     if (group) beside = group->count_same(runtime::host_name() + ": " + runtime::processors_text());
     return group;
@@ -67,7 +72,7 @@ bool can_train_together(runtime::ProcessGroup& group, const CommandLine& line,
 }  // namespace
 
 std::optional<int> read_training_line(CommandLine& line, const std::vector<std::string>& words,
-                                      const runtime::StopRequest& stop) {
+                                      runtime::StopRequest& stop) {
     try {
         if (!line.parse(words)) return kDone;
         set_computing(line);
@@ -87,7 +92,7 @@ std::optional<int> read_training_line(CommandLine& line, const std::vector<std::
 }
 
 /// Versions are compared before all else: others than this one may exchange other messages.
-std::optional<int> join_training(const CommandLine& line, const runtime::StopRequest& stop,
+std::optional<int> join_training(const CommandLine& line, runtime::StopRequest& stop,
                                  std::unique_ptr<runtime::ProcessGroup>& group) {
     std::string why, help;
     int beside = 0;
@@ -96,7 +101,7 @@ std::optional<int> join_training(const CommandLine& line, const runtime::StopReq
     if (!why.empty()) {
         Diagnostic& error = diagnostics.error(DiagnosticKind::kBadValue, {}, "{}", why);
         if (!help.empty()) error.help(help);
-        return report(diagnostics);
+        return report_for_all(diagnostics);
     }
     if (!group) return std::nullopt;
     if (!line.has("threads")) runtime::set_thread_count(runtime::usual_thread_count_beside(beside));
@@ -125,6 +130,7 @@ int share_training(runtime::ProcessGroup& group, const CommandLine& line,
 }
 
 std::string sums_text(const runtime::ProcessGroup& group, const runtime::SumTime& time) {
+    if (time.bytes == 0) return "";
     const int machines = group.machines().count();
     const auto seconds = [](int64_t ns) { return static_cast<double>(ns) * 1e-9; };
     return fmt::format(
