@@ -1,7 +1,8 @@
 // What a compiled model tells the runtime beside its functions: the data that it was compiled for,
 // how it is trained, and how it was compiled. Each struct is one line of the IR text (`data`,
-// `test`, `network`, `train`, `run`, `schedule`, `compile`, `origin`, `layer`); printer and parser
-// follow from `fields()`, as they do for ops. verify_contract.cpp says what the values must be.
+// `test`, `network`, `train`, `rate_end`, `run`, `schedule`, `compile`, `origin`, `layer`); printer
+// and parser follow from `fields()`, as they do for ops. verify_contract.cpp says what the values
+// must be.
 #pragma once
 
 #include <cstdint>
@@ -152,6 +153,21 @@ struct Training {
                           field("epochs", &Training::epochs)};
     }
     friend bool operator==(const Training&, const Training&) = default;
+};
+
+/// Of a learning rate whose schedule comes to an end, behind which it trains nothing:
+///   rate_end {networks=["generator"], epochs=5, at="model.yaml:12:9"}
+struct RateEnd {
+    std::vector<std::string> networks;  ///< that it trains; {}: all that are trained
+    double epochs = 0, steps = 0;       ///< after so many; one of the two is 0
+    double rate = 0;                    ///< from then on
+    std::string at;                     ///< where the schedule stands: "FILE:LINE:COLUMN"
+    static constexpr auto fields() {
+        return std::tuple{field("networks", &RateEnd::networks), field("epochs", &RateEnd::epochs),
+                          field("steps", &RateEnd::steps), field("rate", &RateEnd::rate),
+                          field("at", &RateEnd::at)};
+    }
+    friend bool operator==(const RateEnd&, const RateEnd&) = default;
 };
 
 /// How a run looks after itself. What is at its default is off:

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "compiler/ir/attributes.h"
 
@@ -35,9 +36,12 @@ bool has_usable_numbers(const Op& op) {
             fine &= is_within(**number, kLargestNumber);
         if (const auto* numbers = std::get_if<const std::vector<int64_t>*>(&member.value))
             fine &= are_within(**numbers, kLargestNumber);
+        if (const auto* number = std::get_if<const double*>(&member.value))
+            fine &= std::is_same_v<Op, Constant> || std::isfinite(**number);
     }
     if constexpr (std::is_base_of_v<ConvWindow, Op>)
         fine &= are_within(op.dilations, kLargestFactor) && is_within(op.groups, kLargestFactor);
+    if constexpr (std::is_same_v<Op, LeakyRelu>) fine &= op.slope >= 0;
     if constexpr (std::is_same_v<Op, Pad>) fine &= are_within(op.interior, kLargestFactor);
     return fine;
 }
@@ -145,9 +149,13 @@ Type infer(const Op&, InferContext& c) requires(Op::kInfo.has(kElementwise)) {
 }
 
 template <typename Op>
-Type infer(const Op&, InferContext& c) requires(Op::kInfo.has(kGenerator)) {
+Type infer(const Op& op, InferContext& c) requires(Op::kInfo.has(kGenerator)) {
     const Type result = declared_type(Op::kInfo.name, c);
     takes_no_bf16(Op::kInfo.name, result, c);
+    if constexpr (requires { op.stream; })
+        if (!is_random_stream(op.stream))
+            return c.fail(fmt::format("`{}` of stream {}: streams are from 0 to {}", Op::kInfo.name,
+                                      op.stream, kMostStreams - 1));
     return result;
 }
 
@@ -473,7 +481,7 @@ Type infer_type(const OpVariant& op, InferContext& context) {
         [&](const auto& o) {
             if (!has_usable_numbers(o))
                 return context.fail(
-                    fmt::format("`{}` has a number that is far too large", op_info(op).name));
+                    fmt::format("`{}` has a number that it cannot have", op_info(op).name));
             return infer(o, context);
         },
         op);

@@ -166,6 +166,7 @@ struct Module {
     std::vector<DataField> test;          ///< {}: the model names no test data
     std::vector<Network> networks;        ///< those that are frozen or take weights from a file
     std::optional<Training> training;     ///< none: the module cannot be run by gmrun
+    std::vector<RateEnd> rate_ends;       ///< of learning rates that have one
     std::vector<ScheduleEntry> schedule;  ///< the functions of one training step, in order
     RunPolicy run;
     Compilation compilation;

@@ -246,6 +246,9 @@ struct Iota {
         return std::tuple{field("stride", &Iota::stride), field("size", &Iota::size)};
     }
 };
+/// Streams of random numbers have 31 bits: the 32nd keeps those of initializers apart.
+inline constexpr int64_t kMostStreams = int64_t{1} << 31;
+constexpr bool is_random_stream(int64_t stream) { return stream >= 0 && stream < kMostStreams; }
 /// Philox4x32-10 (Salmon et al. 2011) keyed by the seed, counter (index, call, stream); then Box
 /// and Muller 1958.
 struct RandomNormal {

@@ -19,6 +19,8 @@
 //              it reads no state
 //   bf16       occurs in values inside functions and in copies; inputs and results of functions that
 //              are no bodies, and other states, are f32
+//   initial    values of states are finite, streams of random numbers have 31 bits, and fans go with
+//              the shape
 //   copies     are of parameters, in bf16, with their shape; no other states come behind them; a
 //              function that updates a parameter updates its copy
 //   updates    have the state's type, one per state
@@ -29,6 +31,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 #include <string_view>
@@ -438,6 +442,26 @@ void verify_names(const Items& items, const char* what, VerifyReport& report) {
             report.error(fmt::format("two {} are named `@{}`", what, item.name));
 }
 
+/// Why a state cannot start so; "" where it can. Fans follow from the shape of weights, of which
+/// the last two axes connect and the others are a window.
+std::string initializer_misfit(const Initializer& initializer, const Shape& shape) {
+    constexpr double kLargest = std::numeric_limits<float>::max();
+    const auto& [kind, value, fan_in, fan_out, stream] = initializer;
+    if (!(std::fabs(value) <= kLargest)) return fmt::format("its value is {}", value);
+    if ((kind == "normal" || kind == "uniform") && value < 0)
+        return fmt::format("`{}` with a spread of {}", kind, value);
+    if (!is_random_stream(stream))
+        return fmt::format("its stream is {}, not from 0 to {}", stream, kMostStreams - 1);
+    if (fan_in == 0 && fan_out == 0) return "";
+    const size_t rank = shape.size();
+    const int64_t elements = Type{DType::kF32, shape}.elements();
+    if (rank < 2 || elements < 1 || fan_in != elements / shape[rank - 1] ||
+        fan_out != elements / shape[rank - 2])
+        return fmt::format("a fan_in of {} and a fan_out of {} do not go with its shape", fan_in,
+                           fan_out);
+    return "";
+}
+
 /// States are f32 parameters, statistics and slots; behind them stand bf16 copies of parameters.
 /// Copies come last so that the memory of all other states is one piece without gaps, which
 /// checkpoints save.
@@ -459,6 +483,8 @@ void verify_states(const Module& module, VerifyReport& report) {
         if (!is_copy && s.type.dtype != DType::kF32)
             report.error(fmt::format("the state `@{}` is {}: only copies are bf16", s.name,
                                      to_string(s.type)));
+        if (const std::string why = initializer_misfit(s.initializer, s.type.shape); !why.empty())
+            report.error(fmt::format("the state `@{}`, {}: {}", s.name, to_string(s.type), why));
         if (!is_copy) continue;
         const auto source = static_cast<size_t>(s.source);
         if (source >= module.states.size() || module.states[source].role != StateRole::kParameter ||

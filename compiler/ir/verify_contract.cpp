@@ -9,6 +9,7 @@
 //   network    has states, says something, and updates none of them when it is frozen; what is said
 //              of a file of weights comes with one, and with its checksum
 //   train      batch size and epochs are positive and bounded
+//   rate_end   is after a positive number of epochs or of steps, and bounded; the rate is finite
 //   run        counts and times are bounded; what is watched is a figure of @evaluate
 //   schedule   names functions of the module; how often each is called is positive and bounded
 //   compile    the memory limit is not negative
@@ -66,6 +67,7 @@ class ContractCheck {
             number("train", "batch_size", module_.training->batch_size, 1, kMostRows);
             number("train", "epochs", module_.training->epochs, 1, kMostEpochs);
         }
+        rate_ends();
         run_policy();
         schedule();
         if (module_.compilation.memory_limit < 0)
@@ -206,6 +208,20 @@ class ContractCheck {
                 if (is_own(module_.states[update.state]))
                     error(fmt::format("@{} updates @{}, but the network is frozen", function.name,
                                       module_.states[update.state].name));
+    }
+
+    void rate_ends() {
+        const auto is_time = [](double time) { return time > 0 && time <= kMostExamples; };
+        for (const RateEnd& end : module_.rate_ends) {
+            const bool in_epochs = end.steps == 0;
+            if (!is_time(in_epochs ? end.epochs : end.steps) || (!in_epochs && end.epochs != 0))
+                report_.error_in_line("rate_end",
+                                      fmt::format("it is after {} epochs and {} steps: one of the "
+                                                  "two is above 0, and at most {}",
+                                                  end.epochs, end.steps, kMostExamples));
+            if (!std::isfinite(end.rate))
+                report_.error_in_line("rate_end", fmt::format("the rate is {}", end.rate));
+        }
     }
 
     void run_policy() {

@@ -8,6 +8,7 @@
 
 #include "dsl/checks/checks.h"
 #include "dsl/model_view.h"
+#include "dsl/rate_end.h"
 
 namespace gmc::dsl {
 namespace {
@@ -87,7 +88,7 @@ class RateChecks {
             what = "trains nothing";
         else if (value > 0 && value < kLost && !sgd)
             what = "is lost in the rounding of the weights";
-        else if (value > 0 && value <= kLost && sgd)
+        else if (value > 0 && value < kLeast && sgd)
             what = fmt::format(
                 "is lost in the rounding of the weights, unless gradients are above "
                 "about {:.2g}",
@@ -161,21 +162,25 @@ class RateChecks {
         }
         const Expression& schedule = is_warmed_up(e) ? *e.arguments[0] : e;
         rise(schedule, "the learning rate");
-        if (schedule.kind != Kind::kCall || schedule.arguments.size() != 4 ||
-            (schedule.text != "linear" && schedule.text != "cosine"))
-            return;
-        const std::optional<double> to = constant_value(*schedule.arguments[1]),
-                                    over = constant_value(*schedule.arguments[2]);
-        if (!to || *to != 0 || !over || *over >= epochs) return;
-        const std::string& unit = schedule.arguments[3]->text;
+        const std::optional<RateEnd> end = rate_end(e);
+        if (!end || end->after >= epochs) return;
+        const auto counted_epochs = [](double count) {
+            return fmt::format("{} epoch{}", count, count == 1 ? "" : "s");
+        };
+        const std::string when =
+            end->in_epochs ? counted_epochs(end->after)
+                           : fmt::format("{} step{}", end->after, end->after == 1 ? "" : "s");
+        const std::string& by = schedule.text;
         diagnostics_
-            .warning(
-                DiagnosticKind::kBadValue, schedule.span,
-                "the learning rate is 0 after {} {}{}, but training goes on for {} epoch{}, in "
-                "which nothing is trained",
-                *over, unit, *over == 1 ? "" : "s", epochs, epochs == 1 ? "" : "s")
-            .help(fmt::format("`over: {} epoch{}`, or a `to` above 0", epochs,
-                              epochs == 1 ? "" : "s"));
+            .warning(DiagnosticKind::kBadValue, schedule.span,
+                     "the learning rate is {:.3g} after {}, but training goes on for {}, in which "
+                     "nothing is trained",
+                     end->rate, when, counted_epochs(epochs))
+            .help(by == "linear" || by == "cosine"
+                      ? fmt::format("`over: {}`, or a `to` above 0", counted_epochs(epochs))
+                  : by == "one_cycle" ? fmt::format("`over: {}`", counted_epochs(epochs))
+                  : by == "steps"     ? "a larger `every`, or a `factor` that is nearer to 1"
+                                      : "a schedule that falls more slowly");
     }
 
     /// In adamw the weights shrink by learning_rate * weight_decay in a step; elsewhere the decay

@@ -89,6 +89,7 @@ class ModuleBuilder {
         if (diagnostics_.count() > errors_before) return Failure{};
         check_model(spec_, facts(summaries), diagnostics_);
         write_contract(spec_, m_.label_classes, module_);
+        write_rate_ends(m_);
         for (const NetworkSummary& network : summaries)
             for (const LayerSummary& layer : network.layers)
                 module_.layers.push_back(

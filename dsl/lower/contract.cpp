@@ -2,10 +2,14 @@
 // but dsl/ and the runtime must not know each other: only the module stands between them.
 #include "dsl/lower/contract.h"
 
+#include <algorithm>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "dsl/data/data_paths.h"
 #include "dsl/model_view.h"
+#include "dsl/rate_end.h"
 #include "runtime/weights/pairing.h"
 #include "runtime/weights/weight_file.h"
 
@@ -150,6 +154,32 @@ void write_contract(const dsl::ModelSpec& spec, const std::map<std::string, int6
     }
     module.training = ir::Training{spec.train.batch_size, spec.train.epochs};
     module.run = run_policy(spec.train);
+}
+
+/// Entries without an optimizer of their own share that of `train`.
+void write_rate_ends(ModuleScope& m) {
+    std::vector<std::pair<const dsl::OptimizerSpec*, std::vector<std::string>>> trained;
+    for (const dsl::MinimizeSpec& entry : m.spec.objective.minimize) {
+        const dsl::OptimizerSpec* of =
+            entry.optimizer ? &*entry.optimizer : &m.spec.train.optimizer;
+        auto found = std::find_if(trained.begin(), trained.end(),
+                                  [&](const auto& other) { return other.first == of; });
+        if (found == trained.end()) found = trained.insert(found, {of, {}});
+        found->second.insert(found->second.end(), entry.networks.begin(), entry.networks.end());
+    }
+    for (const auto& [optimizer, networks] : trained)
+        for (const dsl::NamedExpression& parameter : optimizer->parameters) {
+            if (parameter.name != "learning_rate") continue;
+            const std::optional<dsl::RateEnd> end = dsl::rate_end(*parameter.value);
+            if (!end) continue;
+            ir::RateEnd& out = m.module.rate_ends.emplace_back();
+            if (trained.size() > 1) out.networks = networks;
+            (end->in_epochs ? out.epochs : out.steps) = end->after;
+            out.rate = end->rate;
+            if (const Span& at = parameter.value->span; at.known())
+                out.at = fmt::format("{}:{}:{}", m.diagnostics.sources().file(at.file).path(),
+                                     at.line, at.column);
+        }
 }
 
 void write_networks(ModuleScope& m) {

@@ -19,6 +19,9 @@ namespace gmc::lower {
 void write_contract(const dsl::ModelSpec& spec, const std::map<std::string, int64_t>& label_classes,
                     ir::Module& module);
 
+/// Writes where learning rates end by their schedules (ir::RateEnd).
+void write_rate_ends(ModuleScope& m);
+
 /// Writes the lines of networks that are frozen or have weights from a file (ir::Network); their
 /// states are declared already. Looks into the files: reports those that are not there, and
 /// everything in them that does not fit.

@@ -429,13 +429,19 @@ std::optional<double> binary_value(std::string_view op, double a, double b) {
 }
 
 std::optional<double> constant_value(const Expression& e) {
+    return value_of(e, [](const Expression&) { return std::optional<double>(); });
+}
+
+std::optional<double> value_of(
+    const Expression& e, const std::function<std::optional<double>(const Expression&)>& known) {
     if (e.kind == Expression::Kind::kNumber) return e.number;
-    if (e.kind == Expression::Kind::kName || e.kind == Expression::Kind::kMember ||
-        e.kind == Expression::Kind::kList)
-        return std::nullopt;
+    if (e.kind == Expression::Kind::kList) return std::nullopt;
+    const bool named = e.kind == Expression::Kind::kName || e.kind == Expression::Kind::kMember;
+    if (named || e.kind == Expression::Kind::kCall)
+        if (const std::optional<double> value = known(e); value || named) return value;
     std::vector<double> x;
     for (const ExpressionPtr& argument : e.arguments) {
-        const std::optional<double> value = constant_value(*argument);
+        const std::optional<double> value = value_of(*argument, known);
         if (!value) return std::nullopt;
         x.push_back(*value);
     }

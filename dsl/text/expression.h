@@ -2,6 +2,7 @@
 // schedules. Enters: text. Leaves: a tree with spans. Names are resolved later (dsl/names.cpp).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -91,6 +92,10 @@ Result<ExpressionPtr> parse_expression(const Node& scalar, Diagnostics& diagnost
 /// The value of an expression of numbers alone: `2 * (3 + 1)`, `max(4, 8 / 2)`. It knows the
 /// operators and a few functions (constant_value in expression.cpp has them); nothing for all else.
 std::optional<double> constant_value(const Expression& expression);
+/// The same where `known` gives the values of names, members, and calls that it knows.
+std::optional<double> value_of(
+    const Expression& expression,
+    const std::function<std::optional<double>(const Expression&)>& known);
 /// The value of the binary operator `op` for two numbers; nothing when `op` is no operator.
 std::optional<double> binary_value(std::string_view op, double a, double b);
 

@@ -302,6 +302,26 @@ std::string in_short(const std::string& fingerprint) {
         0, first == std::string::npos ? first : fingerprint.find(' ', first + 1));
 }
 
+/// As far as it decides: a count and a checksum, then words.
+bool is_fingerprint(const std::string& text) {
+    const std::string whole = text.substr(0, text.find(' '));
+    const size_t middle = whole.find('-');
+    const auto consists_of = [](const std::string& part, const char* digits) {
+        return !part.empty() && part.find_first_not_of(digits) == std::string::npos;
+    };
+    return text.empty() ||
+           (middle != std::string::npos && middle <= 18 &&
+            consists_of(whole.substr(0, middle), "0123456789") &&
+            consists_of(whole.substr(middle + 1), "0123456789abcdef") &&
+            std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= ' '; }));
+}
+
+std::string by_field(const std::string& fingerprint) {
+    const size_t known = fingerprint.find_first_of("=~");
+    return known == std::string::npos ? fingerprint
+                                      : fingerprint.substr(0, fingerprint.rfind(' ', known));
+}
+
 std::string without_files(const std::string& fingerprint) {
     std::istringstream in(fingerprint);
     std::string out;

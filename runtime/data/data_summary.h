@@ -39,6 +39,10 @@ DataSummary summarise(const Dataset& dataset);
 std::string fingerprint(const Dataset& dataset);
 /// The fingerprint without examples and files by name.
 std::string in_short(const std::string& fingerprint);
+/// Whether a text is a fingerprint, or "".
+bool is_fingerprint(const std::string& text);
+/// The fingerprint without examples and files, but with what it says of each field.
+std::string by_field(const std::string& fingerprint);
 /// The fingerprint without what it says of the bytes of files, some of which are to be mended.
 std::string without_files(const std::string& fingerprint);
 /// Whether the first examples are those of data with an earlier fingerprint, which had fewer.

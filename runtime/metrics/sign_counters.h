@@ -47,6 +47,8 @@ struct SignCounters {
     std::string to_text() const;
     /// The inverse of to_text. Throws JsonError for what that does not write.
     static SignCounters from_text(const std::string& text);
+    /// Throws JsonError where a run cannot have come to this in so many steps and passes.
+    void check(int64_t step, int64_t pass) const;
 };
 
 }  // namespace gmc::runtime

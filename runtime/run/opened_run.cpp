@@ -182,10 +182,7 @@ bool OpenedRun::is_of_this_model() {
         return !fingerprint.empty() && !train_alike(fingerprint, origin.model);
     };
     const auto say_if_changed = [&] {
-        if (origin.model.starts_with(ir::Origin::kChanged))
-            diagnostics.note_last({}, fmt::format("`{}` was changed since it was compiled, or an "
-                                                  "older gmc compiled it: compile its YAML again",
-                                                  model.path()));
+        if (origin.model.starts_with(ir::Origin::kChanged)) note_changed_module();
         return false;
     };
     if (is_other(record.origin.model)) {
@@ -263,6 +260,7 @@ bool OpenedRun::prepare(Progress& progress) {
     if (!take_up_data() || !is_where_it_can_be()) return false;
     slow.tell();
     if (!prepare_validation()) return false;
+    take_up_test_data();
     watch_validation(progress);
     const DataSummary summary = summarise(loader->dataset());
     record.ranges.clear();
@@ -292,10 +290,10 @@ void OpenedRun::go_to_next_batch(Progress& progress) {
     training.example = 0;
     training.epoch_end_left = true;
     progress.message(
-        left == 0
-            ? fmt::format("epoch {} ends here: the data have no more examples", training.pass)
-            : fmt::format("epoch {} ends here: {} of its examples {} left, fewer than a batch of {}",
-                          training.pass, left, left == 1 ? "is" : "are", model.batch_size()));
+        left == 0 ? fmt::format("epoch {} ends here: the data have no more examples", training.pass)
+                  : fmt::format(
+                        "epoch {} ends here: {} of its examples {} left, fewer than a batch of {}",
+                        training.pass, left, left == 1 ? "is" : "are", model.batch_size()));
 }
 
 /// The test data, or a share of the training data, which is then not trained on.

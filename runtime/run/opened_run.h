@@ -132,9 +132,14 @@ struct OpenedRun {
     int64_t log_every(const RunSettings& settings) const;
     bool agrees_on_data();
     bool take_up_data();
+    void take_up_test_data();
     bool is_where_it_can_be();
     void note_choices(RunRecord& in) const;
+    /// To the last error, about a module that is not as it was compiled, or of an older gmc: how to
+    /// compile its YAML again and go on.
+    void note_changed_module();
     void warn_of_long_steps();
+    void warn_of_ended_rates();
     bool prepare_validation();
     void go_to_next_batch(Progress& progress);
     void watch_validation(Progress& progress);

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <new>
+#include <utility>
 
 #include "compiler/support/wording.h"
 #include "runtime/data/data_summary.h"
@@ -60,6 +62,33 @@ bool OpenedRun::take_up_data() {
     if (!values.empty()) record.data_values = values;
     training.data = record.data_values;
     return same && !has_grown;
+}
+
+/// The fingerprint of test data that nothing else reads while it trains; "" where they cannot be
+/// read, which whoever needs them will report.
+static std::string fingerprint_of_test(LoadedModel& model) {
+    Diagnostics unreadable;
+    try {
+        const auto made = model.data().make_loader(
+            DataSplit::kTest, {model.batch_size(), LoaderMode::kEvaluate, 0, 0}, unreadable);
+        return made.ok() ? fingerprint((*made)->dataset()) : "";
+    } catch (const std::bad_alloc&) {
+        return "";
+    }
+}
+
+/// Test data are those of eval, and of `validate: test`: their figures from before a change cannot
+/// be compared with those behind it. Training is the same.
+void OpenedRun::take_up_test_data() {
+    if (!model.data().has_test() || options.in_copy) return;
+    const std::string now = validation && policy.validate_test ? fingerprint(validation->dataset())
+                                                               : fingerprint_of_test(model);
+    if (now.empty()) return;
+    const std::string then = std::exchange(training.test, by_field(now));
+    const bool as_many = std::atoll(then.c_str()) == std::atoll(now.c_str());
+    if (then.empty() || (as_many && may_be_same_data(then, now))) return;
+    diagnostics.warning(DiagnosticKind::kBadFile, {}, "{}{}", kOfTestData,
+                        how_they_changed(then, now, false, model.module().test));
 }
 
 /// Whether the checkpoint's place lies in the data that the run had, or in those that it has now: a

@@ -3,8 +3,11 @@
 #include "runtime/run/run_record.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "compiler/support/json.h"
 #include "compiler/support/wording.h"
@@ -20,12 +23,32 @@ constexpr int kVersion = 1;
 constexpr uint64_t kLargestFile = 64 << 20;
 /// Members of an object in it; contractions of the largest models are some hundreds.
 constexpr size_t kMembersMost = 20'000;
+/// Far more than any run has, with --more-epochs again and again, and within 64 bits when
+/// multiplied.
+constexpr int64_t kMostEpochs = int64_t{1} << 40;
+constexpr int64_t kMostProcesses = 1 << 20;
 
 /// Throws JsonError where the member is no whole number from 0 on.
 int64_t count_of(const Json& json, const char* name) {
     const int64_t count = json.at(name).whole();
     if (count < 0) throw JsonError(fmt::format("`{}` is {}, below 0", name, count));
     return count;
+}
+
+/// The same of a number that adds up with others, and is multiplied: the bounds of the options.
+int64_t bounded_count_of(const Json& json, const char* name, int64_t least, int64_t most) {
+    const int64_t count = json.at(name).whole();
+    if (count < least || count > most)
+        throw JsonError(fmt::format("`{}` is {}, not from {} to {}", name, count, least, most));
+    return count;
+}
+
+/// Throws JsonError where a text is none of `words`.
+std::string one_of(const Json& text, const char* name, const std::vector<std::string>& words) {
+    if (std::find(words.begin(), words.end(), text.text()) == words.end())
+        throw JsonError(fmt::format("`{}` is `{}`, not one of `{}`", name,
+                                    text.text().substr(0, 80), fmt::join(words, "`, `")));
+    return text.text();
 }
 
 /// `use(name, value)` for each member of an object. Throws JsonError where it is none.
@@ -165,7 +188,12 @@ static RunSettings settings_from(const Json& json) {
     RunSettings settings;
     if (json.contains("checkpoint_every")) {
         const Json& pace = json.at("checkpoint_every");
-        settings.checkpoint_every = {pace.at("steps").whole(), pace.at("seconds").number()};
+        const Pace read{pace.at("steps").whole(), pace.at("seconds").number()};
+        const bool is_time = read.seconds >= 0 && std::isfinite(read.seconds);
+        if (read.steps < 0 || !is_time || (read.steps == 0) == (read.seconds == 0))
+            throw JsonError(fmt::format("`checkpoint_every` is {} steps and {} seconds", read.steps,
+                                        read.seconds));
+        settings.checkpoint_every = read;
     }
     const auto read = [&](const char* name, int64_t least, std::optional<int64_t>& value) {
         if (!json.contains(name)) return;
@@ -220,7 +248,7 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
 /// Throws JsonError for what write_run_record() does not write.
 static void read_local(const Json& json, RunRecord& record) {
     record.local.every = json.at("every").whole();
-    record.processes = json.at("processes").whole();
+    record.processes = bounded_count_of(json, "processes", 1, kMostProcesses);
     const std::string& outer = json.at("outer").text();
     const auto& names = outer_steps();
     const auto found = std::find(names.begin(), names.end(), outer);
@@ -228,6 +256,28 @@ static void read_local(const Json& json, RunRecord& record) {
         throw JsonError(fmt::format("`local_steps` are every {}, outer `{}`", record.local.every,
                                     outer.substr(0, 80)));
     record.local.outer = static_cast<OuterStep>(found - names.begin());
+}
+
+/// What the data were. Throws JsonError.
+static void read_data(const Json& json, RunRecord& record) {
+    if (json.contains("validate_share")) record.validate_share = json.at("validate_share").number();
+    if (!(record.validate_share >= 0 && record.validate_share < 1))
+        throw JsonError(
+            fmt::format("`validate_share` is {}, not from 0 to 1", record.validate_share));
+    if (json.contains("data")) record.data = json.at("data").text();
+    if (json.contains("data_values")) record.data_values = json.at("data_values").text();
+    if (!is_fingerprint(record.data_values))
+        throw JsonError(fmt::format("`data_values` is `{}`, which describes no data",
+                                    record.data_values.substr(0, 80)));
+    if (json.contains("ranges"))
+        each_member(json.at("ranges"), "ranges", [&](const auto& field, const Json& range) {
+            const double low = range.at(size_t{0}).number(), high = range.at(1).number();
+            constexpr double kLargest = std::numeric_limits<float>::max();
+            if (!(low >= -kLargest && low <= high && high <= kLargest))
+                throw JsonError(
+                    fmt::format("the range of `{}` is from {} to {}", field, low, high));
+            record.ranges[field] = {static_cast<float>(low), static_cast<float>(high)};
+        });
 }
 
 /// Every key is checked by its type; those that were added later may be missing.
@@ -247,23 +297,17 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         record.model = json.at("model").text();
         record.version = json.at("version").text();
         record.machine = json.at("machine").text();
-        record.precision = json.at("precision").text();
+        record.precision = json.at("precision").text();  // "" of a run without a step
+        if (!record.precision.empty())
+            (void)one_of(json.at("precision"), "precision", {"f32", "bf16"});
         record.bf16 = json.at("bf16").flag();
         record.seed = json.at("seed").natural();
         record.examples = count_of(json, "examples");
         record.tuned = json.at("tuned").flag();
         if (json.contains("threads")) record.threads = count_of(json, "threads");
-        record.avx2 = json.contains("isa") && json.at("isa").text() == "avx2";
+        record.avx2 = json.contains("isa") && !one_of(json.at("isa"), "isa", {"avx2"}).empty();
         if (json.contains("local_steps")) read_local(json.at("local_steps"), record);
-        if (json.contains("validate_share"))
-            record.validate_share = json.at("validate_share").number();
-        if (json.contains("data")) record.data = json.at("data").text();
-        if (json.contains("data_values")) record.data_values = json.at("data_values").text();
-        if (json.contains("ranges"))
-            each_member(json.at("ranges"), "ranges", [&](const auto& field, const Json& range) {
-                record.ranges[field] = {static_cast<float>(range.at(size_t{0}).number()),
-                                        static_cast<float>(range.at(size_t{1}).number())};
-            });
+        read_data(json, record);
         if (json.contains("init")) {
             record.init = json.at("init").at("from").text();
             record.init_layout = json.at("init").at("layout").text();
@@ -271,8 +315,10 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         if (json.contains("begun_with")) record.begun_with = json.at("begun_with").texts();
         if (json.contains("kept_settings"))
             record.settings = settings_from(json.at("kept_settings"));
-        if (json.contains("epochs")) record.epochs = count_of(json, "epochs");
-        if (json.contains("patient_from")) record.patient_from = count_of(json, "patient_from");
+        if (json.contains("epochs"))
+            record.epochs = bounded_count_of(json, "epochs", 1, kMostEpochs);
+        if (json.contains("patient_from"))
+            record.patient_from = bounded_count_of(json, "patient_from", 0, kMostEpochs);
         record.origin.model = json.at("fingerprint").at("model").text();
         record.origin.data = json.at("fingerprint").at("data").text();
         record.origin.settings = json.at("settings").texts();

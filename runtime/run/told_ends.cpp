@@ -1,12 +1,56 @@
 // What is said where training begins, and where it ends early: what is kept of it, and how it goes
 // on.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <cstring>
 
 #include "compiler/support/paths.h"
 #include "compiler/support/wording.h"
 #include "runtime/run/opened_run.h"
 
 namespace gmc::runtime {
+
+/// A word of a shell's command line.
+static std::string shell_word(const std::string& text) {
+    const bool is_plain = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 || std::strchr("_-+=./:,", c);
+    });
+    if (is_plain) return text;
+    std::string out = "'";
+    for (const char c : text) out += c == '\'' ? "'\\''" : std::string(1, c);
+    return out + "'";
+}
+
+void OpenedRun::note_changed_module() {
+    const ir::Module& module = model.module();
+    diagnostics.note_last({}, fmt::format("`{}` was changed since it was compiled, or an older gmc "
+                                          "compiled it",
+                                          model.path()));
+    if (module.files.empty()) return diagnostics.note_last({}, "compile its YAML again");
+    const std::string& yaml = module.files[0];
+    const bool is_own = model.path() == path("model.gmc");
+    const std::string to = is_own ? module.name + ".gmc" : model.path();
+    std::string command = "gmc compile " + shell_word(yaml);
+    for (const std::string& setting : module.origin.settings)
+        command += " --set " + shell_word(setting);
+    const ir::Compilation& how = module.compilation;
+    if (how.precision == ir::DType::kBf16) command += " --precision bf16";
+    if (how.shards != 0) command += fmt::format(" --shards={}", how.shards);
+    if (how.shard_sums == ir::DType::kBf16) command += " --shard-sums=bf16";
+    if (how.memory_limit != 0) command += fmt::format(" --memory-limit={}", how.memory_limit);
+    diagnostics.note_last(
+        {}, fmt::format("to go on with this run: `{} -o {}`, then `gmrun train {} --run {} "
+                        "--resume`{}",
+                        command, shell_word(to), shell_word(to), shell_word(folder->path()),
+                        is_there(yaml) || !is_there(path("run.json"))
+                            ? ""
+                            : fmt::format("; `{}` has the text of `{}`, as `sources`",
+                                          path("run.json"), yaml)));
+}
 
 void OpenedRun::warn_of_long_steps() {
     const int64_t step = runner->batches_per_round(), epoch = loader->batches_per_epoch();
@@ -15,6 +59,40 @@ void OpenedRun::warn_of_long_steps() {
                         "a step takes {} batches, but the data have {}: each step reads the data "
                         "more than once, and the last may go beyond the epochs asked for",
                         step, epoch);
+}
+
+/// Where schedules leave a part of the steps to come without a learning rate: all of them, an
+/// epoch, or a tenth of the run.
+void OpenedRun::warn_of_ended_rates() {
+    constexpr double kEpoch = 0.999, kShare = 0.1;
+    const double steps_per_epoch = static_cast<double>(loader->batches_per_epoch()) /
+                                   static_cast<double>(runner->batches_per_round());
+    const auto step_at = [&](double epoch) {
+        return training.step + std::llround((epoch - training.epoch) * steps_per_epoch);
+    };
+    const auto step_now = static_cast<double>(training.step);
+    double last = static_cast<double>(epochs);
+    if (options.steps_most)
+        last =
+            std::min(last, training.epoch + (static_cast<double>(*options.steps_most) - step_now) /
+                                                steps_per_epoch);
+    for (const ir::RateEnd& end : model.module().rate_ends) {
+        const double after =
+            end.steps == 0 ? end.epochs : training.epoch + (end.steps - step_now) / steps_per_epoch;
+        const double left = last - training.epoch, idle = last - std::max(after, training.epoch);
+        const bool is_all = idle >= left;
+        if (idle <= 0 || (!is_all && idle < kEpoch && idle < kShare * last)) continue;
+        const std::string of =
+            end.networks.empty() ? "" : fmt::format(" of `{}`", fmt::join(end.networks, "`, `"));
+        Diagnostic& warning = diagnostics.warning(
+            DiagnosticKind::kBadValue, {},
+            "the learning rate{} is {:.3g} after step {} (epoch {:g}), by its schedule; training "
+            "goes on to step {} (epoch {:g}), which trains nothing{}",
+            of, end.rate, step_at(after), after, step_at(last), last, of.empty() ? "" : " in it");
+        if (!end.at.empty()) warning.note({}, fmt::format("the schedule is `{}`", end.at));
+        warning.help(
+            "a schedule that takes longer: in the model, compiled again; a run may go on with it");
+    }
 }
 
 /// How many examples validate: "" where none do.
@@ -28,6 +106,7 @@ static std::string validation_text(const OpenedRun& run) {
 
 void OpenedRun::tell_beginning(Progress& progress) {
     warn_of_long_steps();
+    warn_of_ended_rates();
     if (options.show_warnings) options.show_warnings(diagnostics);
     if (!options.quiet) progress.message(data_text_);
     if (const std::string text = validation_text(*this); !options.quiet && !text.empty())

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "compiler/support/json.h"
+#include "runtime/data/data_summary.h"
 #include "runtime/files/tensors/safetensors.h"
 #include "runtime/memory/memory_need.h"
 #include "runtime/train/slots/slot_parts.h"
@@ -24,6 +25,8 @@ constexpr int kFormat = 3, kFormatWithEpochStart = 4, kFormatWithMomentum = 5;
 constexpr int64_t kMost = 9007199254740992;
 /// The largest `retries` that a model can allow.
 constexpr int64_t kMostRetries = 1'000'000;
+/// Where adding 1 to a float changes nothing any more.
+constexpr float kMostUpdates = 1 << 24;
 /// Steps up to which the count of calls, of 32 bits, is taken not to have begun anew.
 constexpr int64_t kCallsCounted = int64_t{1} << 24;
 
@@ -80,6 +83,7 @@ Metadata describe(const StateStore& states, const TrainingState& training, bool 
         out.emplace_back("signs", signs);
     if (!training.init.empty()) out.emplace_back("init", training.init);
     if (!training.data.empty()) out.emplace_back("data_values", training.data);
+    if (!training.test.empty()) out.emplace_back("test_values", training.test);
     if (!training.validation.empty()) out.emplace_back("validation", training.validation);
     return out;
 }
@@ -157,13 +161,26 @@ TrainingState read_training(const SafetensorsFile& file) {
     training.epoch_began = training.step;  // as older checkpoints, which do not say it, take it
     if (file.metadata("epoch_began") != nullptr) reader.read("epoch_began", training.epoch_began);
     if (file.metadata("back_to") != nullptr) reader.read("back_to", training.back_to.emplace());
-    training.epoch_end_left = file.metadata("epoch_end_left") != nullptr;
+    if (const std::string* left = file.metadata("epoch_end_left")) {
+        if (*left != "1")
+            throw JsonError(fmt::format("`epoch_end_left` is `{}`", left->substr(0, 80)));
+        training.epoch_end_left = true;
+    }
     if (const std::string* signs = file.metadata("signs"))
         training.signs = SignCounters::from_text(*signs);
     if (const std::string* init = file.metadata("init")) training.init = *init;
-    if (const std::string* data = file.metadata("validation")) training.validation = *data;
-    if (const std::string* data = file.metadata("data_values")) training.data = *data;
+    for (const auto& [name, field] :
+         {std::pair("validation", &training.validation), std::pair("data_values", &training.data),
+          std::pair("test_values", &training.test)}) {
+        const std::string* data = file.metadata(name);
+        if (data == nullptr) continue;
+        if (!is_fingerprint(*data))
+            throw JsonError(
+                fmt::format("`{}` is `{}`, which describes no data", name, data->substr(0, 80)));
+        *field = *data;
+    }
     check_numbers(training);
+    training.signs.check(training.step, training.pass);
     return training;
 }
 
@@ -333,6 +350,17 @@ bool is_never_negative(const std::string& name) {
            (name.compare(slot, 3, ".v.") == 0 || name.substr(slot) == ".updates");
 }
 
+/// False after an error.
+bool expect_finite(const SafetensorsFile& file, const std::string& name,
+                   const std::vector<float>& numbers, Diagnostics& diagnostics) {
+    const auto bad_ones =
+        std::count_if(numbers.begin(), numbers.end(), [](float x) { return !std::isfinite(x); });
+    return bad_ones == 0 ||
+           bad(diagnostics, file.path(),
+               fmt::format("is broken: {} of the {} numbers of `{}` are not finite", bad_ones,
+                           numbers.size(), name));
+}
+
 /// Reads a state of a file that goes with the model, and gives it to `to`. False after an error.
 bool read_state(const SafetensorsFile& file, const ir::State& state, float* to,
                 Diagnostics& diagnostics) {
@@ -349,7 +377,9 @@ bool read_state(const SafetensorsFile& file, const ir::State& state, float* to,
     };
     return none_is("not finite", [](float x) { return !std::isfinite(x); }) &&
            (!is_never_negative(state.name) ||
-            none_is("below 0, as none ever is", [](float x) { return x < 0; }));
+            none_is("below 0, as none ever is", [](float x) { return x < 0; })) &&
+           (!state.name.ends_with(".updates") ||
+            none_is("no count", [](float x) { return x != std::floor(x) || x > kMostUpdates; }));
 }
 
 bool read_shared(const SafetensorsFile& file, size_t state, SlotParts& slots,
@@ -445,6 +475,7 @@ CheckpointOrigin origin_of_checkpoint(const std::string& path) {
     if (const std::string* model = file->metadata("model_fingerprint")) origin.model = *model;
     if (const std::string* data = file->metadata("data_fingerprint")) origin.data = *data;
     if (const std::string* data = file->metadata("data_values")) origin.data_values = *data;
+    if (const std::string* data = file->metadata("test_values")) origin.test_values = *data;
     try {
         Reader(*file).read("seed", origin.seed.emplace());
     } catch (const JsonError&) {
@@ -508,7 +539,8 @@ bool read_outer_momentum(const std::string& path, const StateStore& states, Trai
         const StoredTensor* tensor = file->find(kOuterMomentumPrefix + state.name);
         if (tensor == nullptr) continue;
         kept[id].resize(static_cast<size_t>(states.elements(id)));
-        if (!fits(*tensor, state) || !file->read(*tensor, kept[id].data(), diagnostics))
+        if (!fits(*tensor, state) || !file->read(*tensor, kept[id].data(), diagnostics) ||
+            !expect_finite(*file, tensor->name, kept[id], diagnostics))
             return false;
     }
     if (!kept.empty())
@@ -524,7 +556,8 @@ bool read_epoch_start(const std::string& path, const StateStore& states, Trainin
     for (auto& [id, weights] : kept)
         if (const StoredTensor* tensor = file->find(kEpochStartPrefix + states.state(id).name))
             if (!fits(*tensor, states.state(id)) ||
-                !file->read(*tensor, weights.data(), diagnostics))
+                !file->read(*tensor, weights.data(), diagnostics) ||
+                !expect_finite(*file, tensor->name, weights, diagnostics))
                 return false;
     training.epoch_start = std::make_shared<const KeptWeights>(std::move(kept));
     return true;

@@ -65,6 +65,8 @@ struct TrainingState {
     std::string validation;
     /// Fingerprint of the data that were trained on (data_summary.h), cut short; "": not known.
     std::string data;
+    /// Of the test data, by field; "": not known, or there are none.
+    std::string test;
     /// The step after which the present epoch began, and the weights then; null: not read.
     int64_t epoch_began = 0;
     std::shared_ptr<const KeptWeights> epoch_start;
@@ -110,7 +112,7 @@ Result<CheckpointHeader> read_checkpoint_header(const std::string& path, Diagnos
 /// Which model and data the run was of that wrote a checkpoint; "" where that is not known.
 struct CheckpointOrigin {
     std::string model, data;
-    std::string data_values;  ///< of TrainingState::data
+    std::string data_values, test_values;  ///< of TrainingState::data and test
     std::optional<uint64_t> seed;
 };
 /// Reads nothing but the metadata, and checks nothing: for a checkpoint that was read before.

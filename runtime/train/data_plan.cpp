@@ -49,10 +49,14 @@ Result<std::unique_ptr<Loader>> DataPlan::make_loader(DataSplit split, const Loa
     auto dataset = split == DataSplit::kTrain && read_ahead_.valid() ? take_read_ahead(diagnostics)
                                                                      : read(split, diagnostics);
     if (!dataset.ok()) return Failure{};
-    if (!is_replaced() && (split == DataSplit::kTrain || !has_test())) {
+    if (!is_replaced()) {
+        const bool test = split == DataSplit::kTest && has_test();
         const std::string changed =
-            how_they_changed(std::exchange(expected_, ""), *dataset, module_.data);
-        if (!changed.empty()) diagnostics.warning(DiagnosticKind::kBadFile, {}, "{}", changed);
+            how_they_changed(std::exchange(test ? expected_test_ : expected_, ""), *dataset,
+                             test ? module_.test : module_.data);
+        if (!changed.empty())
+            diagnostics.warning(DiagnosticKind::kBadFile, {}, "{}{}", test ? kOfTestData : "",
+                                changed);
     }
     return Loader::create(dataset.take(), options, diagnostics);
 }

@@ -18,6 +18,9 @@ namespace gmc::runtime {
 /// Which data a function reads.
 enum class DataSplit { kTrain, kTest };
 
+/// Before words about a change of test data.
+inline constexpr const char* kOfTestData = "test data: ";
+
 /// Opens the data of one module, once per loader that is asked for.
 class DataPlan {
   public:
@@ -42,9 +45,12 @@ class DataPlan {
 
     bool is_replaced() const { return !instead_.empty(); }
 
-    /// Says which training data a run had, by their fingerprint (data_summary.h; "": not known).
-    /// The first loader of them warns (kBadFile) where they have changed.
-    void expect(std::string fingerprint) { expected_ = std::move(fingerprint); }
+    /// Says which data a run had, by their fingerprints (data_summary.h; "": not known). The first
+    /// loader of each warns (kBadFile) where they have changed.
+    void expect(std::string training, std::string test) {
+        expected_ = std::move(training);
+        expected_test_ = std::move(test);
+    }
 
     /// A loader of all fields of the split. A model without test data gets the training data for
     /// both splits.
@@ -61,7 +67,7 @@ class DataPlan {
 
     const ir::Module& module_;
     std::vector<ir::DataField> instead_;  ///< {}: the module's
-    std::string expected_;
+    std::string expected_, expected_test_;
     std::atomic<bool> is_ahead_ = false;
     /// Its destructor waits for the thread.
     std::future<ReadAhead> read_ahead_;

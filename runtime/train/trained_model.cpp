@@ -64,7 +64,7 @@ Result<TrainedModel> with_weights(std::unique_ptr<LoadedModel> model, const std:
                             "run `{}` has not been trained yet (step 0)", folder);
     const CheckpointOrigin written = origin_of_checkpoint(trained.checkpoint);
     if (written.data == trained.model->module().origin.data)
-        trained.model->data().expect(written.data_values);
+        trained.model->data().expect(written.data_values, written.test_values);
     trained.model->set_progress(trained.training.step, trained.training.epoch);
     trained.model->fix_states();
     return trained;

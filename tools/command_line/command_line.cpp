@@ -3,21 +3,16 @@
 // (run_program).
 #include "tools/command_line/command_line.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <poll.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <boost/program_options.hpp>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <functional>
 #include <limits>
 #include <sstream>
@@ -30,6 +25,7 @@
 #include "tools/command_line/foreign_options.h"
 #include "tools/command_line/meant_command.h"
 #include "tools/command_line/pages.h"
+#include "tools/command_line/standard_streams.h"
 #include "tools/command_line/started_together.h"
 #include "tools/command_line/version.h"
 
@@ -388,8 +384,12 @@ static size_t text_column(const std::string& line) {
     return text == line.npos ? 0 : text;
 }
 
+/// Of the command that runs.
+static bool help_was_printed = false;
+
 void CommandLine::print_help() const {
     if (!is_first()) return;
+    help_was_printed = true;
     std::ostringstream options;
     options << parts_->options;
     std::string arguments;
@@ -477,27 +477,6 @@ bool is_memory_missing(const std::system_error& error) {
            error.code() == std::errc::not_enough_memory;
 }
 
-/// Whether the standard output is a pipe that nobody reads any more. errno does not tell it: other
-/// calls may have followed the write that failed.
-bool reader_is_gone() {
-    pollfd output{STDOUT_FILENO, POLLOUT, 0};
-    return poll(&output, 1, 0) > 0 && (output.revents & POLLERR) != 0;
-}
-
-/// The exit code of a command that ended with `code`, when what it printed could not be written. A
-/// reader that went away, such as `head`, has read what it wanted: that is no error.
-int code_after_output(std::string_view program, int code) {
-    const bool flushed = std::fflush(stdout) == 0;
-    const int reason = errno;
-    if (flushed && std::ferror(stdout) == 0) return code;
-    if (reader_is_gone()) return code;
-    // When an earlier write failed, errno may be that of another call by now.
-    const bool known = !flushed || reason == ENOSPC || reason == EFBIG || reason == EIO;
-    say("{}: error: the standard output cannot be written{}\n", program,
-        known ? fmt::format(": {}", std::strerror(reason)) : "");
-    return code == kDone ? kRunFailed : code;
-}
-
 /// fmt::print would throw where the text cannot be written.
 int print_page(std::string_view program, const std::string& text) {
     std::fputs(text.c_str(), stdout);
@@ -535,13 +514,11 @@ int run_command(std::string_view program, const Command& command,
     }
 }
 
-/// Opens /dev/null in place of the standard streams that are closed. Otherwise the next file that
-/// is opened, such as a run's metrics, would get their numbers, and what is printed would end up
-/// there.
-void open_closed_streams() {
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
-            (void)::open("/dev/null", fd == STDIN_FILENO ? O_RDONLY : O_WRONLY);
+int run_and_print(std::string_view program, const Command& command,
+                  const std::vector<std::string>& words) {
+    const int code = run_command(program, command, words);
+    const bool result = help_was_printed || !command.tells_progress;
+    return code_after_output(program, code, result ? Printed::kResult : Printed::kProgress);
 }
 
 /// Whether `ulimit -s` leaves a stack that the program can work with; says so if not.
@@ -585,9 +562,8 @@ int run_program(std::string_view program, std::string_view about, std::span<cons
     }
     for (const Command& command : commands)
         if (command.name == name)
-            return can_be_shared(program, command)
-                       ? code_after_output(program, run_command(program, command, words))
-                       : kUsageWrong;
+            return can_be_shared(program, command) ? run_and_print(program, command, words)
+                                                   : kUsageWrong;
     std::vector<std::string> names;
     for (const Command& c : commands) names.emplace_back(c.name);
     const std::string meant = meant_command(program, name);

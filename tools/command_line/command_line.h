@@ -105,7 +105,8 @@ struct Command {
     std::string_view name;
     std::string_view summary;
     int (*run)(const std::vector<std::string>& words);  ///< returns an ExitCode
-    bool in_group = false;  ///< processes that mpirun has started can share the work
+    bool in_group = false;        ///< processes that mpirun has started can share the work
+    bool tells_progress = false;  ///< it prints only how the work goes that it leaves in files
 };
 
 /// The body of a main: finds the command, runs it, and turns exceptions into messages and exit

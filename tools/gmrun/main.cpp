@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
         {"replay", "runs the step again in which a run went wrong", replay_command},
         {"sample", "draws samples of a trained model, as a picture or as numbers", sample_command},
         {"score", "writes losses of each example, and which are anomalies", score_command},
-        {"train", "trains a compiled model", train_command, true},
+        {"train", "trains a compiled model", train_command, true, true},
         {"tune", "measures which kernels are the fastest on this machine", tune_command},
         {"verify", "repeats steps of a run and compares the bits", verify_command},
     };

@@ -1,6 +1,6 @@
-// Parses the lines of the contract. `train`, `run`, `compile` and `origin` are a keyword and
-// attributes, which are read by the struct's field list; `data` and `test`, `network`, `layer` and
-// `schedule` have a syntax of their own and a function here.
+// Parses the lines of the contract. `train`, `rate_end`, `run`, `compile` and `origin` are a
+// keyword and attributes, which are read by the struct's field list; `data` and `test`, `network`,
+// `layer` and `schedule` have a syntax of their own and a function here.
 #include "compiler/ir/text/contract_parser.h"
 
 namespace gmc::ir {
@@ -96,6 +96,8 @@ bool parse_contract_line(TokenReader& tokens, const Token& keyword, Module& modu
         module.networks.push_back(network(tokens, module.networks));
     } else if (word == "train") {
         tokens.attributes(module.training.emplace(), word);
+    } else if (word == "rate_end") {
+        tokens.attributes(module.rate_ends.emplace_back(), word);
     } else if (word == "layer") {
         module.layers.push_back(layer(tokens));
     } else if (word == "schedule") {

@@ -76,6 +76,8 @@ std::string print_contract(const Module& module) {
     for (const Network& network : module.networks)
         out += fmt::format("network @{}{}\n", network.name, attributes_text(network));
     if (module.training) out += fmt::format("train{}\n", attributes_text(*module.training));
+    for (const RateEnd& end : module.rate_ends)
+        out += fmt::format("rate_end{}\n", attributes_text(end));
     if (module.run != RunPolicy{}) out += fmt::format("run{}\n", attributes_text(module.run));
     if (!module.schedule.empty()) {
         out += "schedule";
