@@ -8,8 +8,8 @@
 
 namespace gmc::dsl {
 
-/// A hash of networks, losses and functions, and behind a `+` one of networks and losses alone: what
-/// else there is may change while a run goes on (runtime/run/run_record.h). Each has sixteen
+/// A hash of networks, losses and functions, and behind a `+` one of networks and losses alone:
+/// what else there is may change while a run goes on (runtime/run/run_record.h). Each has sixteen
 /// hexadecimal digits. How it is trained (batch size, epochs, optimizers, averages) and its name do
 /// not count: a run may go on with others.
 std::string model_fingerprint(const ModelSpec& spec);

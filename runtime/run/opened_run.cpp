@@ -291,10 +291,10 @@ void OpenedRun::go_to_next_batch(Progress& progress) {
     training.example = 0;
     training.epoch_end_left = true;
     progress.message(
-        left == 0
-            ? fmt::format("epoch {} ends here: the data have no more examples", training.pass)
-            : fmt::format("epoch {} ends here: {} of its examples {} left, fewer than a batch of {}",
-                          training.pass, left, left == 1 ? "is" : "are", model.batch_size()));
+        left == 0 ? fmt::format("epoch {} ends here: the data have no more examples", training.pass)
+                  : fmt::format(
+                        "epoch {} ends here: {} of its examples {} left, fewer than a batch of {}",
+                        training.pass, left, left == 1 ? "is" : "are", model.batch_size()));
 }
 
 /// The test data, or a share of the training data, which is then not trained on.
