@@ -6,12 +6,15 @@
 #include <set>
 
 #include "dsl/reader.h"
+#include "dsl/text/scalar.h"
 
 namespace gmc::dsl {
 namespace {
 
 /// Entries on a chain. Far below what the stack of a thread holds, far above what people write.
 constexpr size_t kMostChain = 500;
+/// Levels of all expressions on a chain together.
+constexpr size_t kMostLevelsOfChain = 2'000;
 /// Places shown below an error about a cycle; a longer cycle is understood from its first entries.
 constexpr size_t kMostNotes = 6;
 
@@ -42,7 +45,14 @@ class ChainChecker {
             for (const std::string& next : used) below = std::max(below, follow(next));
         }
         chain_.pop_back();
-        if (below >= kMostChain || chain_.size() >= kMostChain) report_length(name);
+        if (below >= kMostChain || chain_.size() >= kMostChain)
+            report(name, fmt::format("`{}` is part of a chain of more than {} entries of `let`",
+                                     name, kMostChain));
+        levels_[name] = levels_of(*lets_.at(name)->value);
+        if (levels_[name] > kMostLevelsOfChain)
+            report(name, fmt::format("`{}` has more than {} levels, those of the entries of `let` "
+                                     "that it uses included",
+                                     name, format_number(kMostLevelsOfChain)));
         return lengths_[name] = below + 1;
     }
 
@@ -57,6 +67,16 @@ class ChainChecker {
             for (const std::string& name : inside)
                 if (bound.count(name) == 0) used.insert(name);
         }
+    }
+
+    /// Levels of an expression whose entries are finished.
+    size_t levels_of(const Expression& e) const {
+        size_t below = 0;
+        if (e.kind == Expression::Kind::kName)
+            if (const auto used = levels_.find(e.text); used != levels_.end()) below = used->second;
+        for (const ExpressionPtr& argument : e.arguments)
+            below = std::max(below, levels_of(*argument));
+        return below + 1;
     }
 
     /// The name of the first value that a loop carries.
@@ -80,22 +100,21 @@ class ChainChecker {
             error.note(lets_.at(chain[i])->span, fmt::format("`{}` is defined here", chain[i]));
     }
 
-    /// Reports a chain that is too long, once: every entry above it is on such a chain as well.
-    void report_length(const std::string& name) {
-        if (!length_reported_)
-            diagnostics_.error(DiagnosticKind::kTooLarge, lets_.at(name)->span,
-                               "`{}` is part of a chain of more than {} entries of `let`", name,
-                               kMostChain);
-        length_reported_ = true;
+    /// Reports a limit, once: every entry above is on such a chain as well.
+    void report(const std::string& name, const std::string& text) {
+        if (!limit_reported_)
+            diagnostics_.error(DiagnosticKind::kTooLarge, lets_.at(name)->span, "{}", text);
+        limit_reported_ = true;
     }
 
     Diagnostics& diagnostics_;
     std::map<std::string, const NamedExpression*> lets_;
     /// Lengths of the longest chains that start at entries, as far as these are finished.
     std::map<std::string, size_t> lengths_;
+    std::map<std::string, size_t> levels_;  ///< of the same entries
     /// From the entry that was asked for down to the present one.
     std::vector<std::string> chain_;
-    bool length_reported_ = false;
+    bool limit_reported_ = false;
 };
 
 }  // namespace

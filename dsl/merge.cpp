@@ -137,6 +137,23 @@ bool check_first_name(const Node& model, const Setting& setting, Diagnostics& di
     return false;
 }
 
+/// Reports a --set of a key that names other files or parts of them: these are read before.
+bool is_changed_late(const Setting& setting, Diagnostics& diagnostics) {
+    for (const char* key : {"extends", "import", "replace"}) {
+        if (setting.path[0] != key) continue;
+        diagnostics
+            .error(DiagnosticKind::kBadValue, setting.key_span,
+                   "--set cannot change `{}`: it applies to the model with all files that it "
+                   "names",
+                   key)
+            .help(fmt::format("write `{}` into the model, or into a file that says `extends: "
+                              "MODEL.yaml`",
+                              key));
+        return false;
+    }
+    return true;
+}
+
 /// `node` without what stands at path[depth...].
 Result<NodePtr> without(const NodePtr& node, const std::vector<std::string>& path, size_t depth,
                         const PlacedName& where, Diagnostics& diagnostics) {
@@ -262,6 +279,13 @@ Result<NodePtr> with_imports(const NodePtr& model, const std::string& path,
             imported.insert(files + 1);
         }
         if (!part) return Failure{};
+        if (const Entry* further = (*part)->is_map() ? (*part)->find("import") : nullptr) {
+            diagnostics
+                .error(DiagnosticKind::kBadValue, further->key_span,
+                       "an imported file cannot import others")
+                .help("the model imports both, as in `import: [a.yaml, b.yaml]`");
+            return Failure{};
+        }
         std::vector<KeyRow> allowed;
         for (const KeyRow& row : mapping("model").keys)
             for (const std::string_view key : {"define", "blocks", "description"})
@@ -305,7 +329,12 @@ Result<NodePtr> read_chain(const std::string& path, Span used_at,
     open.push_back(fs::path(path).lexically_normal().string());
     const fs::path beside = fs::path(path).parent_path() / std::get<std::string>(*name);
     const std::string base = beside.lexically_normal().string();
-    if (std::count(open.begin(), open.end(), base) || open.size() > kMostBases) {
+    if (!std::count(open.begin(), open.end(), base) && open.size() > kMostBases) {
+        diagnostics.error(DiagnosticKind::kTooLarge, extends->value->span,
+                          "more than {} models extend each other in a chain", kMostBases);
+        return Failure{};
+    }
+    if (std::count(open.begin(), open.end(), base)) {
         diagnostics.error(DiagnosticKind::kCycle, extends->value->span,
                           "the model extends itself: {} -> {}", fmt::join(open, " -> "), base);
         return Failure{};
@@ -437,6 +466,8 @@ NodePtr apply_sets(NodePtr model, const std::vector<std::string>& sets, Diagnost
         const Entry* variable = variables ? variables->value->find(setting->path[0]) : nullptr;
         if (variable && (setting->path.size() == 1 || variable->value->kind == Node::Kind::kMap))
             setting->path.insert(setting->path.begin(), "variables");
+        else if (!is_changed_late(*setting, diagnostics))
+            continue;
         Result<NodePtr> changed = put(model, *setting, 0, diagnostics);
         if (changed) model = changed.take();
     }

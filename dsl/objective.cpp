@@ -172,12 +172,19 @@ void override_by_name(std::vector<Named>& base, std::vector<Named> over) {
 /// Gives each metric of the whole objective to the entry that has one of that name, or else to the
 /// last.
 void spread_metrics(std::vector<NamedExpression> metrics, std::vector<MinimizeSpec>& minimize) {
+    if (minimize.empty()) return;
+    std::map<std::string, std::pair<MinimizeSpec*, size_t>> places;
+    for (MinimizeSpec& entry : minimize)
+        for (size_t i = 0; i < entry.metrics.size(); ++i)
+            places[entry.metrics[i].name] = {&entry, i};
+    MinimizeSpec& last = minimize.back();
     for (NamedExpression& metric : metrics) {
-        MinimizeSpec* place = minimize.empty() ? nullptr : &minimize.back();
-        for (MinimizeSpec& entry : minimize)
-            for (const NamedExpression& own : entry.metrics)
-                if (own.name == metric.name) place = &entry;
-        if (place) override_by_name(place->metrics, {std::move(metric)});
+        const auto [place, is_new] =
+            places.try_emplace(metric.name, std::pair{&last, last.metrics.size()});
+        if (is_new)
+            last.metrics.push_back(std::move(metric));
+        else
+            place->second.first->metrics[place->second.second] = std::move(metric);
     }
 }
 
@@ -188,8 +195,8 @@ std::vector<UnitSpec> read_units(const Entry& entry, Diagnostics& diagnostics) {
                     "for example `units: {kl: nats per example}`"))
         return out;
     for (const Entry& one : entry.value->entries)
-        if (const auto text = read_value(
-                *one.value, {one.key.c_str(), KeyType::kText, kRequired, ""}, diagnostics))
+        if (const auto text =
+                read_value(*one.value, {one.key.c_str(), KeyType::kText, "", ""}, diagnostics))
             out.push_back({one.key, std::get<std::string>(*text), one.key_span});
     return out;
 }

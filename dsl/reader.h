@@ -71,7 +71,8 @@ ObjectiveSpec read_objective(const Entry& objective, const std::vector<NetworkSp
 
 /// definitions.cpp: reads `define:`, functions of the author's own.
 std::vector<Definition> read_definitions(const Entry& define, Diagnostics& diagnostics);
-/// definitions.cpp: reports definitions and networks that contain themselves.
+/// definitions.cpp: reports definitions and networks that contain themselves, and those that are
+/// too deep or too large with all that they call.
 void check_no_recursion(const ModelSpec& model, Diagnostics& diagnostics);
 
 /// objective.cpp: reads a signature such as `sample(z)`, the key of a function.

@@ -283,6 +283,17 @@ std::optional<std::string> read_text(const Node& node, const KeyRow& row,
     if (row.type == KeyType::kName &&
         !check_name(node.text, fmt::format("`{}`", row.key), node.span, diagnostics))
         return std::nullopt;
+    // A path, a key or a pace that says nothing was forgotten, as by `--set run=$RUN` where the
+    // shell has no RUN. A space can be a separator.
+    const bool may_be_empty = (row.has_default() && std::string_view(row.fallback).empty()) ||
+                              std::string_view(row.key) == "description";
+    const bool is_empty = node.text.empty() || (!row.has_default() && is_blank(node.text));
+    if (row.type == KeyType::kText && is_empty && !may_be_empty) {
+        note_origin(
+            diagnostics.error(DiagnosticKind::kBadValue, node.span, "`{}` is empty", row.key),
+            node);
+        return std::nullopt;
+    }
     if (node.text.find('\n') != std::string::npos && row.type == KeyType::kText) {
         std::string line = node.text;
         std::replace(line.begin(), line.end(), '\n', ' ');
@@ -376,7 +387,11 @@ std::vector<PlacedName> read_names(const Node& node, const std::string& what,
         node.is_list() ? node.items : std::vector<NodePtr>{std::make_shared<const Node>(node)};
     for (const NodePtr& item : items) {
         if (item->failed) continue;
-        if (item->is_scalar())
+        if (item->is_scalar() && is_blank(item->text))
+            note_origin(diagnostics.error(DiagnosticKind::kBadValue, item->span,
+                                          "{} has an empty name", what),
+                        *item);
+        else if (item->is_scalar())
             out.push_back({item->text, item->span});
         else
             diagnostics.error(DiagnosticKind::kWrongType, item->span,

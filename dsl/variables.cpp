@@ -205,7 +205,9 @@ class Substituter {
 class VariableReader {
   public:
     VariableReader(const Node& variables, Diagnostics& diagnostics)
-        : variables_(variables), diagnostics_(diagnostics) {}
+        : variables_(variables), diagnostics_(diagnostics) {
+        for (const Entry& entry : variables.entries) entries_.emplace(entry.key, &entry);
+    }
 
     Bindings read() {
         for (const Entry& entry : variables_.entries) resolve(entry);
@@ -238,15 +240,22 @@ class VariableReader {
         size_t at = 0;
         while (const std::optional<Reference> reference = find_reference(node.text, at)) {
             at = reference->end;
-            const Entry* entry = variables_.find(reference->name);
+            const auto entry = entries_.find(reference->name);
             const auto cycle = std::find(open_.begin(), open_.end(), reference->name);
             if (cycle != open_.end()) {
                 diagnostics_.error(DiagnosticKind::kCycle, node.span,
                                    "the variable `{}` needs itself: {} -> {}", *cycle,
                                    fmt::join(cycle, open_.end(), " -> "), *cycle);
                 ok = false;
-            } else if (entry && open_.size() < kMostOpen) {
-                resolve(*entry);
+            } else if (entry != entries_.end() && open_.size() < kMostOpen) {
+                resolve(*entry->second);
+            } else if (entry != entries_.end() && done_.count(reference->name) == 0) {
+                if (!length_reported_)
+                    diagnostics_.error(DiagnosticKind::kTooLarge, node.span,
+                                       "`{}` is needed by a chain of more than {} variables",
+                                       reference->name, kMostOpen);
+                length_reported_ = true;
+                ok = false;
             }
         }
         return ok;
@@ -255,8 +264,10 @@ class VariableReader {
     /// Variables that wait for another one; bounds the recursion of `resolve`.
     static constexpr size_t kMostOpen = 100;
     const Node& variables_;
+    std::map<std::string, const Entry*> entries_;
     Diagnostics& diagnostics_;
     Bindings done_;
+    bool length_reported_ = false;
     std::vector<std::string> open_;
 };
 

@@ -1,9 +1,13 @@
 // Numbers in texts and in memory: digits in groups of three, and multiples.
 #pragma once
 
+#include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace gmc {
 
@@ -13,6 +17,32 @@ inline std::string grouped(int64_t number) {
     const size_t first = number < 0 ? 1 : 0;
     for (size_t i = digits.size(); i > first + 3;) digits.insert(i -= 3, ",");
     return digits;
+}
+
+/// The whole of `text` as a decimal number, as std::from_chars reads it, but one that is too small
+/// for a double, as 1e-400, is 0. Nothing for other texts, and for what is not finite.
+inline std::optional<double> finite_number(std::string_view text) {
+    double value = 0;
+    const char* end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data(), end, value);
+    if (parsed.ptr != end || parsed.ec == std::errc::invalid_argument) return std::nullopt;
+    if (parsed.ec == std::errc()) return std::isfinite(value) ? std::optional(value) : std::nullopt;
+    // Out of range, at one end or the other: the place of the first digit and the exponent tell.
+    const size_t mark = std::min(text.find_first_of("eE"), text.size());
+    const std::string_view digits = text.substr(0, mark);
+    const size_t first = digits.find_first_of("123456789");
+    const size_t point = std::min(digits.find('.'), digits.size());
+    double places = static_cast<double>(point) - static_cast<double>(first);
+    const std::string_view exponent = text.substr(std::min(mark + 1, text.size()));
+    int64_t power = 0;
+    const bool plus = exponent.starts_with('+');
+    const auto read =
+        std::from_chars(exponent.data() + (plus ? 1 : 0), exponent.data() + exponent.size(), power);
+    if (read.ec == std::errc::result_out_of_range)
+        places += exponent.starts_with('-') ? -1e30 : 1e30;
+    else
+        places += static_cast<double>(power);
+    return places < 0 ? std::optional(text.starts_with('-') ? -0.0 : 0.0) : std::nullopt;
 }
 
 /// The least multiple of `unit` that is not below `number`, which is not negative.

@@ -5,6 +5,8 @@
 #include <sstream>
 
 #include "dsl/data/data_paths.h"
+#include "dsl/text/scalar.h"
+#include "dsl/values.h"
 #include "runtime/files/atomic_file.h"
 
 namespace gmc::dsl {
@@ -55,6 +57,12 @@ Result<std::vector<std::string>> listed(const Node& list, Diagnostics& diagnosti
 void read_class_names(const Entry& entry, DataField& field, Diagnostics& diagnostics) {
     const Node& node = *entry.value;
     if (node.failed) return;
+    if (node.is_scalar() && is_blank(node.text) && !node.is_null()) {
+        note_origin(
+            diagnostics.error(DiagnosticKind::kBadValue, node.span, "`class_names` is empty"),
+            node);
+        return;
+    }
     if (!node.is_list() && (!node.is_scalar() || node.is_null())) {
         diagnostics.error(DiagnosticKind::kWrongType, entry.key_span,
                           "`class_names` is a list of names such as [shirt, coat], or the path of "

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 
+#include "compiler/support/paths.h"
 #include "dsl/data/class_names.h"
 #include "dsl/data/data_paths.h"
 #include "dsl/text/scalar.h"
@@ -80,7 +80,7 @@ void FieldReader::report_file(const Diagnostics& found) {
     Diagnostic error = found.list().front();
     error.span = values_.spans.at(field_.format);
     for (const std::string& hint : where_looked(field_.source)) error.help(hint);
-    if (!std::filesystem::exists(field_.source))
+    if (!is_there(field_.source))
         error.help(
             fmt::format("with `shape:` in `{}`, or `classes:` for labels, the file is not needed "
                         "before training",
@@ -190,7 +190,7 @@ void FieldReader::read_file() {
     // shape as well, each number of an example is a label.
     const bool label = field_.classes > 0 && !shape_given_;
     const bool known = shape_given_ || label;
-    if (field_.source.empty() || (known && !std::filesystem::exists(field_.source))) return;
+    if (field_.source.empty() || (known && !is_there(field_.source))) return;
     Diagnostics found;
     Result<runtime::ArrayFile> file =
         runtime::ArrayFile::open(field_.format, field_.source, field_.key, found);

@@ -53,6 +53,12 @@ class TableReader {
     bool read_keys(DataField& field) {
         file_span_ = source_.value->span;
         if (source_.value->is_scalar()) {
+            if (is_blank(source_.value->text)) {
+                note_origin(diagnostics_.error(DiagnosticKind::kBadValue, file_span_,
+                                               "`csv` is empty, it needs the path of a table"),
+                            *source_.value);
+                return false;
+            }
             field.source = with_home(source_.value->text);
             return true;
         }

@@ -24,11 +24,7 @@ std::optional<double> parse_number(std::string_view text) {
     // from_chars also reads "inf" and "nan", which are no numbers here.
     if (text.empty() || text.find_first_not_of("0123456789+-.eE") != std::string_view::npos)
         return std::nullopt;
-    double value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
-        return std::nullopt;
-    return value;
+    return finite_number(text);
 }
 
 std::optional<int64_t> parse_integer(std::string_view text) {

@@ -10,8 +10,11 @@
 
 namespace gmc::dsl {
 
+/// Whether a text says nothing: it is empty, or all spaces.
+inline bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\n") == text.npos; }
+
 /// Reads a decimal number such as 3, -0.5, .5 or 1e-4. Nothing for any other text, "inf" and "nan"
-/// included.
+/// included. A number below what 64 bits hold, as 1e-400, is 0.
 std::optional<double> parse_number(std::string_view text);
 
 /// Reads a decimal integer without point or exponent.

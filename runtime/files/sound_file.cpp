@@ -41,7 +41,9 @@ namespace {
 /// silence; 0 for other files, and for streams, whose length nobody knew when they were written.
 int64_t bytes_cut_off(const RegularFile& file) {
     // A stream has the largest number of 31 or 32 bits there, or one a little below it.
-    constexpr int64_t kStream = 0x7fff0000;
+    const auto is_stream = [](int64_t length) {
+        return (length >= 0x7ffff000 && length <= 0x80000000) || length >= 0xfffff000;
+    };
     constexpr int kMostChunks = 1000;  // a bound, so that no file keeps us busy for long
     char head[12];
     if (pread(file.descriptor, head, 12, 0) != 12 || std::string_view(head, 4) != "RIFF" ||
@@ -52,7 +54,7 @@ int64_t bytes_cut_off(const RegularFile& file) {
         int64_t length = 0;
         for (int k = 7; k >= 4; --k) length = length * 256 + static_cast<unsigned char>(head[k]);
         if (std::string_view(head, 4) == "data")
-            return length >= kStream
+            return is_stream(length)
                        ? 0
                        : std::max<int64_t>(at + 8 + length - static_cast<int64_t>(file.bytes), 0);
         at += 8 + length + length % 2;

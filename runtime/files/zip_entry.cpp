@@ -5,6 +5,7 @@
 #include <zip.h>
 
 #include <algorithm>
+#include <set>
 #include <vector>
 
 #include "compiler/support/edit_distance.h"
@@ -34,7 +35,15 @@ std::vector<std::string> array_names(zip_t* archive) {
 /// The array that `key` means; "" after an error.
 std::string choose(const std::string& path, const std::string& key,
                    const std::vector<std::string>& names, Diagnostics& diagnostics) {
-    if (std::count(names.begin(), names.end(), key) > 0) return key;
+    std::set<std::string_view> seen;
+    for (const std::string& name : names) {
+        if (seen.insert(name).second) continue;
+        diagnostics.error(DiagnosticKind::kBadFile, {},
+                          "`{}` holds two arrays called `{}`, of which nothing says which is meant",
+                          path, name);
+        return "";
+    }
+    if (seen.count(key) > 0) return key;
     if (key.empty() && names.size() == 1) return names.front();
     constexpr size_t kMostListed = 20;
     std::string list;

@@ -9,6 +9,7 @@
 
 #include "compiler/batch/batch_axis.h"
 #include "compiler/support/edit_distance.h"
+#include "compiler/support/paths.h"
 #include "runtime/data/field_source.h"
 #include "runtime/library/host_settings.h"
 #include "runtime/threads/signals_wait.h"
@@ -108,8 +109,8 @@ Result<std::unique_ptr<LibraryModel>> LibraryModel::load(const std::string& path
                                                          const std::string& run,
                                                          const std::string& checkpoint, int threads,
                                                          Diagnostics& diagnostics) {
-    const bool is_run = std::filesystem::is_directory(path);
-    if (!is_run && run.empty() && std::filesystem::exists(path)) {
+    const bool is_run = is_folder(path);
+    if (!is_run && run.empty() && is_there(path)) {
         diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` has no weights", path)
             .help("give the folder of the run that has them, such as runs/vae_mlp");
         return Failure{};

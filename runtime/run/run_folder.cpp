@@ -375,8 +375,12 @@ void RunFolder::settle(const std::string& path) {
 }
 
 void RunFolder::discard() {
+    if (!made_) return;
+    // To list a folder takes a file descriptor, of which there may be no more. A folder with
+    // nothing but the lock needs no list.
     std::error_code ignored;
-    if (made_) fs::remove_all(path_, ignored);
+    fs::remove(file(".lock"), ignored);
+    if (!fs::remove(path_, ignored)) fs::remove_all(path_, ignored);
 }
 
 }  // namespace gmc::runtime

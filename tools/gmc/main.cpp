@@ -1,8 +1,43 @@
 // gmc: compiles models written in YAML to .gmc files.
+#include <pthread.h>
+
 #include "tools/command_line/command_line.h"
 #include "tools/gmc/commands.h"
 
-int main(int argc, char** argv) {
+namespace {
+
+/// Models are read and built by recursion. Its limits, of which each has thousands of levels, need
+/// more than the stack that some machines and `ulimit -s` leave a program.
+constexpr size_t kStackBytes = size_t{64} << 20;
+
+struct Call {
+    int (*run)(int argc, char** argv);
+    int argc;
+    char** argv;
+    int result = 0;
+};
+
+/// Runs the call in a thread with a large stack; without memory for one, here.
+int with_large_stack(Call call) {
+    pthread_attr_t attributes;
+    pthread_t thread;
+    bool started = false;
+    if (pthread_attr_init(&attributes) == 0) {
+        const auto body = [](void* given) -> void* {
+            Call& inside = *static_cast<Call*>(given);
+            inside.result = inside.run(inside.argc, inside.argv);
+            return nullptr;
+        };
+        started = pthread_attr_setstacksize(&attributes, kStackBytes) == 0 &&
+                  pthread_create(&thread, &attributes, body, &call) == 0;
+        pthread_attr_destroy(&attributes);
+    }
+    if (!started) return call.run(call.argc, call.argv);
+    pthread_join(thread, nullptr);
+    return call.result;
+}
+
+int run(int argc, char** argv) {
     using namespace gmc::tools;
     static constexpr Command kCommands[] = {
         {"check", "reports everything that is wrong with a model", check_command},
@@ -21,3 +56,7 @@ int main(int argc, char** argv) {
     return run_program("gmc", "Compiles generative models written in YAML for the CPU.", kCommands,
                        argc, argv);
 }
+
+}  // namespace
+
+int main(int argc, char** argv) { return with_large_stack({run, argc, argv}); }

@@ -1,7 +1,9 @@
 // gmrun curves: losses and metrics over the steps of one or several runs.
 #include <algorithm>
+#include <set>
 
 #include "compiler/support/paths.h"
+#include "compiler/support/say.h"
 #include "compiler/support/wording.h"
 #include "runtime/output/chart.h"
 #include "runtime/output/image_grid.h"
@@ -21,18 +23,32 @@ std::string otherwise(const std::string& name, const std::vector<std::string>& a
     return fmt::format("; there {} {}", by_count(all.size(), "is", "are"), quoted_names(all));
 }
 
-/// The metrics that are drawn: those asked for, else all but the speed, as the runs have them.
+/// Charts of one picture; each takes a megabyte or more, and nobody looks at more of them.
+constexpr size_t kMostCharts = 64;
+
+/// The metrics that are drawn: those asked for, else all but the speed, as the runs have them, up
+/// to kMostCharts.
 std::vector<std::string> metrics_of(const CommandLine& line, const std::vector<RunHistory>& runs) {
     std::vector<std::string> all;
+    std::set<std::string> known;
     for (const RunHistory& run : runs)
         for (const std::string& name : run.order)
-            if (!std::count(all.begin(), all.end(), name)) all.push_back(name);
+            if (known.insert(name).second) all.push_back(name);
     std::vector<std::string> asked = line.names("metrics");
     for (const std::string& name : asked)
-        if (!std::count(all.begin(), all.end(), name))
+        if (known.count(name) == 0)
             throw UsageError(fmt::format("no run has a metric `{}`{}", name, otherwise(name, all)));
+    if (asked.size() > kMostCharts)
+        throw UsageError(
+            fmt::format("--metrics names {} metrics, and a picture has at most {} charts",
+                        asked.size(), kMostCharts));
     if (!asked.empty()) return asked;
     std::erase(all, "examples_per_s");
+    if (all.size() > kMostCharts) {
+        say("gmrun: draws the first {} of {} metrics; --metrics names others\n", kMostCharts,
+            all.size());
+        all.resize(kMostCharts);
+    }
     return all;
 }
 

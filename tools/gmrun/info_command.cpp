@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "compiler/support/json.h"
+#include "compiler/support/paths.h"
 #include "compiler/support/wording.h"
 #include "compiler/support/wrap.h"
 #include "runtime/files/tables/table.h"
@@ -245,7 +246,7 @@ int info_command(const Words& words) {
     }
     for (const ir::DataField& field : (*model)->module().data)
         if (!field.class_names.empty()) json["classes"][field.name] = field.class_names;
-    if (!folder.empty() && std::filesystem::exists(folder + "/run.json")) {
+    if (!folder.empty() && is_there(folder + "/run.json")) {
         const auto record = runtime::read_run_record(folder + "/run.json", diagnostics);
         if (!record.ok()) return report(diagnostics);
         if (!record->data.empty()) json["data"] = record->data;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "compiler/support/wording.h"
 #include "runtime/files/zip_entry.h"
@@ -54,8 +55,8 @@ bool point_to(const std::string& path, ir::DataField& field, Diagnostics& diagno
     field.first = 0;
     field.flip = false;
     const size_t colon = path.rfind(".npz:");
-    const bool is_folder = std::filesystem::is_directory(path);
-    if (is_folder && declared != "wav") {
+    const bool folder = is_folder(path);
+    if (folder && declared != "wav") {
         field.format = "folder";
         return field.shape.size() == 3 ||
                is_no("none", path, "a folder, which is read as pictures", field, diagnostics);

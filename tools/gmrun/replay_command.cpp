@@ -51,9 +51,9 @@ std::string last_replay(const std::string& folder) {
         fs::directory_entry last;
         for (const auto& entry : fs::directory_iterator(from, error))
             if (entry.path().extension() == runtime::kReplayEnding &&
-                (!last.exists() || entry.last_write_time() > last.last_write_time()))
+                (last.path().empty() || entry.last_write_time(error) > last.last_write_time(error)))
                 last = entry;
-        if (last.exists()) return last.path().string();
+        if (!last.path().empty()) return last.path().string();
     }
     return "";
 }
@@ -138,7 +138,7 @@ int replay_command(const Words& words) {
     if (!is_of(**model, *file, diagnostics)) return report(diagnostics);
     runtime::TuningCache tuning("", runtime::tuning_machine());
     bool tuned = false, bf16 = true;
-    if (std::filesystem::exists(beside + "/run.json")) {
+    if (is_there(beside + "/run.json")) {
         const auto record = runtime::read_run_record(beside + "/run.json", diagnostics);
         if (!record.ok()) return report(diagnostics);
         tuning.pin(record->contractions);

@@ -6,11 +6,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <limits>
 
 #include "compiler/support/json.h"
+#include "compiler/support/numbers.h"
 
 namespace gmc::runtime {
 namespace {
@@ -300,11 +300,7 @@ std::optional<double> parse_cell(const std::string& cell, char decimal) {
         if (text.find('.') != std::string::npos) return std::nullopt;
         std::replace(text.begin(), text.end(), decimal, '.');
     }
-    double number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number))
-        return std::nullopt;
-    return number;
+    return finite_number(text);
 }
 
 std::optional<float> encode_cell(const Table& table, const TableColumn& column,

@@ -62,8 +62,9 @@ std::vector<std::string> class_folders(const ir::Module& module) {
 /// Says that a folder and those in it have more than the `count` files that were just written.
 void warn_of_older(const std::string& folder, const std::string& ending, int64_t count) {
     std::error_code ignored;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, ignored))
-        count -= entry.path().extension() == ending ? 1 : 0;
+    for (std::filesystem::recursive_directory_iterator at(folder, ignored), end;
+         !ignored && at != end; at.increment(ignored))
+        count -= at->path().extension() == ending ? 1 : 0;
     if (count < 0)
         say("gmrun: warning: `{}` has {} more {} file{}, there before\n", folder, -count, ending,
             count == -1 ? "" : "s");
