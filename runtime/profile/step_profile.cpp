@@ -7,6 +7,7 @@
 #include <memory>
 #include <numeric>
 
+#include "compiler/ir/scan.h"
 #include "runtime/train/step_runner.h"
 
 namespace gmc::runtime {
@@ -58,11 +59,38 @@ bool run_rounds(LoadedModel& model, StepRunner& runner, int64_t rounds, Loader& 
     return static_cast<int64_t>(out.rounds.size()) == rounds;
 }
 
+/// Operation -> its time in each round. One operation may run in several parts.
+using TimesOfRounds = std::map<std::pair<const ir::Function*, size_t>, std::vector<int64_t>>;
+
+/// Adds the operations of a function of an executable, or of a body in it that runs so many times,
+/// and of the bodies within.
+void add_operations(const ir::Module& module, const StepRunner::Entry& entry,
+                    const ir::Function& function, int64_t passes, const TimesOfRounds& runs,
+                    StepProfile& out) {
+    for (size_t i = 0; i < function.operations.size(); ++i) {
+        const ir::Operation& operation = function.operations[i];
+        const ir::Function* body = ir::body_of(module, operation);
+        if (const auto found = runs.find({&function, i}); found != runs.end()) {
+            // Of a scan the time of copies and sums is left, and those are not counted.
+            Work work = body == nullptr ? work_of(function, operation) : Work();
+            work.flops *= static_cast<double>(passes);
+            work.bytes *= entry.executable->share(function, i) * static_cast<double>(passes);
+            out.operations.push_back({&function, i, entry.executable->kernel_name(function, i),
+                                      work, entry.repeat,
+                                      median(found->second) / static_cast<double>(entry.repeat)});
+        }
+        if (body != nullptr)
+            add_operations(module, entry, *body, passes * operation.as<ir::Scan>()->count, runs,
+                           out);
+    }
+}
+
 /// Sums the times of each operation per round (it may run several times), then takes the median
-/// over rounds. The log is in order of time, so that one walk assigns it to rounds.
-void summarise(const StepRunner& runner, StepProfile& out) {
-    // Operation -> its time in each round. One operation may run in several parts.
-    std::map<std::pair<const ir::Function*, size_t>, std::vector<int64_t>> runs;
+/// over rounds. The log is in order of time, so that one walk assigns it to rounds, and times in
+/// bodies to their scans, from which they are taken off.
+void summarise(const ir::Module& module, const StepRunner& runner, StepProfile& out) {
+    TimesOfRounds runs;
+    std::vector<const OperationTime*> scans;  ///< around the present one
     std::vector<int64_t> rounds, waits(out.rounds.size(), 0);
     for (const TimeSpan& round : out.rounds) rounds.push_back(round.ns());
     size_t round = 0;
@@ -75,6 +103,11 @@ void summarise(const StepRunner& runner, StepProfile& out) {
         std::vector<int64_t>& of_rounds = runs[{one.function, one.operation}];
         of_rounds.resize(out.rounds.size(), 0);
         of_rounds[round] += one.time.ns();
+        while (!scans.empty() && scans.back()->time.end_ns <= one.time.begin_ns) scans.pop_back();
+        if (!scans.empty())
+            runs[{scans.back()->function, scans.back()->operation}][round] -= one.time.ns();
+        if (ir::body_of(module, one.function->operations[one.operation]) != nullptr)
+            scans.push_back(&one);
     }
     out.round_ns = median(std::move(rounds));
     out.wait_ns = median(std::move(waits));
@@ -89,18 +122,8 @@ void summarise(const StepRunner& runner, StepProfile& out) {
         else
             same->repeat += entry.repeat;
     }
-    for (const StepRunner::Entry& entry : functions) {
-        const ir::Function& function = entry.executable->function();
-        for (size_t i = 0; i < function.operations.size(); ++i) {
-            const auto found = runs.find({&function, i});
-            if (found == runs.end()) continue;
-            Work work = work_of(function, function.operations[i]);
-            work.bytes *= entry.executable->share(i);
-            out.operations.push_back({&function, i, entry.executable->kernel_name(i), work,
-                                      entry.repeat,
-                                      median(found->second) / static_cast<double>(entry.repeat)});
-        }
-    }
+    for (const StepRunner::Entry& entry : functions)
+        add_operations(module, entry, entry.executable->function(), 1, runs, out);
 }
 
 }  // namespace
@@ -126,7 +149,7 @@ Result<StepProfile> profile_step(LoadedModel& model, int64_t rounds, Diagnostics
     const TimeSpan measured{profile.rounds.front().begin_ns, profile.rounds.back().end_ns};
     std::erase_if(profile.batches,
                   [&](const TimeSpan& batch) { return batch.end_ns < measured.begin_ns; });
-    summarise(runner, profile);
+    summarise(model.module(), runner, profile);
     return profile;
 }
 

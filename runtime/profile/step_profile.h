@@ -10,7 +10,9 @@
 
 namespace gmc::runtime {
 
-/// One operation of a training function. Operations that do nothing (reshapes) are left out.
+/// One operation of a training function, or of the body of a scan in one: then all passes count
+/// together. The time of a scan is what its body does not take: sums over the passes, and copies.
+/// Operations that do nothing (reshapes) are left out.
 struct OperationProfile {
     const ir::Function* function = nullptr;
     /// Index in function->operations.

@@ -60,7 +60,9 @@ class Trace {
     /// Adds an event per call of a function. It begins when the batch has arrived and ends with the
     /// last operation.
     void add_functions() {
-        const TimeLog& log = profile_.log;
+        TimeLog log;  // without what runs within scans
+        for (const OperationTime& one : profile_.log)
+            if (log.empty() || one.time.begin_ns >= log.back().time.end_ns) log.push_back(one);
         for (size_t i = 0; i < log.size();) {
             size_t end = i + 1;
             while (end < log.size() && log[end].function == log[i].function) ++end;

@@ -143,9 +143,7 @@ void Executable::BoundFunction::run(const CallContext& context) {
 
 void Executable::BoundFunction::run_timed(const CallContext& context) {
     for (size_t i = 0; i < operations.runs().size(); ++i) {
-        const int64_t begin = steady_ns();
-        call(i, context);
-        log->push_back({&function, operations.runs()[i].operation, {begin, steady_ns()}});
+        log_time(*log, function, operations.runs()[i].operation, [&] { call(i, context); });
     }
 }
 
@@ -213,16 +211,35 @@ void Executable::run(const CallContext& context) { bound_->run(context); }
 void Executable::run_watched(const CallContext& context, OperationWatcher& watcher) {
     bound_->run_watched(context, watcher);
 }
-void Executable::set_timing(TimeLog* log) { bound_->log = log; }
-std::string_view Executable::kernel_name(size_t operation) const {
+void Executable::set_timing(TimeLog* log) {
+    bound_->log = log;
     for (const OperationRun& run : bound_->operations.runs())
-        if (run.operation == operation) return run.kernel->name();
+        if (auto* scan = dynamic_cast<ScanKernel*>(run.kernel.get())) scan->set_timing(log);
+}
+
+/// Those of a body are in a scan among `own`, those of `function`, or in one within that; null
+/// where they are not.
+static const BoundOperations* operations_of(const ir::Function& body, const ir::Function& function,
+                                            const BoundOperations& own) {
+    if (&body == &function) return &own;
+    for (const OperationRun& run : own.runs())
+        if (const auto* scan = dynamic_cast<const ScanKernel*>(run.kernel.get()))
+            if (const auto* found = operations_of(body, scan->body(), scan->operations()))
+                return found;
+    return nullptr;
+}
+
+std::string_view Executable::kernel_name(const ir::Function& function, size_t operation) const {
+    if (const auto* all = operations_of(function, bound_->function, bound_->operations))
+        for (const OperationRun& run : all->runs())
+            if (run.operation == operation) return run.kernel->name();
     return "";
 }
-double Executable::share(size_t operation) const {
+double Executable::share(const ir::Function& function, size_t operation) const {
     double share = 0;
-    for (const OperationRun& run : bound_->operations.runs())
-        if (run.operation == operation) share += run.kernel->share();
+    if (const auto* all = operations_of(function, bound_->function, bound_->operations))
+        for (const OperationRun& run : all->runs())
+            if (run.operation == operation) share += run.kernel->share();
     return share;
 }
 int64_t Executable::own_bytes() const {

@@ -14,6 +14,7 @@
 #include "runtime/kernels/kernel.h"
 #include "runtime/memory/address_sanitizer.h"
 #include "runtime/memory/arena.h"
+#include "runtime/program/time_log.h"
 #include "runtime/states/state_store.h"
 
 namespace gmc::runtime {
@@ -42,21 +43,6 @@ struct ExecutableOptions {
     /// Make mistakes of the memory plan and of kernels visible (poison.h). It costs time.
     bool poison = kAddressSanitizer;
 };
-
-/// When something ran, in nanoseconds of std::chrono::steady_clock.
-struct TimeSpan {
-    int64_t begin_ns = 0, end_ns = 0;
-    int64_t ns() const { return end_ns - begin_ns; }
-};
-int64_t steady_ns();
-
-/// One run of one operation of a function.
-struct OperationTime {
-    const ir::Function* function = nullptr;
-    size_t operation = 0;
-    TimeSpan time;
-};
-using TimeLog = std::vector<OperationTime>;
 
 class OperationWatcher;  // bound_operations.h
 
@@ -102,12 +88,13 @@ class Executable {
     /// From now on each run appends the times of its operations to `log`, which the caller keeps;
     /// null ends it.
     void set_timing(TimeLog* log);
-    /// The name of the kernel of an operation; "" where nothing is to be done.
-    std::string_view kernel_name(size_t operation) const;
+    /// The name of the kernel of an operation of the function, or of the body of a scan in it; ""
+    /// where nothing is to be done.
+    std::string_view kernel_name(const ir::Function& function, size_t operation) const;
     /// The share of an operation's elements that its own kernels touch. It is less than 1 for a
     /// loop when kernels of contractions run parts of it, and for a copy when parts of its result
     /// are in their place already.
-    double share(size_t operation) const;
+    double share(const ir::Function& function, size_t operation) const;
 
     /// Memory of this executable alone (unplanned values, layouts of weights), without states and
     /// arena.

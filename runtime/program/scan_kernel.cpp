@@ -58,7 +58,10 @@ class BodyKernel final : public ScanKernel {
 
     void run(const CallContext& call) override {
         run_passes(call, [&](const CallContext& in_pass, int64_t pass) {
-            operations_.run(in_pass, [&](size_t runs) { add_sums(pass, runs); });
+            if (log_ != nullptr)
+                run_timed(in_pass, pass);
+            else
+                operations_.run(in_pass, [&](size_t runs) { add_sums(pass, runs); });
             add_sums(pass, 0);
         });
     }
@@ -70,8 +73,23 @@ class BodyKernel final : public ScanKernel {
             for (Sum& sum : sums_) add(sum, pass);
         });
     }
+    void set_timing(TimeLog* log) override {
+        log_ = log;
+        for (const OperationRun& run : operations_.runs())
+            if (auto* scan = dynamic_cast<ScanKernel*>(run.kernel.get())) scan->set_timing(log);
+    }
+    const ir::Function& body() const override { return body_; }
+    const BoundOperations& operations() const override { return operations_; }
 
   private:
+    void run_timed(const CallContext& in_pass, int64_t pass) {
+        size_t done = 0;
+        for (const OperationRun& run : operations_.runs()) {
+            log_time(*log_, body_, run.operation, [&] { run.kernel->run(in_pass); });
+            add_sums(pass, ++done);
+        }
+    }
+
     template <typename RunBody>
     void run_passes(const CallContext& call, const RunBody& run_body) {
         contractions_.begin_call();
@@ -327,6 +345,7 @@ class BodyKernel final : public ScanKernel {
     const ir::Scan& scan_;
     const ir::Function& body_;
     const ir::ScanParts parts_;
+    TimeLog* log_ = nullptr;
     ContractionContext contractions_;
     Placement placement_;
     BoundOperations operations_;

@@ -225,9 +225,9 @@ func @f(%a: f32[64,64] = argument) {
     f.set_timing(nullptr);
     f.run({});
     CHECK(log.size() == 4);
-    CHECK(f.kernel_name(0).empty());
-    CHECK(f.kernel_name(1) == "tiled");
-    CHECK(f.kernel_name(2) == "copy");
+    CHECK(f.kernel_name(f.function(), 0).empty());
+    CHECK(f.kernel_name(f.function(), 1) == "tiled");
+    CHECK(f.kernel_name(f.function(), 2) == "copy");
 }
 
 TEST_CASE("a loop that follows through a contraction is a part of its kernel") {
@@ -250,8 +250,8 @@ func @f(%a: f32[64,64] = argument) {
     REQUIRE(log.size() == 2);
     CHECK(log[0].operation == 0);
     CHECK(log[1].operation == 2);
-    CHECK(f.kernel_name(0) == "tiled+loop");
-    CHECK(f.kernel_name(1).empty());
+    CHECK(f.kernel_name(f.function(), 0) == "tiled+loop");
+    CHECK(f.kernel_name(f.function(), 1).empty());
 }
 
 TEST_CASE(
@@ -296,9 +296,9 @@ func @f(%x: f32[64,64] at 0 = argument, %y: f32[128,1,1,128] at 16384 = argument
     std::vector<size_t> ran;
     for (const OperationTime& one : log) ran.push_back(one.operation);
     CHECK(ran == std::vector<size_t>{0, 1, 6, 3, 4, 6});
-    CHECK(f.kernel_name(0) == "tiled+loop");
-    CHECK(f.share(6) == (16384 + 32) / 20512.0);
-    CHECK(f.share(4) == 29 / 20512.0);
+    CHECK(f.kernel_name(f.function(), 0) == "tiled+loop");
+    CHECK(f.share(f.function(), 6) == (16384 + 32) / 20512.0);
+    CHECK(f.share(f.function(), 4) == 29 / 20512.0);
 }
 
 TEST_CASE("an undifferentiated function is an internal error") {

@@ -86,7 +86,8 @@ Settings settings(const RunHistory& run) {
     return out;
 }
 
-/// How the kernels of a run were chosen, and how many are other ones than in the first.
+/// How the kernels of a run were chosen, and how many are other ones than in the first: then bits
+/// differ.
 std::string kernels(const RunHistory& run, const RunHistory& first) {
     if (!run.record.tuned) return "by rules";
     int64_t others = 0;
@@ -95,7 +96,7 @@ std::string kernels(const RunHistory& run, const RunHistory& first) {
         others += found != first.record.contractions.end() && found->second != choice ? 1 : 0;
     }
     if (others == 0) return "measured";
-    return fmt::format("measured, {} of {} unlike those of the first run, so bits differ", others,
+    return fmt::format("measured, {} of {} unlike the first", others,
                        run.record.contractions.size());
 }
 
