@@ -46,6 +46,9 @@ constexpr int kToConnectMs = 3000;
 /// After so many seconds of silence the system asks the other machine whether it is there, so many
 /// seconds apart, so many times.
 constexpr int kQuiet = 20, kApart = 10, kTimes = 4;
+/// After so many seconds in which nothing was acknowledged of what was sent, the connection ends
+/// when the system looks at it again, which may be half a minute later.
+constexpr int kUnacknowledged = 40;
 /// How often processes say that they live, and after how long a silence one is not heard.
 constexpr std::chrono::seconds kBeat{5}, kSilence{20};
 
@@ -59,8 +62,8 @@ void keep_alive(int socket) {
     set(socket, IPPROTO_TCP, TCP_KEEPIDLE, kQuiet);
     set(socket, IPPROTO_TCP, TCP_KEEPINTVL, kApart);
     set(socket, IPPROTO_TCP, TCP_KEEPCNT, kTimes);
-    // What was sent and is not acknowledged must not outlast that: the system would ask nothing.
-    set(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, (kQuiet + kApart * kTimes) * 1000);
+    // As long as something is not acknowledged, the system asks nothing.
+    set(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, kUnacknowledged * 1000);
     set(socket, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
