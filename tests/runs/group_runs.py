@@ -48,7 +48,9 @@ class Processes:
 
     def run(self, words, expected=0):
         done = subprocess.run(words, cwd=self.bench.folder, env=self.bench.environment, capture_output=True, text=True)
-        if done.returncode != expected:
+        # MPICH's mpirun kills the others when the first has ended, and its code has the bits of all.
+        codes = {expected, expected | signal.SIGKILL, signal.SIGKILL} if expected else {0}
+        if done.returncode != expected and not ("mpich" in words[0] and done.returncode in codes):
             sys.exit(f"{' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout + done.stderr
 
