@@ -89,7 +89,8 @@ def asked_to_stop(processes, launcher):
         while mpi.poll() is None and steps_in(run) < 3:
             time.sleep(0.01)
         os.kill(of_rank(run, rank), sent)
-        if is_stuck(mpi, "a signal to one process") or mpi.returncode != 128 + sent:
+        seconds_to_end(run, f"{sent.name} to process {rank}")
+        if not is_stuck(mpi, "a signal to one process") and mpi.returncode != 128 + sent:
             sys.exit(f"{run}: {sent.name} to process {rank}: exit {mpi.returncode}\n{mpi.stderr.read()}")
         said = mpi.stderr.read().count(f"process {rank} of 3 on {os.uname().nodename} was asked to stop ({sent.name})")
         if steps_at(run) < 3 or said != (rank > 0):

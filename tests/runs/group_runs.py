@@ -65,7 +65,7 @@ class Processes:
 
     def train(self, name, launcher, count, run, *words):
         return self.run(self.words(launcher, count, name + ".gmc", "--run", run, "--quiet", "--samples", "0",
-                                   "--log-every", "1", "--epochs", "100", *words))
+                                   "--log-every", "1", "--epochs", "1000000", *words))
 
 
 def losses(folder, run):
