@@ -138,6 +138,8 @@ void Watch::connect(ProcessGroup& group) {
     const std::lock_guard lock(mutex_);
     hosts_ = rank_ == 0 ? std::move(hosts) : std::vector{first_host};
     enter(Phase::kRuns);
+    for (Peer& peer : peers_)
+        if (peer.stop_code != 0) was_asked_to_stop(peer, peer.stop_code);
 }
 
 void Watch::finish() {
@@ -216,7 +218,7 @@ void Watch::hear(Peer& peer) {
     if (count > 0 && peer.rank < 0) return greet(peer, bytes, static_cast<size_t>(count));
     bool lives = count > 0;
     for (const char word : std::string_view(bytes, lives ? static_cast<size_t>(count) : 0)) {
-        if (word == kAllEnd) end(kRunFailed, "");
+        if (word == kAllEnd) end_with(peer);
         if (word == kFarewell) lives = false;
         if (word == kWaits || word == kWorks) peer.waits = word == kWaits;
         const int code = static_cast<unsigned char>(word);
@@ -249,7 +251,7 @@ void Watch::lost(const Peer& peer) {
     if (phase_ == Phase::kFinishes || phase_ == Phase::kAborts) return;
     const char* why =
         "has died, or its machine cannot be reached, so all end; --resume goes on "
-        "from the last checkpoint";
+        "from the last checkpoint, if one was written";
     end(kRunFailed, rank_ > 1 ? "" : fmt::format("{} {}", name_of(peer), why));
 }
 
@@ -258,12 +260,26 @@ std::string Watch::name_of(const Peer& peer) const {
     return fmt::format("process {} of {}{}", peer.rank, size_, host);
 }
 
-/// Where all get the signal, each tells process 0, which has it itself by then.
-void Watch::was_asked_to_stop(const Peer& peer, int code) {
-    if (phase_ != Phase::kRuns || rank_ != 0 || !questions_.stop(code)) return;
-    const char* signal = sigabbrev_np(code - kOfSignals);
-    say("gmrun: {} was asked to stop (SIG{}), so all stop\n", name_of(peer),
-        signal == nullptr ? "?" : signal);
+std::string Watch::asked_text(const Peer& peer) const {
+    const char* signal = sigabbrev_np(peer.stop_code - kOfSignals);
+    return fmt::format("{} was asked to stop (SIG{})", name_of(peer),
+                       signal == nullptr ? "?" : signal);
+}
+
+/// Where all get the signal, each tells process 0, which has it itself by then. Another process may
+/// have begun to run, and tell it, before process 0 does.
+void Watch::was_asked_to_stop(Peer& peer, int code) {
+    if (rank_ != 0) return;
+    peer.stop_code = code;
+    if (phase_ == Phase::kRuns && questions_.stop(code))
+        say("gmrun: {}, so all stop\n", asked_text(peer));
+}
+
+/// The other process has said that all end. While it joined, it may have been asked to.
+void Watch::end_with(const Peer& peer) {
+    if (phase_ != Phase::kJoins || peer.stop_code == 0) end(kRunFailed, "");
+    end(peer.stop_code,
+        fmt::format("{} before the first step, so all end; nothing was written", asked_text(peer)));
 }
 
 void Watch::pass_on_stop() {
@@ -316,7 +332,7 @@ void Watch::check_time() {
     if (getppid() != parent_) {
         remove_session(parent_);
         end(kRunFailed, said("what has started this process is gone, so all end; --resume goes on "
-                             "from the last checkpoint"));
+                             "from the last checkpoint, if one was written"));
     }
     if (phase_ == Phase::kJoins) check_joining();
     if (phase_ == Phase::kRuns) {
@@ -334,8 +350,10 @@ void Watch::check_time() {
 void Watch::check_joining() {
     const Clock::time_point now = Clock::now();
     const Clock::duration took = now - since_;
-    if (const int code = questions_.stop_code(); code != 0)
+    if (const int code = questions_.stop_code(); code != 0) {
+        if (code > kOfSignals) tell_all(static_cast<char>(code));
         end(code, rank_ == 0 ? "interrupted before the first step; nothing was written" : "");
+    }
     if (took > kToJoin)
         end(kRunFailed,
             rank_ == 0 ? "the processes of the run have not found each other in 5 minutes" : "");

@@ -68,6 +68,7 @@ class Watch {
         std::string hello;  ///< what has come of that
         Clock::time_point heard{};
         bool waits = false;  ///< for a message, as it said last
+        int stop_code = 0;   ///< the exit code for the signal that asked it to stop; 0: none did
     };
 
     void work();
@@ -76,7 +77,9 @@ class Watch {
     void hear(Peer& peer);
     void greet(Peer& peer, const char* bytes, size_t count);
     void lost(const Peer& peer);
-    void was_asked_to_stop(const Peer& peer, int code);
+    void was_asked_to_stop(Peer& peer, int code);
+    std::string asked_text(const Peer& peer) const;
+    [[noreturn]] void end_with(const Peer& peer);
     std::string name_of(const Peer& peer) const;
     Clock::duration waited() const;
     void pass_on_stop();

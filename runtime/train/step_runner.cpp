@@ -35,7 +35,7 @@ static void order_round(LoadedModel& model, const TrainingState& training, Curso
 /// Without a batch this process cannot go on, and then the others cannot either.
 static void end_all(ProcessGroup& group, const Diagnostics& diagnostics) {
     say("{}gmrun: process {} of {} cannot go on, so all end; --resume goes on from the last "
-        "checkpoint\n",
+        "checkpoint, if one was written\n",
         diagnostics.render("gmrun"), group.rank(), group.size());
     group.end_all(3);
 }

@@ -215,6 +215,7 @@ def main():
     parser.add_argument("--all-models", action="store_true")
     parser.add_argument("--kills", type=int, default=0)
     options = parser.parse_args()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup gmrun would rightly ignore it
     launchers = launchers_here(options.bin_dir.resolve())
     if not launchers:
         print("no MPI: nothing is tested")
