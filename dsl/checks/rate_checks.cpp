@@ -164,21 +164,21 @@ class RateChecks {
         rise(schedule, "the learning rate");
         const std::optional<RateEnd> end = rate_end(e);
         if (!end || end->after >= epochs) return;
-        const auto counted_epochs = [](double count) {
-            return fmt::format("{} epoch{}", count, count == 1 ? "" : "s");
+        // Schedules may end within an epoch, so these are no whole numbers.
+        const auto counted = [](double count, const char* what) {
+            return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
         };
-        const std::string when =
-            end->in_epochs ? counted_epochs(end->after)
-                           : fmt::format("{} step{}", end->after, end->after == 1 ? "" : "s");
+        const std::string when = counted(end->after, end->in_epochs ? "epoch" : "step");
+        const std::string whole = counted(epochs, "epoch");
         const std::string& by = schedule.text;
         diagnostics_
             .warning(DiagnosticKind::kBadValue, schedule.span,
                      "the learning rate is {:.3g} after {}, but training goes on for {}, in which "
                      "nothing is trained",
-                     end->rate, when, counted_epochs(epochs))
+                     end->rate, when, whole)
             .help(by == "linear" || by == "cosine"
-                      ? fmt::format("`over: {}`, or a `to` above 0", counted_epochs(epochs))
-                  : by == "one_cycle" ? fmt::format("`over: {}`", counted_epochs(epochs))
+                      ? fmt::format("`over: {}`, or a `to` above 0", whole)
+                  : by == "one_cycle" ? fmt::format("`over: {}`", whole)
                   : by == "steps"     ? "a larger `every`, or a `factor` that is nearer to 1"
                                       : "a schedule that falls more slowly");
     }

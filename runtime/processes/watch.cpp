@@ -326,13 +326,16 @@ void Watch::look_for_stall() {
     complained_ = true;
 }
 
+/// What process 0 alone says.
+std::string Watch::by_first(const char* text) const { return rank_ == 0 ? text : ""; }
+
 void Watch::check_time() {
-    const auto said = [&](const char* text) { return rank_ == 0 ? std::string(text) : ""; };
     const Clock::duration took = Clock::now() - since_;
     if (getppid() != parent_) {
         remove_session(parent_);
-        end(kRunFailed, said("what has started this process is gone, so all end; --resume goes on "
-                             "from the last checkpoint, if one was written"));
+        end(kRunFailed,
+            by_first("what has started this process is gone, so all end; --resume goes on "
+                     "from the last checkpoint, if one was written"));
     }
     if (phase_ == Phase::kJoins) check_joining();
     if (phase_ == Phase::kRuns) {
@@ -341,7 +344,7 @@ void Watch::check_time() {
         look_for_stall();
     }
     if (phase_ == Phase::kFinishes && took > kToFinish)
-        end(kRunFailed, said("the run is complete, but MPI does not end"));
+        end(kRunFailed, by_first("the run is complete, but MPI does not end"));
     if (phase_ == Phase::kAborts && took > kToAbort) end(abort_code_, "");
 }
 
@@ -352,11 +355,11 @@ void Watch::check_joining() {
     const Clock::duration took = now - since_;
     if (const int code = questions_.stop_code(); code != 0) {
         if (code > kOfSignals) tell_all(static_cast<char>(code));
-        end(code, rank_ == 0 ? "interrupted before the first step; nothing was written" : "");
+        end(code, by_first("interrupted before the first step; nothing was written"));
     }
     if (took > kToJoin)
         end(kRunFailed,
-            rank_ == 0 ? "the processes of the run have not found each other in 5 minutes" : "");
+            by_first("the processes of the run have not found each other in 5 minutes"));
     if (took < kToLook || now - looked_ < kLook) return;
     looked_ = now;
     const std::string misfit = fellows_.look();

@@ -86,6 +86,7 @@ class Watch {
     void beat();
     void look_for_stall();
     void enter(Phase phase);
+    std::string by_first(const char* text) const;
     void check_time();
     void check_joining();
     std::string listen();
