@@ -100,11 +100,16 @@ bool OpenedRun::take_local_steps() {
                 every == 0 ? "without local steps" : fmt::format("with --local-steps {}", every),
                 *options.local_steps),
             "leave --local-steps out, or start another run with it");
+    if (options.outer && (every == 0 || *options.outer != record.local.outer))
+        return refuse(
+            fmt::format("the run in `{}` was begun {}, so it cannot go on with --outer-step {}",
+                        folder->path(),
+                        every == 0
+                            ? "without local steps"
+                            : fmt::format("with --outer-step {}", name_of(record.local.outer)),
+                        name_of(*options.outer)),
+            "leave --outer-step out, or start another run with it");
     if (every == 0) return true;
-    if (options.outer && *options.outer != record.local.outer)
-        return refuse(fmt::format("the run in `{}` was begun with --outer-step {}", folder->path(),
-                                  outer_steps()[static_cast<size_t>(record.local.outer)]),
-                      "leave --outer-step out, or start another run with it");
     if (model.group() == nullptr)
         return refuse(
             fmt::format("the run in `{}` takes local steps in several processes", folder->path()),

@@ -218,7 +218,7 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
     if (record.avx2) json["isa"] = "avx2";
     if (record.local.every > 0)
         json["local_steps"] = {{"every", record.local.every},
-                               {"outer", outer_steps()[static_cast<size_t>(record.local.outer)]},
+                               {"outer", name_of(record.local.outer)},
                                {"processes", record.processes}};
     if (record.validate_share > 0) json["validate_share"] = record.validate_share;
     if (record.epochs) json["epochs"] = *record.epochs;

@@ -156,6 +156,8 @@ def local_steps(processes, launcher):
         sys.exit("local steps: other losses after --resume")
     if not any(name.startswith("outer_momentum.") for name in tensors(bench.folder / run_of("parts") / CHECKPOINT)):
         sys.exit("local steps: the checkpoint has no momentum of the outer step")
+    told = bench.run("gmrun", "info", run_of("parts"))
+    once(told, "local steps: 5 by each of 3 processes, then --outer-step nesterov")
     stopped_between(processes, launcher, run_of)
     refused(processes, launcher, run_of)
 
@@ -185,7 +187,11 @@ def refused(processes, launcher, run_of):
     through = ["local.gmc", "--run", run_of("through"), "--resume", "--steps", "40"]
     once(run(1, *through, "--local-steps", "4"), "was begun with --local-steps 5, so it cannot go on with")
     once(run(1, *through, "--local-steps", "5", "--outer-step", "average"), "was begun with --outer-step nesterov")
-    once(run(1, "local.gmc", "--run", run_of("shared_2"), "--resume", "--local-steps", "4"), "without local steps")
+    average = ["--outer-step", "average"]
+    once(run(1, *through, *average), "with --outer-step nesterov, so it cannot go on with --outer-step average")
+    shared = ["local.gmc", "--run", run_of("shared_2"), "--resume"]
+    once(run(1, *shared, "--local-steps", "4"), "without local steps")
+    once(run(1, *shared, *average), "without local steps, so it cannot go on with --outer-step average")
     once(processes.run(processes.words(None, 1, *through), 1), "takes local steps in several processes")
     adam = processes.compile("vae_mlp", "f32")
     processes.train(adam, launcher, 2, run_of("adam"), "--no-tune", "--local-steps", "2", "--steps", "4")

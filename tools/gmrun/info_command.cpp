@@ -132,6 +132,8 @@ void print_run(const Json& run) {
         begun = ", begun with weights of " + run.at("init").text();
     fmt::print("run {}: epoch {}, step {}, seed {}{}\n", run.at("folder").text(),
                run.at("epoch").dump(), run.at("step").dump(), run.at("seed").dump(), begun);
+    if (run.contains("local_steps"))
+        fmt::print("    local steps: {}\n", run.at("local_steps").text());
     if (run.contains("changes"))
         for (const std::string& change : run.at("changes").texts())
             fmt::print("    {}\n", one_line(change));
@@ -252,6 +254,9 @@ int info_command(const Words& words) {
         if (!record->data.empty()) json["data"] = record->data;
         if (!record->begun_with.empty() && json.contains("run"))
             json["run"]["begun_with"] = record->begun_with;
+        if (const std::string local = local_steps_of(*record);
+            !local.empty() && json.contains("run"))
+            json["run"]["local_steps"] = local;
     }
     if (line.flag("json")) {
         fmt::print("{}\n", json.dump());

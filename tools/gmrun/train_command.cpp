@@ -123,7 +123,7 @@ runtime::TrainOptions read_options(const CommandLine& line, const ir::Module& mo
         throw UsageError(
             "--local-steps has each process keep all of the optimizer's slots, and "
             "--shard-optimizer a part: they exclude each other");
-    if (line.given("outer-step") && !line.has("local-steps"))
+    if (line.given("outer-step") && !line.has("local-steps") && !line.flag("resume"))
         throw UsageError("--outer-step says what follows local steps: it needs --local-steps");
     options.resume = line.flag("resume");
     options.overwrite = line.flag("overwrite");

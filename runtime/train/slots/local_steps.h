@@ -28,6 +28,9 @@ enum class OuterStep {
 
 /// Their names on the command line and in run.json: "average", "nesterov".
 const std::vector<std::string>& outer_steps();
+inline const std::string& name_of(OuterStep outer) {
+    return outer_steps()[static_cast<size_t>(outer)];
+}
 
 /// What a run is computed with that takes local steps.
 struct LocalSteps {

@@ -81,6 +81,8 @@ Settings settings(const RunHistory& run) {
     else if (!run.record.init.empty())  // an older record
         out["weights of"] = fmt::format("`{}`", run.record.init);
     out["examples"] = fmt::format("{}", run.record.examples);
+    if (const std::string local = local_steps_of(run.record); !local.empty())
+        out["local steps"] = local;
     if (!run.changes.empty()) out["changed"] = fmt::format("{}", fmt::join(run.changes, "; "));
     if (!run.diverged.empty()) out["diverged"] = run.diverged;
     return out;

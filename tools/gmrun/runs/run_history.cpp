@@ -125,4 +125,10 @@ std::vector<std::string> changes_of(const std::string& folder) {
     return changes;
 }
 
+std::string local_steps_of(const runtime::RunRecord& record) {
+    if (record.local.every == 0) return "";
+    return fmt::format("{} by each of {} processes, then --outer-step {}", record.local.every,
+                       record.processes, name_of(record.local.outer));
+}
+
 }  // namespace gmc::tools

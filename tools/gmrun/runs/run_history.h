@@ -41,5 +41,7 @@ std::string why_diverged(const std::string& folder);
 /// "from step 35 on: train.batch_size `32`, now `50`", for each time that a run was resumed with
 /// another model.
 std::vector<std::string> changes_of(const std::string& folder);
+/// "5 by each of 3 processes, then --outer-step nesterov"; "" for a run that takes none.
+std::string local_steps_of(const runtime::RunRecord& record);
 
 }  // namespace gmc::tools
