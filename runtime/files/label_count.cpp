@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "compiler/support/wording.h"
+
 namespace gmc::runtime {
 namespace {
 
@@ -76,9 +78,10 @@ bool warn_of_missing(const LabelCount& labels, int64_t classes, const std::strin
     if (cut) {
         diagnostics
             .warning(DiagnosticKind::kBadValue, span,
-                     "{} is cut short by `count` so that {} {} of its {} {} no example", what,
+                     "{} is cut to its first {} by `count`, in which {} {} of its {} {} no example",
+                     what, counted(labels.examples(), "example"),
                      missing.size() == 1 ? "class" : "classes", list_runs(missing), classes, have)
-            .help("`count` keeps the first examples: mix the data before, or raise it");
+            .help("where later examples have them, mix the data before, or raise `count`");
     } else if (missing == std::vector<int64_t>{0}) {
         diagnostics
             .warning(DiagnosticKind::kBadValue, span,
@@ -102,15 +105,15 @@ Result<LabelCount> count_labels(ArrayFile& file, int64_t count, Diagnostics& dia
     if (count > 0) left = std::min(left, static_cast<uint64_t>(count));
     std::vector<uint8_t> bytes(kPieceValues * header.type->bytes);
     std::vector<float> labels(kPieceValues);
-    LabelCount counted;
+    LabelCount found;
     while (left > 0) {
         const size_t piece = std::min<uint64_t>(left, kPieceValues);
         if (!file.read_values(bytes.data(), piece, diagnostics)) return Failure{};
         header.type->convert(bytes.data(), piece, labels.data());
-        counted.add(labels.data(), piece);
+        found.add(labels.data(), piece);
         left -= piece;
     }
-    return counted;
+    return found;
 }
 
 }  // namespace gmc::runtime

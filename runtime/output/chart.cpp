@@ -165,11 +165,12 @@ Result<Image> line_chart(std::span<const Curve> curves, const ChartOptions& opti
     Frame frame;
     frame.logarithmic = options.logarithmic;
     for (const Curve& curve : curves) frame.include(curve);
-    if (!in_range(options) || frame.left > frame.right) {
-        diagnostics.error(DiagnosticKind::kBadValue, {},
-                          "no chart can be drawn: there are no finite values{}, or the size or the "
-                          "smoothing is out of range",
-                          options.logarithmic ? " above 0" : "");
+    const bool has_points = frame.left <= frame.right;
+    if (!in_range(options) || !has_points) {
+        diagnostics.error(DiagnosticKind::kBadValue, {}, "no chart can be drawn: {}",
+                          has_points            ? "the size or the smoothing is out of range"
+                          : options.logarithmic ? "there are no finite values above 0"
+                                                : "there are no finite values");
         return Failure{};
     }
     frame.widen();

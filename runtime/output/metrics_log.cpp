@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <optional>
 
 #include "compiler/support/check.h"
@@ -57,7 +58,10 @@ Result<std::string> lines_to_keep(const std::string& path, std::string_view text
                 .error(DiagnosticKind::kBadFile, {},
                        "`{}` line {} (offset {}) is not a JSON object with a `step`", path, number,
                        start)
-                .help("move the file away to resume with an empty one");
+                .help(
+                    "put the line right or delete it; with the file moved away, the run goes on "
+                    "with "
+                    "an empty one");
             return Failure{};
         }
         if (found->step > step) break;
@@ -77,6 +81,19 @@ bool has_training_figures(const Json& line) {
         return name == "sign" || name == "because" || name == "changed" || name == "diverged" ||
                name.starts_with("validation_");
     });
+}
+
+std::optional<double> logged_number(const Json& line, const std::string& name) {
+    const Json& value = line.at(name);
+    if (value.is_number()) return value.number();
+    if (!value.is_null()) return std::nullopt;
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    const std::string word = line.contains("nonfinite") && line.at("nonfinite").contains(name)
+                                 ? line.at("nonfinite").at(name).text()
+                                 : "nan";
+    return word == "inf"    ? kInfinity
+           : word == "-inf" ? -kInfinity
+                            : std::numeric_limits<double>::quiet_NaN();
 }
 
 MetricsRow::MetricsRow(int64_t step, int64_t epoch) {

@@ -21,6 +21,9 @@ namespace gmc::runtime {
 /// steps. Others tell of validation, or of the run: signs, rollbacks, divergence, changed settings;
 /// they may be of the step of the line before.
 bool has_training_figures(const Json& line);
+/// The number that a line has under `name`, also one that is not finite (MetricsRow); nothing where
+/// it holds something else. `line` is an object that has the name.
+std::optional<double> logged_number(const Json& line, const std::string& name);
 
 /// One line: names and values in the order in which they were added. Numbers are the shortest text
 /// that reads back as the same float or double. JSON has no NaN or infinity: such a value becomes

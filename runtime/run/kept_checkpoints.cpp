@@ -147,21 +147,30 @@ std::vector<std::string> kept_checkpoints(const std::string& run) {
     return names;
 }
 
-void help_with_kept_checkpoint(const std::string& run, Diagnostics& diagnostics) {
-    const std::string last = run + "/" + kCheckpointName;
+std::optional<WholeCheckpoint> newest_whole(const std::string& run) {
     Diagnostics ignored;
-    if (!is_there(last) || read_checkpoint_header(last, ignored).ok()) return;
     std::vector<std::string> names = kept_checkpoints(run);
     std::reverse(names.begin(), names.end());  // "best" is before "step-"
     for (const std::string& name : names) {
         const auto header = read_checkpoint_header(run + "/checkpoints/" + name, ignored);
-        if (!header.ok()) continue;
+        if (header.ok())
+            return WholeCheckpoint{"checkpoints/" + name,
+                                   "checkpoints/" + name.substr(0, name.rfind(kEnding)),
+                                   header->training.step};
+    }
+    return std::nullopt;
+}
+
+void help_with_kept_checkpoint(const std::string& run, Diagnostics& diagnostics) {
+    const std::string last = run + "/" + kCheckpointName;
+    Diagnostics ignored;
+    if (!is_there(last) || read_checkpoint_header(last, ignored).ok()) return;
+    if (const auto whole = newest_whole(run)) {
         diagnostics.note_last(
-            {}, fmt::format("`{}/checkpoints/{}`, of step {}, is whole: --resume goes on from it "
-                            "once it is copied to `{}`; other commands take it by --checkpoint "
-                            "checkpoints/{}",
-                            run, name, header->training.step, last,
-                            name.substr(0, name.rfind(kEnding))));
+            {}, fmt::format("`{0}/{1}`, of step {2}, is whole: --resume goes on from it "
+                            "once it is copied to `{3}`; other commands take it by --checkpoint "
+                            "{4}",
+                            run, whole->file, whole->step, last, whole->name));
         return;
     }
     if (!diagnostics.list().back().helps.empty()) return;

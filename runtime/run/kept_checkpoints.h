@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,14 @@ std::vector<std::string> kept_checkpoints(const std::string& run);
 /// What tells that the file `name` of `checkpoints/` is not of the step that it is named after:
 /// "`FILE` holds step 24, whose name is ..."; "" when nothing does.
 std::string why_misnamed(const std::string& run, const std::string& name);
+/// A kept checkpoint that can be read.
+struct WholeCheckpoint {
+    std::string file;  ///< in the run's folder: "checkpoints/step-00000500.safetensors"
+    std::string name;  ///< for --checkpoint: the same without its ending
+    int64_t step = 0;
+};
+/// The newest of the run's kept checkpoints whose headers are in order, else the best.
+std::optional<WholeCheckpoint> newest_whole(const std::string& run);
 /// After an error: where the run's last checkpoint is damaged, adds to the message which of the
 /// kept ones can take its place.
 void help_with_kept_checkpoint(const std::string& run, Diagnostics& diagnostics);

@@ -69,8 +69,10 @@ bool is_empty_folder(const std::string& path) {
     return fs::is_empty(path, error);
 }
 
-/// The kept checkpoint with the most steps; "" when there is none.
+/// The kept checkpoint to go on from: the newest that can be read, else the newest; "" when there
+/// is none.
 std::string newest_kept(const std::string& run) {
+    if (const auto whole = newest_whole(run)) return run + "/" + whole->file;
     const std::vector<std::string> names = kept_checkpoints(run);
     return names.empty() ? "" : run + "/checkpoints/" + names.back();
 }

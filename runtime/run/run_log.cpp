@@ -6,7 +6,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <limits>
 #include <map>
 #include <utility>
 
@@ -52,13 +51,6 @@ std::string beginning(const RunRecord& record, int64_t batch_size, Moment at) {
     return out;
 }
 
-/// The number that metrics.jsonl writes as this word.
-double not_finite(const std::string& word) {
-    if (word == "nan") return std::numeric_limits<double>::quiet_NaN();
-    const double infinity = std::numeric_limits<double>::infinity();
-    return word == "inf" ? infinity : -infinity;
-}
-
 /// A line of metrics.jsonl as events. Lines about something that is wrong with the run hold texts,
 /// and become events with a text. Lines of one step say its epoch once: `told` is the last step
 /// that it was said of.
@@ -73,13 +65,9 @@ std::string events_of_line(const Json& row, double seconds, int64_t& told) {
     std::vector<std::pair<std::string, double>> values;
     for (size_t i = 0; i < row.size(); ++i) {
         const std::string& name = row.names()[i];
-        const Json& value = row.elements()[i];
         if (name == "step" || (name == "epoch" && std::exchange(told, at.step) == at.step))
             continue;
-        if (value.is_number())
-            values.emplace_back(name, value.number());
-        else if (value.is_null() && row.contains("nonfinite"))
-            values.emplace_back(name, not_finite(row.at("nonfinite").at(name).text()));
+        if (const auto number = logged_number(row, name)) values.emplace_back(name, *number);
     }
     return scalars_event(at, values);
 }

@@ -170,9 +170,9 @@ TEST_CASE("classes without an example are warned of, with the remedy") {
             .starts_with(
                 "L holds labels of 11 classes, but classes 1 to 4 and 6 to 9 have no example / "));
     CHECK(warning_of({0, 1, 0}, 4, true)
-              .starts_with(
-                  "L is cut short by `count` so that classes 2 to 3 of its 4 have no example / "
-                  "`count` keeps the first"));
+              .starts_with("L is cut to its first 3 examples by `count`, in which classes 2 to 3 "
+                           "of its 4 have "
+                           "no example / where later examples"));
     CHECK(warning_of({0, 2}, 3).starts_with(
         "L holds labels of 3 classes, but class 1 has no example"));
     CHECK(warning_of({0, 2, 4, 6, 8, 10, 12}, 13)

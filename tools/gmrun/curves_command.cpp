@@ -1,5 +1,6 @@
 // gmrun curves: losses and metrics over the steps of one or several runs.
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "compiler/support/paths.h"
@@ -52,7 +53,17 @@ std::vector<std::string> metrics_of(const CommandLine& line, const std::vector<R
     return all;
 }
 
-/// One chart per metric, one curve per run that has it.
+/// Whether one of the curves has a point to draw.
+bool has_points(const std::vector<runtime::Curve>& curves, bool logarithmic) {
+    return std::any_of(curves.begin(), curves.end(), [&](const runtime::Curve& curve) {
+        return std::any_of(curve.y.begin(), curve.y.end(), [&](double value) {
+            return std::isfinite(value) && (!logarithmic || value > 0);
+        });
+    });
+}
+
+/// One chart per metric, one curve per run that has it. A metric without a point has no chart; that
+/// is said.
 bool draw_charts(const CommandLine& line, const std::vector<RunHistory>& runs,
                  const std::string& output, Diagnostics& diagnostics) {
     runtime::ChartOptions options;
@@ -68,10 +79,21 @@ bool draw_charts(const CommandLine& line, const std::vector<RunHistory>& runs,
                 curves.push_back({run.folder, series->second.steps, series->second.values});
                 title = run.title(metric);
             }
+        if (!has_points(curves, options.logarithmic)) {
+            diagnostics.warning(DiagnosticKind::kBadValue, {},
+                                "`{}` has no finite value{}, so there is no chart of it", metric,
+                                options.logarithmic ? " above 0" : "");
+            continue;
+        }
         auto chart = runtime::line_chart(curves, options, diagnostics);
         if (!chart.ok()) return false;
         charts.push_back({title + (options.logarithmic ? ", logarithmic" : ""), chart.take()});
     }
+    if (charts.empty()) {
+        diagnostics.error(DiagnosticKind::kBadValue, {}, "there is nothing to draw");
+        return false;
+    }
+    report_warnings(diagnostics);
     return runtime::write_png(output, runtime::stack_labelled(charts), diagnostics);
 }
 

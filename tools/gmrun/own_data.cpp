@@ -134,6 +134,8 @@ void add_own_data(CommandLine& line) {
 bool use_own_data(const CommandLine& line, runtime::LoadedModel& model, const std::string& function,
                   Diagnostics& diagnostics) {
     if (line.list("data").empty()) return true;
+    if (line.has("train-data") && line.flag("train-data"))
+        throw UsageError("--data and --train-data both say which examples are read: leave one out");
     const ir::Module& module = model.module();
     std::vector<ir::DataField> given;
     if (!read_settings(line, module, given, diagnostics)) return false;

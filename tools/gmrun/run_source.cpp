@@ -79,12 +79,11 @@ Failure no_checkpoint(const std::string& folder, Diagnostics& diagnostics) {
     Diagnostic& error =
         diagnostics.error(DiagnosticKind::kBadFile, {}, "the run in `{}` has no checkpoint: {}",
                           folder, why_no_checkpoint(folder));
-    if (const auto kept = runtime::kept_checkpoints(folder); !kept.empty())
+    if (const auto whole = runtime::newest_whole(folder))
         error.help(
-            fmt::format("`{0}/checkpoints/{1}` is there: copied to `{0}/{2}` it is the "
-                        "run's again; --checkpoint checkpoints/{3} takes it as it is",
-                        folder, kept.back(), runtime::kCheckpointName,
-                        kept.back().substr(0, kept.back().rfind('.'))));
+            fmt::format("`{0}/{1}`, of step {2}, is whole: copied to `{0}/{3}` it is the run's "
+                        "again; other commands take it by --checkpoint {4}",
+                        folder, whole->file, whole->step, runtime::kCheckpointName, whole->name));
     return {};
 }
 

@@ -50,8 +50,8 @@ Pace read_pace(const std::string& text) {
 void add_train_options(CommandLine& line) {
     add_run(line, "a new one in runs/, with --resume the newest of this model");
     line.add_flag("resume",
-                  "continue from the checkpoint of the run, as --epochs, --checkpoint-every, "
-                  "--log-every, --samples and --tensorboard said when it began");
+                  "continue from the checkpoint of the run, with --epochs, --checkpoint-every, "
+                  "--log-every, --samples and --tensorboard as they were given last");
     line.add_flag(
         "overwrite",
         "give up the run that is in the folder, once the new one has ended an epoch, or a "
@@ -134,7 +134,10 @@ runtime::TrainOptions read_options(const CommandLine& line, const ir::Module& mo
         throw UsageError("--epochs and --more-epochs exclude each other");
     if (line.has("more-epochs") && !options.resume)
         throw UsageError("--more-epochs goes on with a run: it needs --resume");
-    if (options.resume || line.has("run"))
+    const bool names_run = line.has("run") || is_folder(line.text("MODEL"));
+    if (options.overwrite && !names_run)
+        throw UsageError("--overwrite gives up a run: --run DIR says which");
+    if (options.resume || line.has("run") || options.overwrite)
         options.run_directory = run_folder(line, module, Needs::kNothing);
     if (options.run_directory.empty() && options.resume)
         throw UsageError(fmt::format("there is no run of `{}` in runs/ to resume", module.name));

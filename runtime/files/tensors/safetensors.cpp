@@ -106,8 +106,10 @@ StoredTensor tensor_in(const std::string& name, const Json& json, uint64_t data_
     tensor.begin = offsets[0].natural();
     tensor.end = offsets[1].natural();
     if (tensor.begin > tensor.end || tensor.end > data_bytes)
-        throw JsonError(fmt::format("its bytes are {} to {}, but the file has {} bytes of numbers",
-                                    tensor.begin, tensor.end, data_bytes));
+        throw JsonError(
+            fmt::format("its bytes are {} to {}, but the file has only {} bytes of "
+                        "numbers: was it cut off?",
+                        tensor.begin, tensor.end, data_bytes));
     unsigned __int128 wanted = tensor.type->bytes;
     const auto is_larger = [](unsigned __int128 bytes) { return bytes >> 62 != 0; };
     for (const Json& length : list_in(json, "shape")) {

@@ -11,6 +11,7 @@
 
 #include "compiler/ir/artefact.h"
 #include "compiler/support/json.h"
+#include "runtime/output/metrics_log.h"
 
 namespace gmc::tools {
 namespace {
@@ -30,8 +31,8 @@ std::string change_text(const Json& line) {
     return fmt::format("from step {} on: {}", line.at("step").whole(), line.at("changed").text());
 }
 
-/// Adds one line: a point to each series that it has a value for. null stands for a value that was
-/// not finite. A line about the run's health has no metrics.
+/// Adds one line: a point to each series that it has a value for. A line about the run's health has
+/// no metrics.
 void add_line(const Json& line, RunHistory& run) {
     run.step = line.at("step").whole();
     if (line.contains("epoch")) run.epoch = line.at("epoch").whole();
@@ -41,12 +42,13 @@ void add_line(const Json& line, RunHistory& run) {
     if (line.contains("changed")) run.changes.push_back(change_text(line));
     if (line.contains("sign") || line.contains("diverged") || line.contains("changed")) return;
     for (const std::string& name : line.names()) {
-        const Json& value = line.at(name);
-        if (name == "step" || name == "epoch" || !(value.is_number() || value.is_null())) continue;
+        const auto number =
+            name == "step" || name == "epoch" ? std::nullopt : runtime::logged_number(line, name);
+        if (!number) continue;
         const auto [series, added] = run.series.try_emplace(name);
         if (added) run.order.push_back(name);
         series->second.steps.push_back(static_cast<double>(run.step));
-        series->second.values.push_back(value.is_number() ? value.number() : NAN);
+        series->second.values.push_back(*number);
     }
 }
 

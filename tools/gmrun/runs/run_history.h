@@ -13,7 +13,7 @@ namespace gmc::tools {
 
 /// The values of one metric, by step.
 struct Series {
-    std::vector<double> steps, values;  ///< NaN where the log has no finite value
+    std::vector<double> steps, values;
 };
 
 /// A run as its folder tells it.
