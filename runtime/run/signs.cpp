@@ -95,6 +95,14 @@ std::pair<double, double> sums_of_column(const float* numbers, int64_t rows, int
 
 }  // namespace
 
+MetricsRow row_of(const Sign& sign, int64_t step, int64_t epoch) {
+    MetricsRow row(step, epoch);
+    row.add("sign", sign.name);
+    if (!sign.is_over) row.add("number", sign.number);
+    row.add("text", sign.text);
+    return row;
+}
+
 /// A sign that was told and has been gone for a short time is kept, since it may come back.
 std::vector<Sign> news_of(const std::vector<Sign>& shown, int64_t step, SignCounters& counters) {
     std::vector<Sign> news;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/output/metrics_log.h"
 #include "runtime/run/good_state.h"
 #include "runtime/states/state_store.h"
 #include "runtime/train/generate.h"
@@ -28,6 +29,9 @@ struct Sign {
     double is_mended_by = HUGE_VAL;
     bool is_over = false;  ///< it was told, and is not shown any more
 };
+
+/// The line of metrics.jsonl that tells it.
+MetricsRow row_of(const Sign& sign, int64_t step, int64_t epoch);
 
 /// Decides which signs are told after the epoch that ends at `step`: those of `shown` that the
 /// epoch before showed, too, and that have been there for as long as they are waited for; once,

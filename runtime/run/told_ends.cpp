@@ -197,6 +197,14 @@ std::string OpenedRun::why_early() const {
                        since);
 }
 
+std::string OpenedRun::line_of_validation(
+    const std::vector<std::pair<std::string, double>>& figures, int64_t pass) const {
+    std::string line = fmt::format("epoch {}/{}  validation ", pass, epochs);
+    for (const auto& [name, value] : figures)
+        line += fmt::format("  {} {:.4g}", name, unsigned_nan(value));
+    return line;
+}
+
 std::string OpenedRun::why_no_best() const {
     return fmt::format(
         "there is no best checkpoint: `{}` of the validation data was never a finite number",
