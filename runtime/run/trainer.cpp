@@ -254,8 +254,7 @@ class TrainingLoop {
     /// Adds the signs of trouble that the epoch shows. False after an error.
     bool look_for_signs(EpochEnd& ended) {
         TrainingState& at = ended.training;
-        const auto news =
-            signs_.take(model_, loader_.dataset(), loader_.options(), at, diagnostics_);
+        const auto news = signs_.take(model_, loader_, at, diagnostics_);
         if (!news.ok()) return false;
         for (const Sign& sign : *news) {
             if (!options_.in_copy) ended.shown.push_back(sign.name + ": " + sign.text);
@@ -325,7 +324,8 @@ class TrainingLoop {
     }
 
     bool write_state(bool is_due, Diagnostics& diagnostics) {
-        if (policy_.on_divergence == "stop" || (is_due && !has_exploded(training_.signs)))
+        if (policy_.on_divergence == "stop" ||
+            (is_due && !has_exploded(training_.signs, changing_losses(model_.module()))))
             back_to_ = training_.step;
         training_.back_to.reset();
         if (back_to_ < training_.step) training_.back_to = back_to_;
