@@ -174,8 +174,11 @@ class RateChecks {
         diagnostics_
             .warning(DiagnosticKind::kBadValue, schedule.span,
                      "the learning rate is {:.3g} after {}, but training goes on for {}, in which "
-                     "nothing is trained",
-                     end->rate, when, whole)
+                     "{}",
+                     end->rate, when, whole,
+                     end->rate == 0 ? "nothing is trained"
+                                    : "a step moves weights at most a 100,000th of what it does "
+                                      "at the highest rate")
             .help(by == "linear" || by == "cosine"
                       ? fmt::format("`over: {}`, or a `to` above 0", whole)
                   : by == "one_cycle" ? fmt::format("`over: {}`", whole)

@@ -13,9 +13,11 @@ namespace gmc::runtime {
 /// The values of a loss or metric.
 struct FigureHistory {
     // Since the epoch began.
-    double sum = 0, smallest = 0;
+    double sum = 0;
     int64_t count = 0;
-    double least_size = 0, most_size = 0;  ///< of the values without their signs
+    /// Of the values without their signs; the least without the run's first steps.
+    double least_size = 0, most_size = 0;
+    double begin = 0;  ///< the size in the run's first step; 0: not known
     /// The largest size of the run's first steps, and of its first epoch; 0: not known yet. An
     /// epoch that exploded itself has `early` instead.
     double early = 0, first = 0;
@@ -38,7 +40,6 @@ struct SignHistory {
 
 struct SignCounters {
     std::map<std::string, FigureHistory> figures;
-    double first_loss = 0;     ///< the discriminator's first
     int64_t judged = 0;        ///< the step at the end of the last epoch that was judged
     bool was_diverse = false;  ///< samples have been as different as they have to be
     std::map<std::pair<std::string, std::string>, SignHistory> shown;  ///< by name and subject

@@ -30,20 +30,22 @@ std::string json_string(std::string_view text) { return Json(text).dump(); }
 /// What resuming has to know of a line; nothing when it is no JSON object with a "step".
 struct Line {
     int64_t step = 0;
-    bool has_figures = false;  ///< has_training_figures()
+    bool has_figures = false;      ///< has_training_figures()
+    bool is_of_epoch_end = false;  ///< is_of_epoch_end()
 };
 std::optional<Line> read_line(std::string_view line) {
     const std::optional<Json> json = Json::parse(line);
     if (!json || !json->contains("step") || !json->at("step").is_whole()) return std::nullopt;
     if (json->contains("epoch") && !json->at("epoch").is_whole()) return std::nullopt;
-    return Line{json->at("step").whole(), has_training_figures(*json)};
+    return Line{json->at("step").whole(), has_training_figures(*json), is_of_epoch_end(*json)};
 }
 
 /// The lines of `text` to keep: all before the first one of a step after `step`, without the
-/// figures of `step` itself where no line of every `every` steps is due.
+/// figures of `step` itself where no line of every `every` steps is due, and without what an end of
+/// its epoch has written that will be done again.
 Result<std::string> lines_to_keep(const std::string& path, std::string_view text, int64_t step,
-                                  int64_t every, std::optional<int64_t>& ended_at,
-                                  Diagnostics& diagnostics) {
+                                  int64_t every, bool epoch_end_left,
+                                  std::optional<int64_t>& ended_at, Diagnostics& diagnostics) {
     std::string kept;
     size_t start = 0;
     for (int64_t number = 1; start < text.size(); ++number) {
@@ -66,8 +68,9 @@ Result<std::string> lines_to_keep(const std::string& path, std::string_view text
         }
         if (found->step > step) break;
         ended_at = found->step;
-        if (found->step < step || step % every == 0 || !found->has_figures)
-            kept += text.substr(start, end + 1 - start);
+        const bool comes_again =
+            found->has_figures ? step % every != 0 : found->is_of_epoch_end && epoch_end_left;
+        if (found->step < step || !comes_again) kept += text.substr(start, end + 1 - start);
         start = end + 1;
     }
     return kept;
@@ -75,12 +78,16 @@ Result<std::string> lines_to_keep(const std::string& path, std::string_view text
 
 }  // namespace
 
-bool has_training_figures(const Json& line) {
+bool is_of_epoch_end(const Json& line) {
     const std::vector<std::string>& names = line.names();
-    return std::none_of(names.begin(), names.end(), [](const std::string& name) {
-        return name == "sign" || name == "because" || name == "changed" || name == "diverged" ||
-               name.starts_with("validation_");
+    return std::any_of(names.begin(), names.end(), [](const std::string& name) {
+        return name == "sign" || name.starts_with("validation_");
     });
+}
+
+bool has_training_figures(const Json& line) {
+    return !is_of_epoch_end(line) && !line.contains("because") && !line.contains("changed") &&
+           !line.contains("diverged");
 }
 
 std::optional<double> logged_number(const Json& line, const std::string& name) {
@@ -154,13 +161,15 @@ Result<MetricsLog> MetricsLog::create(const std::string& path, Diagnostics& diag
 }
 
 Result<MetricsLog> MetricsLog::resume(const std::string& path, int64_t step,
-                                      Diagnostics& diagnostics, int64_t every) {
+                                      Diagnostics& diagnostics, int64_t every,
+                                      bool epoch_end_left) {
     struct stat status {};
     if (stat(path.c_str(), &status) != 0 && errno == ENOENT) return open(path, 0, diagnostics);
     Result<std::string> text = read_whole_file(path, kLogBytesMost, diagnostics);
     if (!text) return Failure{};
     std::optional<int64_t> ended_at;
-    const Result<std::string> kept = lines_to_keep(path, *text, step, every, ended_at, diagnostics);
+    const Result<std::string> kept =
+        lines_to_keep(path, *text, step, every, epoch_end_left, ended_at, diagnostics);
     if (!kept.ok()) return Failure{};
     const auto open_kept = [&] {
         Result<MetricsLog> log = open(path, 0, diagnostics);

@@ -21,6 +21,8 @@ namespace gmc::runtime {
 /// steps. Others tell of validation, or of the run: signs, rollbacks, divergence, changed settings;
 /// they may be of the step of the line before.
 bool has_training_figures(const Json& line);
+/// Whether it is written at the end of an epoch: of validation, or a sign.
+bool is_of_epoch_end(const Json& line);
 /// The number that a line has under `name`, also one that is not finite (MetricsRow); nothing where
 /// it holds something else. `line` is an object that has the name.
 std::optional<double> logged_number(const Json& line, const std::string& name);
@@ -60,10 +62,13 @@ class MetricsLog {
     /// Continues a log after `step`, the step of the checkpoint. Cuts off lines of later steps, and
     /// an unfinished line of a killed run. A line of training figures of `step` itself goes, too,
     /// unless one of every `every` steps was due: it was written because training ended there, and
-    /// a run that does not stop has none. Creates a missing file. Errors: kBadFile when it cannot
-    /// be opened, or when an earlier line is not a JSON object with a "step"; then nothing is cut.
+    /// a run that does not stop has none. So do lines of validation and signs of `step`, where
+    /// `epoch_end_left` says that the end of its epoch is still to be done. Creates a missing file.
+    /// Errors: kBadFile when it cannot be opened, or when an earlier line is not a JSON object with
+    /// a "step"; then nothing is cut.
     static Result<MetricsLog> resume(const std::string& path, int64_t step,
-                                     Diagnostics& diagnostics, int64_t every = 1);
+                                     Diagnostics& diagnostics, int64_t every = 1,
+                                     bool epoch_end_left = false);
     MetricsLog(MetricsLog&& other) noexcept;
     MetricsLog& operator=(MetricsLog&&) = delete;
     ~MetricsLog();

@@ -507,6 +507,7 @@ bool OpenedRun::write_beginnings() {
 bool OpenedRun::open_log() {
     RunLog::Options how{.resume = goes_on(),
                         .step = training.step,
+                        .epoch_end_left = training.epoch_end_left,
                         .tensorboard = record.settings.tensorboard,
                         .batch_size = model.batch_size()};
     if (how.resume) how.every = log_every(settings_before_);

@@ -86,6 +86,9 @@ struct OpenedRun {
     bool goes_on() const { return options.resume && folder->has_checkpoint(); }
     bool stops_early() const { return stops_early(training); }
     std::string why_early() const;
+    /// The figures of the validation data after `pass` epochs.
+    std::string line_of_validation(const std::vector<std::pair<std::string, double>>& figures,
+                                   int64_t pass) const;
     /// Whether epochs have ended, but none of them is the best that the model is to keep.
     bool has_no_best() const {
         return validation && !policy.keep_best.empty() && !training.best.best && training.pass > 0;

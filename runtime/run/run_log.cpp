@@ -84,9 +84,9 @@ Result<std::string> picture_events(const std::string& file, int64_t step, double
 Result<RunLog> RunLog::open(const std::string& folder, const RunRecord& record,
                             const Options& options, Diagnostics& diagnostics) {
     const std::string path = folder + "/metrics.jsonl";
-    auto metrics = options.resume
-                       ? MetricsLog::resume(path, options.step, diagnostics, options.every)
-                       : MetricsLog::create(path, diagnostics);
+    auto metrics = options.resume ? MetricsLog::resume(path, options.step, diagnostics,
+                                                       options.every, options.epoch_end_left)
+                                  : MetricsLog::create(path, diagnostics);
     if (!metrics.ok()) return Failure{};
     RunLog log(metrics.take());
     if (!options.tensorboard) return log;

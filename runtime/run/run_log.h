@@ -18,11 +18,12 @@ namespace gmc::runtime {
 class RunLog {
   public:
     struct Options {
-        bool resume = false;       ///< go on after `step` with the metrics that are there
-        int64_t step = 0;          ///< steps done so far
-        int64_t every = 1;         ///< steps between lines of metrics until then
-        bool tensorboard = false;  ///< a file of events, too
-        int64_t batch_size = 0;    ///< for TensorBoard's page of settings
+        bool resume = false;          ///< go on after `step` with the metrics that are there
+        int64_t step = 0;             ///< steps done so far
+        int64_t every = 1;            ///< steps between lines of metrics until then
+        bool epoch_end_left = false;  ///< after `step`, the end of its epoch is still to be done
+        bool tensorboard = false;     ///< a file of events, too
+        int64_t batch_size = 0;       ///< for TensorBoard's page of settings
     };
     /// Opens the log of the run in `folder`. Errors: those of MetricsLog, and kBadFile.
     static Result<RunLog> open(const std::string& folder, const RunRecord& record,

@@ -7,19 +7,25 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
+#include <sstream>
 #include <utility>
 
+#include "runtime/states/parameter_updates.h"
 #include "runtime/train/fill_inputs.h"
 #include "runtime/train/sampler.h"
 
 namespace gmc::runtime {
 namespace {
 
-/// A discriminator is certain of its answers beyond this, on the mean of an epoch.
+/// A discriminator is certain of its answers beyond this, on average.
 constexpr double kCertain = 0.995;
 /// It is also certain where its loss is less than this share of its first loss.
-constexpr double kLossOfCertain = 0.005;
-constexpr const char* kDiscriminatorLoss = "discriminator_loss";
+constexpr double kLossOfCertain = 0.01;
+/// Means over fewer steps than this go up and down too much.
+constexpr int64_t kFewestJudged = 32;
+/// A loss that is so small a share of its first has nothing left to teach.
+constexpr double kAsGoodAsZero = 1e-6;
 /// Oscillation is looked for in the last kOscillationSteps steps. A loss oscillates when the
 /// correlation of neighbouring changes is below kAlternating and it swings by more than kSwing of
 /// its size. Losses of independent batches have a correlation of -0.5. Networks that play against
@@ -30,6 +36,8 @@ constexpr double kAlternating = -0.9, kAlternatingInGames = -0.98, kSwing = 0.05
 /// The variance above which a unit of a latent is active (Burda et al. 2015), and the share of
 /// active units below which a latent has collapsed.
 constexpr double kActiveVariance = 0.01, kFewestActive = 0.05;
+/// Fewer examples than this may be alike by chance.
+constexpr int64_t kFewestCompared = 8;
 /// Samples that differ less than this share of what data differ are copies of a few.
 constexpr double kLeastDiversity = 0.05;
 /// A collapse is told although its number grows where samples' deviations are below 0.01 of the
@@ -43,11 +51,14 @@ constexpr int64_t kWaitForCollapse = 500, kWaitForFirstSamples = 1000, kWaitForW
 /// can be negative, and those of networks that play against each other, begin near 0 and grow far
 /// in good runs: theirs have to be large in themselves, too.
 constexpr double kExploded = 1e3, kExplodedWithSign = 1e6, kLargeInItself = 1e3;
+/// So it has where it is so many times that of the run's first step, which is one of untrained
+/// weights. That may be near 0 by chance, so the loss has to be large in itself, too.
+constexpr double kExplodedSinceBegin = 1e2, kLargeSinceBegin = 1e2, kLargeSinceBeginWithSign = 1e5;
 /// Steps from whose values on the first epoch is judged, and steps that an explosion has to last.
 constexpr size_t kEarlySteps = 20;
 constexpr int64_t kWaitForExplosion = 50;
 constexpr const char* kExplodingLoss = "exploding_loss";
-constexpr const char* kVanishingGradient = "vanishing_gradient";
+constexpr const char* kDiscriminatorWins = "discriminator_wins";
 /// Steps after which a sign that no epoch shows any more is gone.
 constexpr int64_t kGoneFor = 100;
 /// A collapse whose number grows by this share is one that training mends.
@@ -72,13 +83,29 @@ double swing(const std::deque<double>& values) {
     return mean > 0 ? (*high - *low) / mean : 0;
 }
 
+/// Which of some figures are losses. Where there is one, it is called `loss`, and what ends in
+/// `_loss` is a metric.
+std::vector<std::string> losses_of(const std::set<std::string>& figures) {
+    std::vector<std::string> losses;
+    if (figures.count("loss") != 0) return {"loss"};
+    for (const std::string& name : figures)
+        if (name.ends_with("_loss")) losses.push_back(name);
+    return losses;
+}
+
+std::vector<std::string> losses_of(const SignCounters& counters) {
+    std::set<std::string> figures;
+    for (const auto& [name, figure] : counters.figures) figures.insert(name);
+    return losses_of(figures);
+}
+
 /// Whether networks work against each other: there are several losses.
 bool is_game(const ir::Module& module) {
     const ir::Function* evaluate = module.find_function("evaluate");
-    return evaluate != nullptr && std::count_if(evaluate->results.begin(), evaluate->results.end(),
-                                                [](const ir::NamedValue& result) {
-                                                    return result.name.ends_with("_loss");
-                                                }) > 1;
+    std::set<std::string> figures;
+    if (evaluate != nullptr)
+        for (const ir::NamedValue& result : evaluate->results) figures.insert(result.name);
+    return losses_of(figures).size() > 1;
 }
 
 /// The sum of a column of a matrix, and that of its squares.
@@ -94,6 +121,14 @@ std::pair<double, double> sums_of_column(const float* numbers, int64_t rows, int
 }
 
 }  // namespace
+
+MetricsRow row_of(const Sign& sign, int64_t step, int64_t epoch) {
+    MetricsRow row(step, epoch);
+    row.add("sign", sign.name);
+    if (!sign.is_over) row.add("number", sign.number);
+    row.add("text", sign.text);
+    return row;
+}
 
 /// A sign that was told and has been gone for a short time is kept, since it may come back.
 std::vector<Sign> news_of(const std::vector<Sign>& shown, int64_t step, SignCounters& counters) {
@@ -136,33 +171,49 @@ std::vector<Sign> news_of(const std::vector<Sign>& shown, int64_t step, SignCoun
 
 void count_figures(const std::vector<StepRunner::Named>& values, SignCounters& counters) {
     for (const StepRunner::Named& value : values) {
-        FigureHistory& figure = counters.figures[value.name];
+        const auto [found, is_new] = counters.figures.try_emplace(value.name);
+        FigureHistory& figure = found->second;
         if (!std::isfinite(value.value)) {  // the step is taken back, and others follow
             figure.last.clear();
             continue;
         }
-        figure.smallest = figure.count == 0 ? value.value : std::min(figure.smallest, value.value);
         const double size = std::fabs(value.value);
-        figure.least_size = figure.count == 0 ? size : std::min(figure.least_size, size);
         figure.most_size = figure.count == 0 ? size : std::max(figure.most_size, size);
         figure.is_signed |= value.value < 0;
-        if (figure.first == 0 && figure.last.size() < kEarlySteps)
+        if (is_new) figure.begin = size;
+        const bool is_first_epoch = figure.first == 0;
+        if (is_first_epoch && figure.last.size() < kEarlySteps)
             figure.early = std::max(figure.early, size);
+        else if (figure.count == 0 || (is_first_epoch && figure.last.size() == kEarlySteps))
+            figure.least_size = size;
+        else
+            figure.least_size = std::min(figure.least_size, size);
         figure.sum += value.value;
         ++figure.count;
         figure.last.push_back(value.value);
         if (figure.last.size() > kOscillationSteps) figure.last.pop_front();
-        if (value.name == kDiscriminatorLoss && counters.first_loss == 0)
-            counters.first_loss = value.value;
     }
 }
 
-/// The mean of a figure; 0.5 for a figure that the model does not have.
+/// The mean of a figure over the epoch, or its last kFewestJudged steps where it has fewer; 0.5 for
+/// a figure that the model does not have.
 static double mean(const SignCounters& counters, const std::string& name) {
     const auto found = counters.figures.find(name);
-    return found == counters.figures.end() || found->second.count == 0
-               ? 0.5
-               : found->second.sum / static_cast<double>(found->second.count);
+    if (found == counters.figures.end() || found->second.count == 0) return 0.5;
+    const FigureHistory& figure = found->second;
+    if (figure.count >= kFewestJudged || figure.last.empty())
+        return figure.sum / static_cast<double>(figure.count);
+    const auto steps = std::min<std::ptrdiff_t>(kFewestJudged, std::ssize(figure.last));
+    return std::accumulate(figure.last.end() - steps, figure.last.end(), 0.0) /
+           static_cast<double>(steps);
+}
+
+/// Whether it is the loss of a network that is called a discriminator, as disc, or image_d.
+static bool is_of_discriminator(const std::string& loss) {
+    std::istringstream parts(loss);
+    for (std::string part; std::getline(parts, part, '_');)
+        if (part == "d" || part == "disc" || part.starts_with("discriminator")) return true;
+    return false;
 }
 
 /// Two ways to see that a discriminator has won: it is sure of real data and, where that is known,
@@ -170,36 +221,29 @@ static double mean(const SignCounters& counters, const std::string& name) {
 /// that cannot be negative.
 static void judge_discriminator(const SignCounters& counters, std::vector<Sign>& signs) {
     const double real = mean(counters, "real_probability");
-    const double fake = mean(counters, "fake_probability"), first = counters.first_loss;
+    const double fake = mean(counters, "fake_probability");
     if (real > kCertain &&
         (fake < 1 - kCertain || counters.figures.count("fake_probability") == 0)) {
-        signs.push_back({"discriminator_wins", real,
+        signs.push_back({kDiscriminatorWins, real,
                          fmt::format("the discriminator tells data from samples without error "
                                      "(it calls data real with a probability of {:.4f}), so the "
                                      "generator learns nothing from it",
                                      real),
-                         kDiscriminatorLoss, kWaitForWinner});
+                         "discriminator_loss", kWaitForWinner});
         return;
     }
-    const auto loss = counters.figures.find(kDiscriminatorLoss);
-    if (loss == counters.figures.end() || loss->second.count == 0 || first <= 0 ||
-        loss->second.smallest < 0)
-        return;
-    const double now = mean(counters, kDiscriminatorLoss);
-    if (now > kLossOfCertain * first) return;
-    signs.push_back({"discriminator_wins", now,
-                     fmt::format("the discriminator tells data from samples without error (its "
-                                 "loss is {:.2g}, and was {:.2g} at first), so the generator "
-                                 "learns little from it",
-                                 now, first),
-                     kDiscriminatorLoss, kWaitForWinner});
-}
-
-static bool is_loss(const std::string& name) { return name == "loss" || name.ends_with("_loss"); }
-
-static bool has_several_losses(const SignCounters& counters) {
-    return std::count_if(counters.figures.begin(), counters.figures.end(),
-                         [](const auto& figure) { return is_loss(figure.first); }) > 1;
+    for (const std::string& name : losses_of(counters)) {
+        const FigureHistory& figure = counters.figures.at(name);
+        if (!is_of_discriminator(name) || figure.count == 0 || figure.is_signed) continue;
+        const double now = mean(counters, name);
+        if (figure.begin == 0 || now > kLossOfCertain * figure.begin) continue;
+        signs.push_back({kDiscriminatorWins, now,
+                         fmt::format("the discriminator tells data from samples without error "
+                                     "(`{}` is {:.2g}, and was {:.2g} at first), so the generator "
+                                     "learns little from it",
+                                     name, now, figure.begin),
+                         name, kWaitForWinner});
+    }
 }
 
 /// The size beyond which a loss has exploded that was at most `first` at first.
@@ -208,45 +252,66 @@ static double explosion_limit(double first, bool is_signed, bool in_game) {
                                 : kExploded * first;
 }
 
-/// A loss that was far above its first ones in every step of the epoch.
-static void judge_explosions(SignCounters& counters, bool in_game, std::vector<Sign>& signs) {
-    for (auto& [name, figure] : counters.figures) {
-        if (!is_loss(name) || figure.count == 0 || figure.early == 0) continue;
+/// That of a loss by its size in the run's first step; none where nothing can be said of it.
+static double limit_since_begin(const FigureHistory& figure, const std::string& name,
+                                const ChangingLosses& changing, bool in_game) {
+    if (figure.begin == 0 || changing.scheduled.count(name) != 0) return HUGE_VAL;
+    return figure.is_signed || in_game || changing.of_few
+               ? std::max(kExplodedWithSign * figure.begin, kLargeSinceBeginWithSign)
+               : std::max(kExplodedSinceBegin * figure.begin, kLargeSinceBegin);
+}
+
+/// A loss that was far above its first ones in every step of the epoch, or on average and in no
+/// step near that of the first.
+static void judge_explosions(SignCounters& counters, const std::vector<std::string>& losses,
+                             const ChangingLosses& changing, std::vector<Sign>& signs) {
+    const bool in_game = losses.size() > 1;
+    for (const std::string& name : losses) {
+        FigureHistory& figure = counters.figures.at(name);
+        if (figure.count == 0 || figure.early == 0) continue;
         if (figure.first == 0)
             figure.first = figure.most_size > kExplodedWithSign * figure.early ? figure.early
                                                                                : figure.most_size;
         const double limit = explosion_limit(figure.first, figure.is_signed, in_game);
-        if (figure.least_size <= limit) continue;
+        const double by_begin = limit_since_begin(figure, name, changing, in_game);
         const double now = figure.sum / static_cast<double>(figure.count);
+        const bool is_far = figure.least_size > std::min(limit, by_begin);
+        if (!is_far && (std::fabs(now) <= by_begin || figure.least_size <= by_begin / 10)) continue;
+        const std::string was = by_begin < limit
+                                    ? fmt::format("{:.2g} in the first step", figure.begin)
+                                    : fmt::format("at most {:.2g} at first", figure.first);
         signs.push_back({kExplodingLoss, now,
-                         fmt::format("`{}` is {:.2g}, and was at most {:.2g} at first: training "
-                                     "has left the range in which it can learn; a smaller "
-                                     "learning rate is the usual remedy",
-                                     name, now, figure.first),
+                         fmt::format("`{}` is {:.2g}, and was {}: training has left the range in "
+                                     "which it can learn; a smaller learning rate is the usual "
+                                     "remedy",
+                                     name, now, was),
                          name, kWaitForExplosion});
     }
 }
 
-bool has_exploded(const SignCounters& counters) {
-    const bool in_game = has_several_losses(counters);
-    return std::any_of(counters.figures.begin(), counters.figures.end(), [&](const auto& row) {
-        const FigureHistory& figure = row.second;
-        if (!is_loss(row.first) || figure.last.empty() || figure.early == 0) return false;
+bool has_exploded(const SignCounters& counters, const ChangingLosses& changing) {
+    const std::vector<std::string> losses = losses_of(counters);
+    const bool in_game = losses.size() > 1;
+    return std::any_of(losses.begin(), losses.end(), [&](const std::string& name) {
+        const FigureHistory& figure = counters.figures.at(name);
+        if (figure.last.empty() || figure.early == 0) return false;
         const double first = figure.first > 0 ? figure.first : 1e3 * figure.early;
-        return std::fabs(figure.last.back()) > explosion_limit(first, figure.is_signed, in_game);
+        return std::fabs(figure.last.back()) >
+               std::min(explosion_limit(first, figure.is_signed, in_game),
+                        limit_since_begin(figure, name, changing, in_game));
     });
 }
 
 /// Judges an epoch and begins the next. The last steps are kept across epochs.
-std::vector<Sign> figure_signs(SignCounters& counters, const std::set<std::string>& alternating) {
+std::vector<Sign> figure_signs(SignCounters& counters, const ChangingLosses& changing) {
     std::vector<Sign> signs;
     judge_discriminator(counters, signs);
-    const bool in_game = has_several_losses(counters);
-    judge_explosions(counters, in_game, signs);
-    const double limit = in_game ? kAlternatingInGames : kAlternating;
-    for (const auto& [name, figure] : counters.figures) {
-        if (!is_loss(name) || alternating.count(name) != 0 ||
-            figure.last.size() < kOscillationSteps)
+    const std::vector<std::string> losses = losses_of(counters);
+    judge_explosions(counters, losses, changing, signs);
+    const double limit = losses.size() > 1 ? kAlternatingInGames : kAlternating;
+    for (const std::string& name : losses) {
+        const FigureHistory& figure = counters.figures.at(name);
+        if (changing.alternating.count(name) != 0 || figure.last.size() < kOscillationSteps)
             continue;
         const double correlation = alternation(figure.last);
         if (correlation > limit || swing(figure.last) < kSwing) continue;
@@ -259,20 +324,23 @@ std::vector<Sign> figure_signs(SignCounters& counters, const std::set<std::strin
     }
     // `last` is kept: its steps may be those of several short epochs.
     for (auto& [name, figure] : counters.figures) {
-        figure.sum = figure.smallest = figure.least_size = figure.most_size = 0;
+        figure.sum = figure.least_size = figure.most_size = 0;
         figure.count = 0;
     }
     return signs;
 }
 
-std::set<std::string> alternating_losses(const ir::Module& module) {
-    std::set<std::string> names;
+ChangingLosses changing_losses(const ir::Module& module) {
+    ChangingLosses changing;
     for (const ir::ScheduleEntry& entry : module.schedule) {
         const ir::Function* function = module.find_function(entry.function);
         if (entry.every != 2 || function == nullptr) continue;
-        for (const ir::NamedValue& result : function->results) names.insert(result.name);
+        for (const ir::NamedValue& result : function->results)
+            changing.alternating.insert(result.name);
     }
-    return names;
+    changing.scheduled = scheduled_figures(module);
+    changing.of_few = module.training && module.training->batch_size < kFewestCompared;
+    return changing;
 }
 
 int64_t active_units(const float* means, int64_t rows, int64_t width) {
@@ -305,7 +373,7 @@ Result<std::vector<Sign>> sample_signs(LoadedModel& model, Loader& data, uint64_
     data.seek({});
     const auto batch = data.next(diagnostics);
     if (!batch.ok()) return Failure{};
-    if (rows < 8 || (*batch)->valid_rows < rows) return signs;  // too few to compare
+    if (rows < kFewestCompared || (*batch)->valid_rows < rows) return signs;
     const ir::Function* encode = model.module().find_function("encode");
     const bool variational = encode != nullptr && encode->results.size() == 2 &&
                              encode->results[0].name == "mean" &&
@@ -356,25 +424,62 @@ Result<std::vector<Sign>> sample_signs(LoadedModel& model, Loader& data, uint64_
     return signs;
 }
 
+static bool is_told(const Sign& sign, const SignCounters& counters) {
+    const auto found = counters.shown.find({sign.name, sign.subject});
+    return found != counters.shown.end() && found->second.is_told;
+}
+
+static bool is_explosion(const Sign& sign) { return sign.name == kExplodingLoss; }
+
+/// Leaves out what came of a loss that explodes, or did and was not told to be back: a user is told
+/// the cause. As long as something is left out, so that training has not recovered, it lasts.
+static void leave_out_what_came_of_explosions(std::vector<Sign>& signs,
+                                              const SignCounters& counters) {
+    const bool explodes = std::any_of(signs.begin(), signs.end(), is_explosion);
+    std::vector<Sign> told;
+    for (const auto& [key, history] : counters.shown)
+        if (key.first == kExplodingLoss && history.is_told)
+            told.push_back({key.first, history.most, "", key.second});
+    if (!explodes && told.empty()) return;
+    const size_t left_out = std::erase_if(signs, [&](const Sign& sign) {
+        return !is_explosion(sign) && sign.name != kDiscriminatorWins && !is_told(sign, counters);
+    });
+    if (!explodes && left_out > 0) signs.insert(signs.end(), told.begin(), told.end());
+}
+
+/// Losses that were as good as 0 in each step of the epoch: there is nothing left to learn.
+static std::set<std::string> losses_at_zero(const SignCounters& counters) {
+    std::set<std::string> losses;
+    for (const std::string& name : losses_of(counters)) {
+        const FigureHistory& figure = counters.figures.at(name);
+        if (figure.count > 0 && figure.begin > 0 &&
+            figure.most_size <= kAsGoodAsZero * figure.begin)
+            losses.insert(name);
+    }
+    return losses;
+}
+
 /// Samples are compared with the first batch of the data in their own order.
-Result<std::vector<Sign>> EpochSigns::take(LoadedModel& model, const Dataset& dataset,
-                                           LoaderOptions options, TrainingState& training,
-                                           Diagnostics& diagnostics) {
+Result<std::vector<Sign>> EpochSigns::take(LoadedModel& model, const Loader& trained_on,
+                                           TrainingState& training, Diagnostics& diagnostics) {
+    const LoaderOptions& options = trained_on.options();
     if (!judged_) {
-        auto loader = Loader::create(
-            dataset, {options.batch_size, LoaderMode::kEvaluate, options.seed, 0}, diagnostics);
+        auto loader = Loader::create(trained_on.dataset(),
+                                     {options.batch_size, LoaderMode::kEvaluate, options.seed, 0},
+                                     diagnostics);
         if (!loader.ok()) return Failure{};
         judged_ = loader.take();
     }
-    std::vector<Sign> signs = figure_signs(training.signs, alternating_losses(model.module()));
-    const bool exploded = std::any_of(signs.begin(), signs.end(),
-                                      [](const Sign& sign) { return sign.name == kExplodingLoss; });
-    for (Sign& sign : weight_signs(model.states(), *training.epoch_start))
-        if (!exploded || sign.name != kVanishingGradient) signs.push_back(std::move(sign));
+    const std::set<std::string> at_zero = losses_at_zero(training.signs);
+    std::vector<Sign> signs = figure_signs(training.signs, changing_losses(model.module()));
+    const std::vector<Sign> of_weights =
+        weight_signs(model.states(), *training.epoch_start, at_zero);
+    signs.insert(signs.end(), of_weights.begin(), of_weights.end());
     const auto made =
         sample_signs(model, *judged_, options.seed, training.signs.was_diverse, diagnostics);
     if (!made.ok()) return Failure{};
     signs.insert(signs.end(), made->begin(), made->end());
+    leave_out_what_came_of_explosions(signs, training.signs);
     return news_of(signs, training.step, training.signs);
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/output/metrics_log.h"
 #include "runtime/run/good_state.h"
 #include "runtime/states/state_store.h"
 #include "runtime/train/generate.h"
@@ -29,6 +30,9 @@ struct Sign {
     bool is_over = false;  ///< it was told, and is not shown any more
 };
 
+/// The line of metrics.jsonl that tells it.
+MetricsRow row_of(const Sign& sign, int64_t step, int64_t epoch);
+
 /// Decides which signs are told after the epoch that ends at `step`: those of `shown` that the
 /// epoch before showed, too, and that have been there for as long as they are waited for; once,
 /// until no epoch has shown them for 100 steps and two epochs, which a sign that is_over tells.
@@ -36,18 +40,24 @@ std::vector<Sign> news_of(const std::vector<Sign>& shown, int64_t step, SignCoun
 
 /// Counts the losses and metrics of a step.
 void count_figures(const std::vector<StepRunner::Named>& values, SignCounters& counters);
+/// Why a loss may change although weights and data are no others.
+struct ChangingLosses {
+    std::set<std::string> alternating;  ///< other terms in every second step (`every(term, 2)`)
+    std::set<std::string> scheduled;    ///< `step` or `epoch` have part in them
+    bool of_few =
+        false;  ///< batches have fewer than 8 examples, so that the first may be unlike all
+};
+ChangingLosses changing_losses(const ir::Module& module);
+
 /// Of the steps that were counted since the last call: `discriminator_wins` (it is certain, or its
 /// loss is all but zero; a Wasserstein critic, whose loss has no bottom, cannot win),
-/// `exploding_loss` (a loss far above those of the run's first epoch; while it is shown,
-/// `vanishing_gradient` is not), `oscillation` (a loss that goes up and down with every step). The
-/// last is not told of `alternating` losses, which have other terms in every second step.
-std::vector<Sign> figure_signs(SignCounters& counters,
-                               const std::set<std::string>& alternating = {});
+/// `exploding_loss` (a loss far above that of the run's first step, unless it is scheduled, or
+/// above those of the first epoch), `oscillation` (a loss that goes up and down with every step,
+/// unless it is alternating).
+std::vector<Sign> figure_signs(SignCounters& counters, const ChangingLosses& changing = {});
 /// Whether a loss of the last step is so far above the run's first ones that its state is none to
 /// go back to.
-bool has_exploded(const SignCounters& counters);
-/// The losses that are computed in another way in every second step (`every(term, 2)`).
-std::set<std::string> alternating_losses(const ir::Module& module);
+bool has_exploded(const SignCounters& counters, const ChangingLosses& changing);
 
 /// Judges how far training has moved the weights from those `before`, when the epoch began. It does
 /// not look at gradients: a step uses each gradient where it is made, in the loop that updates its
@@ -60,8 +70,10 @@ std::set<std::string> alternating_losses(const ir::Module& module);
 /// network of which nothing moves). What stands still for another reason shows nothing: parameters
 /// that nothing updates or whose rate is 0 (states/parameter_updates.h), numbers at the limit of
 /// `clip_weights`. Of a network whose rate a schedule may have made 0, only the optimizer's means
-/// of gradients tell, or others that have moved at the same rate.
-std::vector<Sign> weight_signs(const StateStore& states, const KeptWeights& before);
+/// of gradients tell, or others that have moved at the same rate. A network whose loss is one of
+/// those `at_zero`, as the hinges of a discriminator that wins, has nothing to learn.
+std::vector<Sign> weight_signs(const StateStore& states, const KeptWeights& before,
+                               const std::set<std::string>& at_zero = {});
 
 /// The weights that an epoch is compared with: those `before` it but, where numbers are `now` what
 /// they were and one step more has moved them to `next`, those of that step. Such numbers go up and
@@ -87,11 +99,11 @@ class EpochSigns {
   public:
     /// At the end of an epoch: the signs that were not reported before. Those that need more than
     /// the present state are judged by training.signs, which is told what is new, and by
-    /// training.epoch_start. `options` are those that training reads `dataset` with. Errors: those
-    /// of the functions and the data.
-    Result<std::vector<Sign>> take(LoadedModel& model, const Dataset& dataset,
-                                   LoaderOptions options, TrainingState& training,
-                                   Diagnostics& diagnostics);
+    /// training.epoch_start. What comes of a loss that has exploded is no news beside it, and makes
+    /// that last. `trained_on` is the loader of training. Errors: those of the
+    /// functions and the data.
+    Result<std::vector<Sign>> take(LoadedModel& model, const Loader& trained_on,
+                                   TrainingState& training, Diagnostics& diagnostics);
 
   private:
     std::unique_ptr<Loader> judged_;  ///< data that samples are compared with

@@ -65,6 +65,7 @@ void OpenedRun::warn_of_long_steps() {
 /// epoch, or a tenth of the run.
 void OpenedRun::warn_of_ended_rates() {
     constexpr double kEpoch = 0.999, kShare = 0.1;
+    constexpr double kEndedRate = 1e-5;  // of the highest, at most (dsl/rate_end.h)
     const double steps_per_epoch = static_cast<double>(loader->batches_per_epoch()) /
                                    static_cast<double>(runner->batches_per_round());
     const auto step_at = [&](double epoch) {
@@ -84,11 +85,20 @@ void OpenedRun::warn_of_ended_rates() {
         if (idle <= 0 || (!is_all && idle < kEpoch && idle < kShare * last)) continue;
         const std::string of =
             end.networks.empty() ? "" : fmt::format(" of `{}`", fmt::join(end.networks, "`, `"));
+        const int64_t from = step_at(after), to = step_at(last);
+        const int64_t steps = to - std::max(from, training.step);
+        const std::string does =
+            end.rate == 0 ? "which trains nothing"
+                          : fmt::format(
+                                "in {} that {} weights, all together, by at most about {:.1g} of "
+                                "what one step at the highest rate does",
+                                counted(steps, "step"), steps == 1 ? "moves" : "move",
+                                kEndedRate * static_cast<double>(steps));
         Diagnostic& warning = diagnostics.warning(
             DiagnosticKind::kBadValue, {},
             "the learning rate{} is {:.3g} after step {} (epoch {:g}), by its schedule; training "
-            "goes on to step {} (epoch {:g}), which trains nothing{}",
-            of, end.rate, step_at(after), after, step_at(last), last, of.empty() ? "" : " in it");
+            "goes on to step {} (epoch {:g}), {}{}",
+            of, end.rate, from, after, to, last, does, of.empty() || end.rate != 0 ? "" : " in it");
         if (!end.at.empty()) warning.note({}, fmt::format("the schedule is `{}`", end.at));
         warning.help(
             "a schedule that takes longer: in the model, compiled again; a run may go on with it");
@@ -185,6 +195,14 @@ std::string OpenedRun::why_early() const {
     return fmt::format("training ended early: `{}` was best, {:.6g}, {} ago{}",
                        policy.stopping_metric, *training.stopping.best, counted(ago, "epoch"),
                        since);
+}
+
+std::string OpenedRun::line_of_validation(
+    const std::vector<std::pair<std::string, double>>& figures, int64_t pass) const {
+    std::string line = fmt::format("epoch {}/{}  validation ", pass, epochs);
+    for (const auto& [name, value] : figures)
+        line += fmt::format("  {} {:.4g}", name, unsigned_nan(value));
+    return line;
 }
 
 std::string OpenedRun::why_no_best() const {

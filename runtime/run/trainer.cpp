@@ -191,32 +191,39 @@ class TrainingLoop {
 
     // ---- ends of epochs ----
 
+    /// What the end of an epoch says, and what it leaves.
+    struct EpochEnd {
+        TrainingState training;
+        std::vector<MetricsRow> rows{};
+        std::vector<std::string> shown{};  ///< lines for people
+        bool is_best = false;
+    };
+
     /// Validates, looks for signs and saves; then draws samples. All that the checkpoint says of
     /// the epoch is written into the log before, and a line of a later step than that of the
     /// checkpoint is dropped when a run goes on: so each is there once, whenever the process is
     /// killed. Until all figures are there, nothing has changed, and the end of the epoch can be
-    /// done again.
+    /// done again. What is shown of it is shown behind the checkpoint, once.
     TrainEnd end_epoch() {
         if (const TrainEnd end = check_state(); end != TrainEnd::kDone) return end;
         if (with_moves_) training_.epoch_start = std::move(with_moves_);
-        TrainingState ended = training_;
-        std::vector<MetricsRow> rows;
-        bool best = false;
+        EpochEnd ended{training_};
         {
             const StoppableWork work(stop_flag());
-            if ((run_.validation && !validate(ended, rows, best)) || !look_for_signs(ended, rows))
+            if ((run_.validation && !validate(ended)) || !look_for_signs(ended))
                 return keep_after_data_error();
         }
-        if (!log_.write(rows, diagnostics_))
+        if (!log_.write(ended.rows, diagnostics_))
             return keep_after_error("once the folder can be written");
-        ended.epoch_start.reset();  // the memory goes before the next weights are kept
-        training_ = ended;
+        ended.training.epoch_start.reset();  // the memory goes before the next weights are kept
+        training_ = ended.training;
         good_.keep(training_);
         run_.begin_epoch(training_);
         good_.keep(training_);
         if (const TrainEnd end = write(true); end != TrainEnd::kDone) return end;
-        return keep_checkpoint(best) && draw_and_note(training_.pass) ? TrainEnd::kDone
-                                                                      : TrainEnd::kFailed;
+        for (const std::string& line : ended.shown) progress_.message(line);
+        return keep_checkpoint(ended.is_best) && draw_and_note(training_.pass) ? TrainEnd::kDone
+                                                                               : TrainEnd::kFailed;
     }
 
     /// Keeps the checkpoint under its other names. False after an error.
@@ -232,33 +239,26 @@ class TrainingLoop {
         return run_.draw(epoch) && run_.keep_choices();
     }
 
-    /// Computes the figures of the validation data, shows them and adds them to `rows`, and updates
-    /// those that are watched. A figure that is not finite does not end training: it may be due to
-    /// the data. False after an error.
-    bool validate(TrainingState& ended, std::vector<MetricsRow>& rows, bool& best) {
-        const auto found = evaluate(model_, *run_.validation, ended.seed, diagnostics_);
+    /// Computes the figures of the validation data, and updates those that are watched. A figure
+    /// that is not finite does not end training: it may be due to the data. False after an error.
+    bool validate(EpochEnd& ended) {
+        TrainingState& at = ended.training;
+        const auto found = evaluate(model_, *run_.validation, at.seed, diagnostics_);
         if (!found.ok()) return false;
-        MetricsRow& row = rows.emplace_back(ended.step, ended.pass);
-        best = take_in(found->values, policy_, ended, row);
-        std::string line = fmt::format("epoch {}/{}  validation ", ended.pass, run_.epochs);
-        for (const auto& [name, value] : found->values)
-            line += fmt::format("  {} {:.4g}", name, unsigned_nan(value));
-        if (!options_.quiet) progress_.message(line);
+        MetricsRow& row = ended.rows.emplace_back(at.step, at.pass);
+        ended.is_best = take_in(found->values, policy_, at, row);
+        if (!options_.quiet) ended.shown.push_back(run_.line_of_validation(found->values, at.pass));
         return true;
     }
 
-    /// Shows the signs of trouble that the epoch shows, and adds them to `rows`. False after an
-    /// error.
-    bool look_for_signs(TrainingState& ended, std::vector<MetricsRow>& rows) {
-        const auto news =
-            signs_.take(model_, loader_.dataset(), loader_.options(), ended, diagnostics_);
+    /// Adds the signs of trouble that the epoch shows. False after an error.
+    bool look_for_signs(EpochEnd& ended) {
+        TrainingState& at = ended.training;
+        const auto news = signs_.take(model_, loader_, at, diagnostics_);
         if (!news.ok()) return false;
         for (const Sign& sign : *news) {
-            if (!options_.in_copy) progress_.message(fmt::format("{}: {}", sign.name, sign.text));
-            MetricsRow& row = rows.emplace_back(ended.step, ended.pass);
-            row.add("sign", sign.name);
-            if (!sign.is_over) row.add("number", sign.number);
-            row.add("text", sign.text);
+            if (!options_.in_copy) ended.shown.push_back(sign.name + ": " + sign.text);
+            ended.rows.push_back(row_of(sign, at.step, at.pass));
         }
         return true;
     }
@@ -324,7 +324,8 @@ class TrainingLoop {
     }
 
     bool write_state(bool is_due, Diagnostics& diagnostics) {
-        if (policy_.on_divergence == "stop" || (is_due && !has_exploded(training_.signs)))
+        if (policy_.on_divergence == "stop" ||
+            (is_due && !has_exploded(training_.signs, changing_losses(model_.module()))))
             back_to_ = training_.step;
         training_.back_to.reset();
         if (back_to_ < training_.step) training_.back_to = back_to_;
@@ -503,7 +504,7 @@ class TrainingLoop {
         return TrainEnd::kDiverged;
     }
 
-    /// Whether another run comes back unless this one takes a step.
+    /// Another run comes back unless this one takes a step.
     bool replaces() const { return training_.step == 0 && run_.folder->holds_one_aside(); }
 
     TrainEnd interrupt() {

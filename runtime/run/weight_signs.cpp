@@ -28,8 +28,9 @@ constexpr int64_t kWaitForCodes = 200;
 /// that its `epsilon` counts. Then they move less than this share of how far others do.
 constexpr double kFarLess = 1e-3;
 
-/// How far numbers have moved, as a share of their size. A common factor does not count: it is what
-/// weight decay does to numbers that have no gradient. (A single number can only move by a factor.)
+/// How far numbers have moved, as a share of their size. A common factor below 1 does not count: it
+/// is what weight decay does to numbers that have no gradient. (A single number can only move by a
+/// factor.)
 class Movement {
   public:
     void add(double before, double now) {
@@ -41,15 +42,17 @@ class Movement {
     }
     double relative() const {
         if (sizes_ == 0) return changes_ > 0 ? 1 : 0;
-        const double factor = count_ > 1 ? along_ * along_ / sizes_ : 0;
+        const double factor = count_ > 1 && along_ < 0 ? along_ * along_ / sizes_ : 0;
         return std::sqrt(std::max(changes_ - factor, 0.0) / sizes_);
     }
     /// How far a number has moved: the root of the mean of squares.
     double distance() const {
         return count_ > 0 ? std::sqrt(changes_ / static_cast<double>(count_)) : 0;
     }
-    /// What the numbers were multiplied by, if that is all that happened to them.
-    double factor() const { return sizes_ > 0 && count_ > 1 ? 1 + along_ / sizes_ : 1; }
+    /// What weight decay has multiplied the numbers by, if that is all that happened to them.
+    double factor() const {
+        return sizes_ > 0 && count_ > 1 ? 1 + std::min(along_ / sizes_, 0.0) : 1;
+    }
 
   private:
     double changes_ = 0, along_ = 0, sizes_ = 0;
@@ -112,6 +115,11 @@ class Change {
         for (size_t i = 0; i < before_.size(); ++i)
             if (!is_held(i)) smallest = std::min(smallest, std::fabs(double{before_[i]}));
         return smallest;
+    }
+    double largest() const {
+        double largest = 0;
+        for (const float number : before_) largest = std::max(largest, std::fabs(double{number}));
+        return largest;
     }
     /// The furthest that one of the numbers has moved otherwise than by the factor of weight decay.
     double furthest_move() const {
@@ -221,10 +229,28 @@ struct WeightLayer {
     bool reads_zeros = false;
 };
 
+/// How far the numbers of a parameter have moved.
+struct MovedParameter {
+    double largest = 0;   ///< of its numbers, without their signs
+    double furthest = 0;  ///< how far one of them has moved
+    double change = 0;    ///< of a weight: Change::relative(); of what has one axis: 0
+    UpdateGroups groups;  ///< of one that has moved far enough to learn
+};
+
 /// A network whose parameters show nothing but that no gradient reaches it.
 struct StillNetwork {
     size_t free = 0, size = 0;  ///< numbers that are not held at a limit, and all
     bool is_still = true;       ///< as far as parameters tell
+    double largest = 0;         ///< of the numbers of its weights, without their signs
+    std::vector<MovedParameter> moved;
+    /// From 0, numbers move at any learning rate, and so do the smallest of a weight. So a weight
+    /// counts where it has moved by what rounding would show, and what begins at 0 where the
+    /// largest weight would not have stood still either.
+    bool counts(const MovedParameter& parameter) const {
+        constexpr double kRounding = 0x1p-24;
+        return (parameter.change > kRounding && parameter.largest > kStill * largest) ||
+               parameter.furthest > kStill * largest;
+    }
     bool is_scheduled = false;  ///< its gradients may be 0 for a while
     bool all_none = true;       ///< by what the optimizer keeps
     bool all_fixed = true;      ///< each has a learning rate that no schedule makes 0
@@ -234,13 +260,13 @@ struct StillNetwork {
 /// The layers of all networks, in the order of the model.
 class WeightJudge {
   public:
-    explicit WeightJudge(const StateStore& states)
-        : states_(states), updates_(parameter_updates(states.module())) {}
+    WeightJudge(const StateStore& states, const std::set<std::string>& at_zero)
+        : states_(states), updates_(parameter_updates(states.module())), at_zero_(at_zero) {}
 
     std::vector<Sign> judge(const KeptWeights& before_all) {
         for (const auto& [id, before] : before_all) {
             const ir::State& state = states_.state(id);
-            if (update_of(id).rests) continue;
+            if (update_of(id).rests || has_nothing_to_learn(network_of(id))) continue;
             look_at_network(id, before);
             if (state.name.ends_with(".codebook")) judge_codes(id, before);
             if (state.type.rank() < 2)
@@ -260,6 +286,11 @@ class WeightJudge {
         return found == updates_.end() ? ParameterUpdate{} : found->second;
     }
 
+    /// The only loss is called `loss`, others by the networks that they train.
+    bool has_nothing_to_learn(const std::string& network) const {
+        return at_zero_.count("loss") != 0 || at_zero_.count(network + "_loss") != 0;
+    }
+
     std::string network_of(ir::StateId id) const {
         const std::string& name = states_.state(id).name;
         return name.substr(0, name.find('.'));
@@ -270,12 +301,12 @@ class WeightJudge {
         StillNetwork& network = still_[network_of(id)];
         const ParameterUpdate update = update_of(id);
         const Change change(states_.data(id), before, update.bound);
-        if (!change.is_untouched()) {
-            network.is_still = false;
-            if (change.relative() > kMoving)
-                moved_.insert(update.groups.begin(), update.groups.end());
-        }
-        if (!network.is_still) return;
+        const bool is_weight = states_.state(id).type.rank() >= 2;
+        if (is_weight) network.largest = std::max(network.largest, change.largest());
+        if (!change.is_untouched())
+            network.moved.push_back({change.largest(), change.furthest_move(),
+                                     is_weight ? change.relative() : 0,
+                                     change.relative() > kMoving ? update.groups : UpdateGroups{}});
         const Gradients gradients = gradients_of(states_, id);
         if (gradients == Gradients::kSome || update.groups.empty()) network.is_still = false;
         network.free += gradients == Gradients::kNone ? change.size() : change.free();
@@ -293,6 +324,13 @@ class WeightJudge {
     void find_still_networks() {
         std::vector<std::string> found;
         bool all_none = true;
+        double furthest = 0, largest = 0;
+        for (auto& [name, network] : still_)
+            for (const MovedParameter& parameter : network.moved)
+                if (network.counts(parameter)) {
+                    network.is_still = false;
+                    moved_.insert(parameter.groups.begin(), parameter.groups.end());
+                }
         for (const auto& [name, network] : still_) {
             const bool others_move =
                 std::any_of(network.groups.begin(), network.groups.end(),
@@ -302,10 +340,19 @@ class WeightJudge {
                 continue;
             found.push_back(name);
             all_none &= network.all_none;
+            for (const MovedParameter& parameter : network.moved)
+                furthest = std::max(furthest, parameter.furthest);
+            largest = std::max(largest, network.largest);
         }
         if (found.empty() || has_dead_layer_) return;
-        const std::string why =
-            all_none ? "are 0" : "are 0, or too small to change a bit of a weight";
+        const std::string why = furthest > 0
+                                    ? fmt::format(
+                                          "are too small for this learning rate: no number has "
+                                          "moved by more than {:.1e}, and the largest weight is "
+                                          "{:.1e}",
+                                          furthest, largest)
+                                : all_none ? "are 0"
+                                           : "are 0, or too small to change a bit of a weight";
         if (found.size() == still_.size()) {
             signs_.push_back({"vanishing_gradient", 0,
                               "no weight of the model has moved in this epoch: the gradients of "
@@ -358,8 +405,8 @@ class WeightJudge {
         if (share > kMostDeadUnits)
             signs_.push_back({"dead_units", share,
                               fmt::format("{:.0f} % of the units of `{}` have not moved in this "
-                                          "epoch: they are 0 for every example, or nothing reads "
-                                          "them",
+                                          "epoch: they give the same for every "
+                                          "example, or nothing reads them",
                                           100 * share, state.name),
                               state.name});
     }
@@ -465,7 +512,9 @@ class WeightJudge {
         const auto less = [&](size_t a, size_t b) { return layers_[a].change < layers_[b].change; };
         for (const auto& [key, rows] : networks_) {
             const WeightLayer& most = layers_[*std::max_element(rows.begin(), rows.end(), less)];
-            if (most.change <= kMoving) continue;
+            // What begins at 0 moves far at any learning rate, as a share of its size.
+            if (most.change <= kMoving || most.distance <= kStill * still_.at(key.first).largest)
+                continue;
             const auto is_large = [&](size_t row) {  // so that an equal step is little for it
                 return layers_[row].has_gradient &&
                        layers_[row].distance > kFarLess * most.distance;
@@ -477,7 +526,7 @@ class WeightJudge {
             if (least.change > kStill || least.reads_zeros) continue;
             signs_.push_back(
                 {"vanishing_gradient", least.change,
-                 fmt::format("`{}` moved by {:.1e} of its size in this epoch, `{}` by {:.1e}: "
+                 fmt::format("`{}` moved by {:.2g} of its size in this epoch, `{}` by {:.2g}: "
                              "hardly a gradient comes through",
                              states_.state(least.weight).name, least.change,
                              states_.state(most.weight).name, most.change),
@@ -487,6 +536,7 @@ class WeightJudge {
 
     const StateStore& states_;
     std::map<ir::StateId, ParameterUpdate> updates_;
+    const std::set<std::string>& at_zero_;
     std::vector<WeightLayer> layers_;
     /// Those of layers_ that can move, by network and by what has the same learning rate.
     std::map<std::pair<std::string, UpdateGroups>, std::vector<size_t>> networks_;
@@ -513,8 +563,9 @@ std::shared_ptr<const KeptWeights> with_moves(const std::shared_ptr<const KeptWe
     return changed;
 }
 
-std::vector<Sign> weight_signs(const StateStore& states, const KeptWeights& before) {
-    return WeightJudge(states).judge(before);
+std::vector<Sign> weight_signs(const StateStore& states, const KeptWeights& before,
+                               const std::set<std::string>& at_zero) {
+    return WeightJudge(states, at_zero).judge(before);
 }
 
 }  // namespace gmc::runtime

@@ -22,6 +22,14 @@ class Updates {
                 packed_.insert(packed_of(update.value));
     }
 
+    void add_scheduled(std::set<std::string>& figures) const {
+        for (const ir::NamedValue& result : function_.results)
+            walk({result.value}, [&](ValueId value, const Operation& at) {
+                if (is_scheduled(at)) figures.insert(result.name);
+                return packed_.count(value) == 0;  // behind it are learning rates
+            });
+    }
+
     void add_to(std::map<ir::StateId, ParameterUpdate>& all) {
         for (const ir::Update& update : function_.updates) {
             if (module_.states[update.state].role != ir::StateRole::kParameter) continue;
@@ -160,6 +168,14 @@ std::map<ir::StateId, ParameterUpdate> parameter_updates(const ir::Module& modul
         if (const ir::Function* function = module.find_function(entry.function))
             if (entry.every == 1) Updates(module, *function).add_to(all);
     return all;
+}
+
+std::set<std::string> scheduled_figures(const ir::Module& module) {
+    std::set<std::string> figures;
+    for (const ir::ScheduleEntry& entry : module.schedule)
+        if (const ir::Function* function = module.find_function(entry.function))
+            Updates(module, *function).add_scheduled(figures);
+    return figures;
 }
 
 }  // namespace gmc::runtime

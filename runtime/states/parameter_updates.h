@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "compiler/ir/module.h"
@@ -30,5 +31,8 @@ struct ParameterUpdate {
 
 /// Of the parameters that a function of every step updates.
 std::map<ir::StateId, ParameterUpdate> parameter_updates(const ir::Module& module);
+
+/// The losses and metrics of training steps that `step` or `epoch` have part in.
+std::set<std::string> scheduled_figures(const ir::Module& module);
 
 }  // namespace gmc::runtime

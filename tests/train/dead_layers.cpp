@@ -207,6 +207,33 @@ std::string two_networks(const std::string& optimizer, const std::string& first)
         "{networks: [one, two], loss: \"mean(sum((two(image) - image)^2)) + " + first + "\"}");
 }
 
+TEST_CASE("what begins with 0 and hardly moves does not hide that weights stand still") {
+    const auto signs_with = [](const std::string& optimizer, const std::string& zeros) {
+        return signs_after(one_network(kThree, optimizer), {}, [&](runtime::StateStore& states) {
+            for (const ir::StateId id : runtime::trained_parameters(states.module()))
+                if (states.state(id).name.ends_with(".bias") || states.state(id).name == zeros)
+                    std::fill_n(states.data(id), states.elements(id), 0.0F);
+        });
+    };
+    for (const char* zeros : {"", "net.dense_2.weight"}) {
+        for (const char* rate : {"1e-11", "1e-13"})
+            for (const char* momentum : {"", ", momentum: 0.9"}) {
+                CAPTURE(rate, momentum, zeros);
+                const Signs signs =
+                    signs_with(std::string("sgd: {learning_rate: ") + rate + momentum + "}", zeros);
+                for (const runtime::Sign& sign : signs)
+                    UNSCOPED_INFO(sign.name << ": " << sign.text);
+                REQUIRE(signs.size() == 1);
+                CHECK(signs[0].name == "vanishing_gradient");
+                CHECK(signs[0].text.find("too small for this learning rate: no number has") !=
+                      std::string::npos);
+            }
+        for (const char* optimizer : {"sgd: {learning_rate: 1e-2}", "sgd: {learning_rate: 1e-5}",
+                                      "adam: {learning_rate: 1e-6}"})
+            CHECK(signs_with(optimizer, zeros).empty());
+    }
+}
+
 TEST_CASE("a network that no gradient reaches is told beside one that learns") {
     // A gradient that is 0 whatever the weights are, which only the numbers show.
     const std::string flat = "mean(sum(max(one(image), 1e9)))";

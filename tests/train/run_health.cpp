@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <set>
 
 #include "compiler/ir/artefact.h"
@@ -162,16 +163,34 @@ TEST_CASE("figures tell a discriminator that wins and a loss that oscillates, an
     found = runtime::figure_signs(signs);
     CHECK_FALSE(has_sign(found, "discriminator_wins"));
     CHECK(has_sign(found, "oscillation"));
-    for (const double scale : {1.0, 0.001}) {  // least squares and hinges have no probabilities
+    const auto signs_of_loss = [](const std::string& name, const std::vector<double>& epochs) {
         runtime::SignCounters losses;
-        runtime::count_figures({{"discriminator_loss", scale}}, losses);
-        CHECK_FALSE(has_sign(runtime::figure_signs(losses), "discriminator_wins"));
-        runtime::count_figures({{"discriminator_loss", 0.2 * scale}}, losses);
-        CHECK_FALSE(has_sign(runtime::figure_signs(losses), "discriminator_wins"));
-        runtime::count_figures({{"discriminator_loss", 0.001 * scale}}, losses);
-        CHECK(has_sign(runtime::figure_signs(losses), "discriminator_wins"));
-        runtime::count_figures({{"discriminator_loss", -scale}}, losses);  // a critic's
-        CHECK_FALSE(has_sign(runtime::figure_signs(losses), "discriminator_wins"));
+        Signs last;
+        for (const double value : epochs) {
+            for (int step = 0; step < 40; ++step)
+                runtime::count_figures({{name, value}, {"generator_loss", 1.0}}, losses);
+            last = runtime::figure_signs(losses);
+        }
+        return last;
+    };
+    for (const double scale : {1.0, 0.001})  // least squares and hinges have no probabilities
+        for (const char* name :
+             {"discriminator_loss", "disc_loss", "image_d_loss", "discriminator_2_loss"}) {
+            CHECK_FALSE(has_sign(signs_of_loss(name, {scale}), "discriminator_wins"));
+            CHECK_FALSE(has_sign(signs_of_loss(name, {scale, 0.2 * scale}), "discriminator_wins"));
+            CHECK(has_sign(signs_of_loss(name, {scale, 0.009 * scale}), "discriminator_wins"));
+            CHECK_FALSE(has_sign(signs_of_loss(name, {scale, -scale, 0}), "discriminator_wins"));
+        }
+    CHECK_FALSE(has_sign(signs_of_loss("critic_loss", {1, 0}), "discriminator_wins"));
+    runtime::SignCounters few;  // epochs of 4 steps, one of which in 10 is not so good
+    for (int step = 0; step < 400; ++step) {
+        runtime::count_figures({{"discriminator_loss", step == 0        ? 1.0
+                                                       : step % 40 == 1 ? 0.06
+                                                                        : 0.005}},
+                               few);
+        if (step % 4 != 3) continue;
+        found = runtime::figure_signs(few);
+        CHECK((step < 64 || has_sign(found, "discriminator_wins")));
     }
     runtime::SignCounters game;  // a correlation of -0.96, as when networks answer each other
     for (int step = 0; step < 200; ++step)
@@ -187,21 +206,90 @@ TEST_CASE("figures tell a discriminator that wins and a loss that oscillates, an
     CHECK(runtime::figure_signs(signs).empty());
 }
 
+/// Whether a loss of these values shows, after the second epoch of 40 steps, that it has exploded.
+bool shows_explosion(const std::string& name, const std::function<double(int)>& value,
+                     const runtime::ChangingLosses& changing = {}) {
+    runtime::SignCounters counters;
+    bool shows = false;
+    for (int step = 0; step < 80; ++step) {
+        runtime::count_figures({{name, value(step)}, {"b_loss", 1.0}}, counters);
+        counters = runtime::SignCounters::from_text(counters.to_text());
+        if (step % 40 == 39)
+            shows = has_sign(runtime::figure_signs(counters, changing), "exploding_loss");
+    }
+    return shows;
+}
+
+TEST_CASE("a loss that explodes in the run's first steps is told by that of the very first") {
+    const auto jump = [](double from, double to) {
+        return [from, to](int step) { return step == 0 ? from : to; };
+    };
+    CHECK(shows_explosion("loss", jump(10, 1e4)));
+    CHECK(shows_explosion("loss", [](int step) { return step < 35 ? 10 : 5e3; }));
+    CHECK_FALSE(shows_explosion("loss", jump(10, 900)));
+    CHECK_FALSE(shows_explosion("loss", jump(1e6, 1e7)));
+    CHECK_FALSE(shows_explosion("loss", jump(0.01, 90)));  // near 0 by chance
+    CHECK_FALSE(shows_explosion("loss", jump(0, 1e4)));
+    CHECK_FALSE(shows_explosion("loss", [](int step) { return step % 20 == 1 ? 1e6 : 10; }));
+    CHECK(shows_explosion("loss", jump(0.01, 1e4)));
+    CHECK_FALSE(shows_explosion("loss", jump(0.01, 1e4), {.scheduled = {"loss"}}));
+    CHECK_FALSE(shows_explosion("loss", jump(0.01, 1e4), {.of_few = true}));
+    CHECK(shows_explosion("loss", jump(0.01, 2e5), {.of_few = true}));
+    CHECK_FALSE(shows_explosion("loss", jump(-0.01, -9e4)));  // of densities, or energies
+    CHECK(shows_explosion("loss", jump(-0.01, -2e5)));
+    CHECK_FALSE(shows_explosion("a_loss", jump(0.001, 9e4)));  // of a game
+    CHECK(shows_explosion("a_loss", jump(0.001, 2e5)));
+    CHECK_FALSE(shows_explosion("kl_loss", jump(0.001, 5e4)));
+}
+
+TEST_CASE("a metric that is called a loss makes no game of a model with one loss") {
+    runtime::SignCounters counters;
+    for (int step = 0; step < 200; ++step)
+        runtime::count_figures({{"loss", 5.0 + (step % 2 == 0 ? 1 : -1) + 0.4 * std::sin(step)},
+                                {"kl_loss", step % 2 == 0 ? 1.0 : 2.0}},
+                               counters);
+    const auto found = runtime::figure_signs(counters);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].name == "oscillation");
+    CHECK(found[0].subject == "loss");
+    CHECK(found[0].number > -0.98);
+}
+
+TEST_CASE("losses that a schedule has part in are known, and learning rates are no part of them") {
+    const TemporaryFolder folder;
+    const auto scheduled = [&](const std::string& loss) {
+        const auto model = load(write_model(
+            folder,
+            copier(loss, "epochs: 1, optimizer: {adam: {learning_rate: 1e-3 / (1 + step)}}")));
+        return runtime::changing_losses(model->module()).scheduled;
+    };
+    CHECK(scheduled(kError).empty());
+    CHECK(scheduled(std::string("min(1, step / 100) * ") + kError).count("loss") == 1);
+    CHECK(scheduled(std::string("epoch * ") + kError).count("loss") == 1);
+    const auto game = load([&] {
+        Diagnostics lost;
+        REQUIRE(ir::write_file(folder / "g.gmc",
+                               ir::artefact_text(compile_without_data("seed_gan", 8)), lost));
+        return folder / "g.gmc";
+    }());
+    CHECK(runtime::changing_losses(game->module()).scheduled.empty());
+}
+
 TEST_CASE("a loss with a term in every second step does not oscillate") {
     const TemporaryFolder folder;
     const auto model = load(write_model(
         folder, copier(std::string(kError) + " + every(mean(sum(net(image)^2)), 2)", "epochs: 1")));
-    const std::set<std::string> alternating = runtime::alternating_losses(model->module());
-    CHECK(alternating.count("loss") == 1);
+    const runtime::ChangingLosses changing = runtime::changing_losses(model->module());
+    CHECK(changing.alternating.count("loss") == 1);
     runtime::SignCounters counters;
     for (int step = 0; step < 200; ++step)
         runtime::count_figures({{"loss", step % 2 == 0 ? 2.0 : 1.0}}, counters);
     runtime::SignCounters same = runtime::SignCounters::from_text(counters.to_text());
     CHECK(same.to_text() == counters.to_text());
     CHECK(has_sign(runtime::figure_signs(same), "oscillation"));
-    CHECK(runtime::figure_signs(counters, alternating).empty());
+    CHECK(runtime::figure_signs(counters, changing).empty());
     const auto plain = load(write_model(folder, copier(kError, "epochs: 1")));
-    CHECK(runtime::alternating_losses(plain->module()).empty());
+    CHECK(runtime::changing_losses(plain->module()).alternating.empty());
 }
 
 TEST_CASE("a sign is told in the second epoch that shows it, and once") {
@@ -280,9 +368,10 @@ TEST_CASE("weights tell units and codes that are dead, and gradients that vanish
     move("net.dense_1.weight", 64);
     auto found = signs_since();
     CHECK(has_sign(found, "dead_units"));
-    CHECK(found[0].text ==
-          "75 % of the units of `net.dense.weight` have not moved in this epoch: they are 0 for "
-          "every example, or nothing reads them");
+    CHECK(
+        found[0].text ==
+        "75 % of the units of `net.dense.weight` have not moved in this epoch: they give the same "
+        "for every example, or nothing reads them");
     CHECK_FALSE(has_sign(found, "vanishing_gradient"));
     move("net.dense_1.weight", 64);
     found = signs_since();

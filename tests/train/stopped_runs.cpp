@@ -61,6 +61,35 @@ TEST_CASE("a rollback goes back to the same state, wherever the run was stopped 
     }
 }
 
+TEST_CASE("the end of an epoch that is done again leaves its lines once") {
+    const TemporaryFolder folder;
+    const std::string path = write_model(folder, copier(kError, "epochs: 3", 64));
+    runtime::TrainOptions options;
+    options.policy.emplace().validate_share = 0.25;
+    options.steps_most = 3;  // an epoch
+    REQUIRE(lines_with(train_watched(folder, path, options), "validation_loss") == 1);
+    // What there is after a stop within the end of the epoch, a resume, and a kill once that had
+    // written the lines of the epoch's end and not its checkpoint.
+    const std::string checkpoint = folder / "run/checkpoint.safetensors";
+    const auto model = load(path);
+    runtime::TrainingState training;
+    Diagnostics diagnostics;
+    REQUIRE(runtime::read_checkpoint(checkpoint, model->states(), training, diagnostics));
+    REQUIRE(training.epoch_began == 3);
+    training.epoch_end_left = true;
+    training.epoch_began = 0;
+    REQUIRE(runtime::write_checkpoint(checkpoint, model->states(), training, diagnostics));
+    options.steps_most.reset();
+    options.resume = true;
+    const Watched resumed = train_watched(folder, path, options);
+    INFO(resumed.errors);
+    REQUIRE(resumed.end == runtime::TrainEnd::kDone);
+    std::vector<int64_t> validated;
+    for (const Json& line : resumed.metrics)
+        if (line.contains("validation_loss")) validated.push_back(line.at("step").whole());
+    CHECK(validated == std::vector<int64_t>{3, 6, 9});
+}
+
 TEST_CASE("a step without a finite loss costs itself alone, also around the end of an epoch") {
     // 4 steps per epoch. The last step of the second one, its middle, and the first of the third.
     for (const char* when : {"epoch > 1.7 and epoch < 1.9", "epoch > 1.4 and epoch < 1.6",

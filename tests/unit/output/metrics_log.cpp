@@ -87,6 +87,21 @@ TEST_CASE("figures that were written because a run ended go when it goes on") {
     }
 }
 
+TEST_CASE("lines of an epoch's end go when it is to be done again, and no others") {
+    const TempFolder folder;
+    const std::string earlier =
+        "{\"step\":3,\"validation_loss\":1}\n{\"step\":6,\"loss\":1}\n"
+        "{\"step\":6,\"rolled_back_to\":5,\"because\":\"b\"}\n{\"step\":6,\"changed\":\"c\"}\n";
+    const std::string end =
+        "{\"step\":6,\"validation_loss\":1}\n{\"step\":6,\"sign\":\"a\",\"text\":\"b\"}\n";
+    for (const bool is_left : {false, true}) {
+        const std::string path = folder.write("m", earlier + end);
+        Diagnostics diagnostics;
+        REQUIRE(MetricsLog::resume(path, 6, diagnostics, 1, is_left).ok());
+        CHECK(read_text(path) == (is_left ? earlier : earlier + end));
+    }
+}
+
 TEST_CASE("a log with a line that is none is left alone") {
     const TempFolder folder;
     for (const char* junk : {"junk", "[1]", "{\"epoch\":1}", "{\"step\":\"1\"}", ""}) {
