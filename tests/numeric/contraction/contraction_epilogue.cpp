@@ -97,7 +97,7 @@ TEST_CASE("what follows a matrix product sees each element when it is final") {
     // than one thread gets.
     const int64_t shapes[][3] = {{32, 784, 400}, {33, 16, 48},  {128, 400, 80}, {9, 2064, 16},
                                  {400, 32, 784}, {61, 7, 16},   {100, 16, 32},  {128, 608, 1},
-                                 {3, 4, 1},      {1, 300, 200}, {90, 1, 704}};
+                                 {3, 4, 1},      {1, 300, 200}, {90, 1, 704},   {9, 16400, 16}};
     for (const auto& [m, k, n] : shapes)
         for (const auto& [transpose_a, transpose_b] :
              {std::pair{false, false}, std::pair{true, false}, std::pair{false, true}}) {
