@@ -25,6 +25,9 @@ struct Contraction : ContractionTypes {
     /// True when the kernel may get an epilogue: a loop that processes each part of the result as
     /// soon as it is written (Kernel::set_epilogue).
     bool followed = false;
+    /// True when nothing but that loop reads the result, so that it need not be stored
+    /// (Epilogue::takes_values).
+    bool consumed = false;
     /// Whether some address is another in each pass of a scan.
     bool moves() const { return false; }
 };

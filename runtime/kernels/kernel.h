@@ -36,6 +36,14 @@ class Epilogue {
     /// epilogue was made.
     virtual void follow(int worker, int64_t begin, int64_t end) = 0;
     virtual void end() = 0;
+
+    /// Whether nothing else reads the tensor, and elements may be given where they are: then a
+    /// kernel need not write them to memory.
+    virtual bool takes_values() const { return false; }
+    /// In place of follow(), where takes_values(): the elements lie at `values`, until it returns.
+    virtual void follow_at(int worker, int64_t begin, int64_t end, const float* values) {
+        (void)worker, (void)begin, (void)end, (void)values;
+    }
 };
 
 /// Runs one operation of an executable. `run` allocates nothing and may use the team of

@@ -123,6 +123,7 @@ std::unique_ptr<Kernel> bind(const ir::Matmul&, const Binding& b) {
     BindContext& c = b.context;
     MatmulProblem problem = matmul_problem(c.module, c.function, b.operation, c.buffers);
     problem.followed = c.followed;
+    problem.consumed = c.consumed;
     if (c.contractions.keeps(b.operation.operands[1])) problem.kept_b = b.operation.operands[1];
     return make_matmul_kernel(problem, c.contractions);
 }

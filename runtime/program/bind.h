@@ -33,6 +33,8 @@ struct BindContext {
     /// The operation is a contraction, and find_epilogues found a loop that its kernel may run over
     /// its result: some kernels are better at that than others.
     bool followed = false;
+    /// Nothing but that loop reads the result (Schedule::consumed).
+    bool consumed = false;
 };
 
 /// The kernel of `operation`; null when nothing has to be done (a reshape whose result is its

@@ -43,6 +43,7 @@ void BoundOperations::bind(BindContext& c) {
         if (done[i]) continue;
         const size_t loop = schedule.loop[i];
         c.followed = loop != kNoLoop;
+        c.consumed = schedule.consumed[i] != ir::kNone;
         if (!parts_done_[i].empty()) {
             add_parts(c, i, rest_of(c, i));
             continue;
@@ -50,7 +51,7 @@ void BoundOperations::bind(BindContext& c) {
         add_run(i, kernel_of(function.operations[i], c));
         if (loop == kNoLoop) continue;
         const LoopPart& part = schedule.part[i];
-        const bool follows = add_epilogue(c, runs_.back(), loop, part);
+        const bool follows = add_epilogue(c, runs_.back(), loop, part, schedule.consumed[i]);
         if (part.elements() == 0) {
             done[loop] = follows;
         } else if (follows || part.elements() >= kPartAlone) {
@@ -67,8 +68,9 @@ void BoundOperations::add_run(size_t operation, std::unique_ptr<Kernel> kernel) 
 /// Makes the kernel of `run` also run `loop`, or this part of it, over its own result. False where
 /// it cannot.
 bool BoundOperations::add_epilogue(BindContext& c, OperationRun& run, size_t loop,
-                                   const LoopPart& part) {
-    auto epilogue = make_loop_epilogue(c.function, c.function.operations[loop], c.buffers, part);
+                                   const LoopPart& part, ir::ValueId consumed) {
+    auto epilogue =
+        make_loop_epilogue(c.function, c.function.operations[loop], c.buffers, part, consumed);
     if (!epilogue || !run.kernel->set_epilogue(epilogue.get())) return false;
     run.loop = loop;
     epilogues_.push_back(std::move(epilogue));

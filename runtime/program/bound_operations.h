@@ -66,7 +66,8 @@ class BoundOperations {
 
   private:
     void add_run(size_t operation, std::unique_ptr<Kernel> kernel);
-    bool add_epilogue(BindContext& c, OperationRun& run, size_t loop, const LoopPart& part);
+    bool add_epilogue(BindContext& c, OperationRun& run, size_t loop, const LoopPart& part,
+                      ir::ValueId consumed);
     void add_parts(BindContext& c, size_t loop, const std::vector<LoopPart>& parts);
     std::vector<LoopPart> rest_of(BindContext& c, size_t loop);
 

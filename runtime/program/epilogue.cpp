@@ -66,8 +66,14 @@ class Scheduler {
     Scheduler(const ir::Function& function, const Buffers& buffers)
         : function_(function), buffers_(buffers), schedule_(plain_schedule(function)) {
         maker_.assign(function.values.size(), nullptr);
-        for (const ir::Operation& op : function.operations)
+        readers_.assign(function.values.size(), {});
+        for (const ir::Operation& op : function.operations) {
             for (ir::ValueId v : op.results) maker_[v] = &op;
+            for (ir::ValueId v : op.operands) readers_[v].push_back(&op);
+        }
+        for (const ir::NamedValue& result : function.results)
+            readers_[result.value].push_back(nullptr);
+        for (const ir::Update& update : function.updates) readers_[update.value].push_back(nullptr);
         for (size_t i = 0; i < function.operations.size(); ++i) add_items(i);
         order_.resize(items_.size());
         std::iota(order_.begin(), order_.end(), size_t{0});
@@ -193,6 +199,19 @@ class Scheduler {
         return op != nullptr && op->info().has(ir::kContraction);
     }
 
+    /// The operand of `loop` that holds the result of `contraction`, where no other operation reads
+    /// that, and it is no result of the function; else kNone. Reshapes and packs hand it on.
+    ir::ValueId consumed(const ir::Operation& contraction, const ir::Operation& loop) const {
+        ir::ValueId value = contraction.result();
+        while (readers_[value].size() == 1 && readers_[value].front() != nullptr) {
+            const ir::Operation& reader = *readers_[value].front();
+            if (&reader == &loop) return value;
+            if (reader.as<ir::Reshape>() == nullptr && reader.as<ir::Pack>() == nullptr) break;
+            value = reader.result();
+        }
+        return ir::kNone;
+    }
+
     // ---- epilogues ----
 
     /// The contractions, those with the largest results first: where two loops stand in each
@@ -303,12 +322,17 @@ class Scheduler {
         follows_[loop] = true;
         schedule_.loop[items_[contraction].operation] = items_[loop].operation;
         schedule_.part[items_[contraction].operation] = items_[loop].part;
+        if (items_[loop].is_part())
+            schedule_.consumed[items_[contraction].operation] =
+                consumed(operation(contraction), operation(loop));
         return order_.end();
     }
 
     const ir::Function& function_;
     const Buffers& buffers_;
     std::vector<const ir::Operation*> maker_;  ///< by value
+    /// By value: who reads it; null for the function's results and updates.
+    std::vector<std::vector<const ir::Operation*>> readers_;
     std::vector<Item> items_;
     std::vector<size_t> order_;  ///< items
     std::vector<bool> follows_;  ///< by item: it is an epilogue
@@ -323,6 +347,7 @@ Schedule plain_schedule(const ir::Function& function) {
     std::iota(schedule.order.begin(), schedule.order.end(), size_t{0});
     schedule.loop.assign(function.operations.size(), kNoLoop);
     schedule.part.resize(function.operations.size());
+    schedule.consumed.assign(function.operations.size(), ir::kNone);
     return schedule;
 }
 

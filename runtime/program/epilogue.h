@@ -27,6 +27,9 @@ struct Schedule {
     std::vector<size_t> loop;
     /// By operation: which part of that loop; empty when it is the whole loop.
     std::vector<LoopPart> part;
+    /// By operation: the operand of that loop whose part the contraction computes, where nothing
+    /// else reads this part; else kNone.
+    std::vector<ir::ValueId> consumed;
 };
 
 /// A loop can be the epilogue of a contraction when

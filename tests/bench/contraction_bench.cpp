@@ -6,6 +6,8 @@
 // 128,14,14,128,256,5,2,1,2; or a product of matrices [m,k] and [k,n] in three numbers m,k,n,
 // with an a or b behind them where that operand is transposed: 2048,256,1024b. Without one, the
 // convolutions of seed_gan and of a DCGAN of 64 x 64 are timed.
+// With a c behind the numbers of a product, an update of as many weights takes the result, as in
+// training: by Adam, which reads and writes three numbers for each.
 //   ms      processor time of one thread, the median of the rounds; its ratio to the tiled kernel's
 //   error   of a result for one example against sums in double, relative to that of plain loops in
 //           f32: root mean square, and largest
@@ -16,6 +18,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -74,11 +77,51 @@ std::vector<float> result_with(const Candidate<ConvProblem>& candidate, const Co
     return data.result(direction);
 }
 
+/// Stands for an optimizer that is the only reader of a gradient.
+class Update final : public Epilogue {
+  public:
+    Update(const float* gradient, int64_t count)
+        : gradient_(gradient), count_(count), states_(12 * (count + kApart)) {
+        states_.touch(states_.bytes());
+    }
+
+    void begin(const CallContext&) override {}
+    void follow(int worker, int64_t begin, int64_t end) override {
+        follow_at(worker, begin, end, gradient_ + begin);
+    }
+    void end() override {}
+    bool takes_values() const override { return true; }
+    [[gnu::target("avx2,fma")]] void follow_at(int, int64_t begin, int64_t end,
+                                               const float* values) override {
+        using Eight [[gnu::vector_size(32), gnu::aligned(4)]] = float;
+        const auto at = [](const float* from) {
+            return reinterpret_cast<Eight*>(const_cast<float*>(from));
+        };
+        float *m = states_.floats(), *v = m + count_ + kApart, *weight = v + count_ + kApart;
+        for (int64_t i = begin; i + 8 <= end; i += 8) {
+            const Eight g = *at(values + i - begin);
+            const Eight first = *at(m + i) + 0.1F * (g - *at(m + i)),
+                        second = *at(v + i) + 0.001F * (g * g - *at(v + i));
+            *at(m + i) = first, *at(v + i) = second;
+            *at(weight + i) -= 1e-3F * first * second;
+        }
+    }
+    void run() { follow(0, 0, count_); }
+
+  private:
+    /// So that the three do not lie at the same place of three pages.
+    static constexpr int64_t kApart = 272;
+    const float* gradient_;
+    int64_t count_;
+    MemoryBlock states_;
+};
+
 template <typename Problem>
 struct Timed {
     const Candidate<Problem>* candidate;
     std::unique_ptr<Workshop> workshop;
     std::unique_ptr<Kernel> kernel;
+    Update* after;  ///< what the kernel does not run itself
     std::vector<double> ms;
     double median() {
         std::sort(ms.begin(), ms.end());
@@ -89,20 +132,23 @@ struct Timed {
 /// Runs all candidates that can do the problem in turns.
 template <typename Problem>
 std::vector<Timed<Problem>> time_candidates(std::span<const Candidate<Problem>> all,
-                                            const Problem& problem) {
+                                            const Problem& problem, Update* update = nullptr) {
     std::vector<Timed<Problem>> timed;
     for (const auto& candidate : all) {
         if (candidate.name == "plain" || candidate.name == "widened") continue;
         if (!only.empty() && only.find(candidate.name) == std::string::npos) continue;
         auto workshop = std::make_unique<Workshop>(false);
         auto kernel = candidate.make_named(problem, workshop->context);
-        if (kernel) timed.push_back({&candidate, std::move(workshop), std::move(kernel), {}});
+        if (!kernel) continue;
+        Update* const after = kernel->set_epilogue(update) ? nullptr : update;
+        timed.push_back({&candidate, std::move(workshop), std::move(kernel), after, {}});
     }
     for (int round = -1; round < rounds; ++round)
         for (auto& each : timed) {
             each.workshop->context.begin_call();
             const double begin = processor_ms();
             each.kernel->run({});
+            if (each.after != nullptr) each.after->run();
             if (round >= 0) each.ms.push_back(processor_ms() - begin);
         }
     return timed;
@@ -110,11 +156,15 @@ std::vector<Timed<Problem>> time_candidates(std::span<const Candidate<Problem>> 
 
 void bench(const MatmulProblem& problem) {
     const Operands operands(problem);
-    auto timed = time_candidates(matmul_candidates(), operands.of(problem));
-    fmt::print("[{},{}] [{},{}]{}\n", problem.m, problem.k, problem.k, problem.n,
+    std::optional<Update> update;
+    if (problem.consumed) update.emplace(operands.of(problem).c, problem.c_elements());
+    auto timed =
+        time_candidates(matmul_candidates(), operands.of(problem), update ? &*update : nullptr);
+    fmt::print("[{},{}] [{},{}]{}{}\n", problem.m, problem.k, problem.k, problem.n,
                problem.transpose_a   ? ", the first transposed"
                : problem.transpose_b ? ", the second transposed"
-                                     : "");
+                                     : "",
+               problem.consumed ? ", then an update" : "");
     const double products = static_cast<double>(problem.m * problem.k * problem.n);
     for (auto& each : timed)
         fmt::print("  {:14} {:9.3f} ms {:8.1f} GFLOP/s\n", each.candidate->name, each.median(),
@@ -156,7 +206,9 @@ std::variant<ConvCase, MatmulProblem> parse(const std::string& text) {
     if (n.size() == 3) {
         MatmulProblem problem;
         problem.m = n[0], problem.k = n[1], problem.n = n[2];
-        problem.transpose_a = text.back() == 'a', problem.transpose_b = text.back() == 'b';
+        problem.transpose_a = text.find('a') != std::string::npos;
+        problem.transpose_b = text.find('b') != std::string::npos;
+        problem.followed = problem.consumed = text.find('c') != std::string::npos;
         return problem;
     }
     if (n.size() != 9) {

@@ -9,6 +9,8 @@ using namespace gmc::runtime;
 
 namespace {
 
+using Order = std::vector<size_t>;
+
 /// What find_epilogues makes of a function: the order of its operations, and which loops are
 /// computed within a contraction.
 struct Found {
@@ -17,6 +19,8 @@ struct Found {
     std::vector<std::pair<size_t, size_t>> pairs;
     /// Of these loops.
     std::vector<LoopPart> parts;
+    /// Contractions whose results only their loops read.
+    Order consumed;
 };
 
 Found find(const std::string& body, const std::string& states = "") {
@@ -30,16 +34,16 @@ Found find(const std::string& body, const std::string& states = "") {
     const Arena arena(module);
     const Placement placement = place_values(module, module.functions[0], {&store, arena});
     const Schedule schedule = find_epilogues(module.functions[0], placement.buffers);
-    Found found{schedule.order, {}, {}};
+    Found found{schedule.order, {}, {}, {}};
     for (size_t i = 0; i < schedule.loop.size(); ++i)
         if (schedule.loop[i] != kNoLoop) {
             found.pairs.emplace_back(i, schedule.loop[i]);
             found.parts.push_back(schedule.part[i]);
+            if (schedule.consumed[i] != ir::kNone) found.consumed.push_back(i);
         }
     return found;
 }
 
-using Order = std::vector<size_t>;
 using Pairs = std::vector<std::pair<size_t, size_t>>;
 
 }  // namespace
@@ -203,6 +207,27 @@ TEST_CASE("parts of an optimizer follow the gradients that lie in its pack") {
     const Found found = find(two_weights(""), kTwoStates);
     CHECK(found.pairs == Pairs{{0, 4}, {1, 4}});
     CHECK(found.parts == std::vector<LoopPart>{{0, 64}, {64, 128}});
+    CHECK(found.consumed == Order{0, 1});
+}
+
+TEST_CASE("a gradient that something else reads too is not consumed") {
+    // One is a result of the function; of the other, another operation reads a sum.
+    const std::string text = two_weights("");
+    const auto with = [&](std::string_view place, std::string_view more) {
+        std::string changed = text;
+        changed.insert(changed.find(place), more);
+        return find(changed, kTwoStates);
+    };
+    Found found = with("  update @v", "  result gradient = %dv\n");
+    CHECK(found.pairs == Pairs{{0, 4}, {1, 4}});
+    CHECK(found.consumed == Order{1});
+    found = with("  %v0 =", "  %sum = reduce_sum %dw {axes=[0,1]} : f32[] at 1536\n");
+    CHECK(found.pairs == Pairs{{0, 4}, {1, 4}});
+    CHECK(found.consumed == Order{0});
+    // Of all gradients together, something reads the largest.
+    found = with("  %v0 =", "  %most = reduce_max %g {axes=[0]} : f32[] at 1536\n");
+    CHECK(found.pairs == Pairs{{0, 4}, {1, 4}});
+    CHECK(found.consumed.empty());
 }
 
 TEST_CASE("a part waits for who reads the old weight, with its gradient") {

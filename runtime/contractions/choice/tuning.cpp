@@ -89,25 +89,33 @@ bool is_right(const Candidate<Problem>& candidate, const Problem& problem, bool 
     return worst <= tolerance * std::sqrt(squares / static_cast<double>(found.size()));
 }
 
-/// Stands for the epilogue that will follow in training: reads the result once.
+/// Stands for the epilogue that will follow in training: reads the result once. `consumes`: nothing
+/// else reads it.
 class Reader final : public Epilogue {
   public:
-    Reader(const float* result, ir::DType type, int64_t count)
-        : result_(reinterpret_cast<const std::byte*>(result)),
+    Reader(const ResultMemory& result, ir::DType type, bool consumes)
+        : result_(reinterpret_cast<std::byte*>(result.data)),
           element_bytes_(ir::dtype_size(type)),
-          count_(count),
+          count_(result.count),
+          consumes_(consumes),
           sums_(static_cast<size_t>(thread_count())) {}
 
     void begin(const CallContext&) override {}
     void follow(int worker, int64_t begin, int64_t end) override {
-        uint64_t sum = 0, word = 0;
-        for (int64_t i = begin * element_bytes_; i + 8 <= end * element_bytes_; i += 8) {
-            std::memcpy(&word, result_ + i, sizeof word);
-            sum += word;
-        }
-        sums_[static_cast<size_t>(worker)].sum += sum;
+        read(worker, result_ + begin * element_bytes_, (end - begin) * element_bytes_);
     }
     void end() override {}
+    bool takes_values() const override { return consumes_; }
+    void follow_at(int worker, int64_t begin, int64_t end, const float* values) override {
+        const auto* from = reinterpret_cast<const std::byte*>(values);
+        if (stores_)
+            std::copy(from, from + (end - begin) * element_bytes_,
+                      result_ + begin * element_bytes_);
+        else
+            read(worker, from, (end - begin) * element_bytes_);
+    }
+    /// From now on it stores the values that it takes.
+    void store() { stores_ = true; }
 
     /// Reads the result in a loop of its own, for kernels that take no epilogue.
     void run() {
@@ -120,8 +128,18 @@ class Reader final : public Epilogue {
     struct alignas(64) Sum {
         uint64_t sum = 0;
     };
-    const std::byte* result_;
+    void read(int worker, const std::byte* from, int64_t bytes) {
+        uint64_t sum = 0, word = 0;
+        for (int64_t i = 0; i + 8 <= bytes; i += 8) {
+            std::memcpy(&word, from + i, sizeof word);
+            sum += word;
+        }
+        sums_[static_cast<size_t>(worker)].sum += sum;
+    }
+
+    std::byte* result_;
     int64_t element_bytes_, count_;
+    bool consumes_, stores_ = false;
     /// One per worker. They are kept so that the compiler cannot drop the reads.
     std::vector<Sum> sums_;
 };
@@ -144,8 +162,7 @@ class Trial {
           followed_(problem.followed) {
         if (kept_ != ir::kNone) workshop_.context.keep_for_call(kept_);
         if (!kernel_) return;
-        const ResultMemory result = result_in(problem);
-        reader_.emplace(result.data, problem.result_type, result.count);
+        reader_.emplace(result_in(problem), problem.result_type, problem.consumed);
         follows_ = followed_ && kernel_->set_epilogue(&*reader_);
     }
 
@@ -173,6 +190,12 @@ class Trial {
         if (followed_ && !follows_) reader_->run();
         const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
         seconds_.insert(std::upper_bound(seconds_.begin(), seconds_.end(), seconds), seconds);
+    }
+
+    /// Runs once more, so that the result is its own, whoever reads it.
+    void store() {
+        reader_->store();
+        run();
     }
 
   private:
@@ -228,7 +251,7 @@ std::vector<Timed> time_all(std::span<const Candidate<Problem>> candidates, cons
     for (const auto& [index, trial] : trials) {
         const double fastest = trial->fastest();
         const bool steady = trial->is_steady();
-        trial->run();  // once more, because all candidates write to the same memory
+        trial->store();  // all candidates write to the same memory
         timed.push_back({index, fastest, steady, sums.error_of(result_of(mine))});
     }
     return timed;
@@ -335,7 +358,9 @@ static std::string types_of(const ContractionTypes& types) {
 
 /// A problem with an epilogue has an entry of its own, because the fastest kernel alone need not be
 /// the fastest one together with an epilogue.
-static const char* followed(const Contraction& p) { return p.followed ? ", followed" : ""; }
+static const char* followed(const Contraction& p) {
+    return p.consumed ? ", consumed" : p.followed ? ", followed" : "";
+}
 
 std::string tuning_key(const ConvProblem& p) {
     const char* name = p.direction == Direction::kForward        ? "conv"
@@ -358,10 +383,13 @@ std::string tuning_key(const MatmulProblem& p) {
 
 template <typename Problem>
 static const TuningEntry* find_either(const TuningCache& cache, Problem problem) {
-    problem.followed = true;
-    const TuningEntry* entry = cache.find(tuning_key(problem));
-    problem.followed = false;
-    return entry != nullptr ? entry : cache.find(tuning_key(problem));
+    const TuningEntry* entry = nullptr;
+    for (const auto& [followed, consumed] :
+         {std::pair{true, true}, std::pair{true, false}, std::pair{false, false}}) {
+        problem.followed = followed, problem.consumed = consumed;
+        if (entry == nullptr) entry = cache.find(tuning_key(problem));
+    }
+    return entry;
 }
 
 const TuningEntry* find_tuning(const TuningCache& cache, const ir::Module& module,

@@ -88,7 +88,7 @@ class Operands {
 };
 
 struct ResultMemory {
-    const float* data;
+    float* data;
     int64_t count;
 };
 inline ResultMemory result_in(const ConvProblem& p) {

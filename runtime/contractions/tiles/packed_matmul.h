@@ -18,6 +18,10 @@ bool can_pack(const MatmulProblem& problem);
 std::unique_ptr<Kernel> make_packed_matmul(const MatmulProblem& problem,
                                            ContractionContext& context);
 
+/// Whether the packed product does not store its result, where its epilogue takes values
+/// (Epilogue::takes_values): a weight gradient too large for the caches, whose optimizer follows.
+bool packs_for_reader(const MatmulProblem& problem);
+
 /// True where this is expected to be the fastest.
 bool prefers_packed_matmul(const MatmulProblem& problem);
 

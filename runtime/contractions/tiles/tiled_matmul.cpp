@@ -9,6 +9,7 @@
 #include <limits>
 #include <vector>
 
+#include "runtime/contractions/tiles/packed_matmul.h"
 #include "runtime/contractions/tiles/pieces.h"
 #include "runtime/contractions/tiles/tile_simd.h"
 #include "runtime/kernels/tile_function.h"
@@ -181,7 +182,7 @@ bool prefers_tiled_matmul(const MatmulProblem& p) {
     // as fast as oneDNN, and it is better for the optimizer: oneDNN's threads share the columns of
     // wide products, so that half of what the optimizer's threads read is in another core's cache.
     constexpr int64_t kSumMost = 64;
-    return p.transpose_a && p.followed && p.k <= kSumMost;
+    return p.transpose_a && p.followed && p.k <= kSumMost && !packs_for_reader(p);
 }
 
 }  // namespace gmc::runtime

@@ -34,10 +34,11 @@ std::unique_ptr<Kernel> make_loop_kernel(const ir::Function& function,
 /// The same loop as an epilogue: it runs behind the contraction that computes one of its operands.
 /// Null when the loop's threads would share it out by columns, because no piece of a contraction's
 /// result completes a column. The bits are those of the kernel, whatever the pieces. With `part`,
-/// it runs over the operand's elements from `part.begin` to `part.end` only.
+/// it runs over the operand's elements from `part.begin` to `part.end` only, and then may be told
+/// that nothing else reads these of the operand `consumed` (Epilogue::takes_values).
 std::unique_ptr<Epilogue> make_loop_epilogue(const ir::Function& function,
                                              const ir::Operation& operation, const Buffers& buffers,
-                                             LoopPart part = {});
+                                             LoopPart part = {}, ir::ValueId consumed = ir::kNone);
 
 /// Whether parts of a loop can run at different times: its space has one axis, and it contains no
 /// reduction and no random op. The update of all parameters by an optimizer is such a loop.

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "compiler/support/check.h"
 #include "runtime/kernels/loop/loop.h"
 #include "runtime/kernels/loop/loop_accumulators.h"
 #include "runtime/kernels/loop/loop_plan.h"
@@ -82,6 +83,18 @@ class LoopKernel final : public Kernel, public Epilogue {
 
     bool by_columns() const { return by_columns_; }
 
+    /// Says that nothing else reads the elements of its parts at `base`, a tensor over the space.
+    void consume(const float* base) {
+        GMC_CHECK(!tiles_.empty(), "only a loop in parts consumes an operand");
+        for (size_t s : space_cells_) {
+            const Cell& cell = plan_.cells[s];
+            if (cell.base != base) continue;
+            // Something else lies there too: the loop writes over what it reads.
+            if (consumed_ != kNoCell) return void(consumed_ = kNoCell);
+            if (cell.dtype == ir::DType::kF32 && cell.step == 0) consumed_ = s;
+        }
+    }
+
     double share() const override {
         return static_cast<double>(elements_) / static_cast<double>(plan_.space.elements());
     }
@@ -119,6 +132,22 @@ class LoopKernel final : public Kernel, public Epilogue {
 
     void end() override {
         for (Accumulators& a : accumulators_) a.finish();
+    }
+
+    bool takes_values() const override { return consumed_ != kNoCell; }
+
+    /// Runs these elements at once: a loop in parts has no sums, whose order units would fix.
+    void follow_at(int worker_number, int64_t begin, int64_t end, const float* values) override {
+        Worker& worker = workers_[static_cast<size_t>(worker_number)];
+        if (!worker.started) start_worker(worker, *context_);
+        const int64_t start = tiles_.front().first;
+        for (int64_t i = begin; i < end; i += plan_.space.columns_per_tile) {
+            const int64_t count = std::min(plan_.space.columns_per_tile, end - i);
+            const Tile tile{0, 1, start + i, count, start + i};
+            move_pointers(worker, tile);
+            worker.pointers[consumed_] = const_cast<float*>(values + (i - begin));
+            run_actions(worker, 0, tile, *context_);
+        }
     }
 
   private:
@@ -263,12 +292,20 @@ class LoopKernel final : public Kernel, public Epilogue {
     }
 
     void run_tile(Worker& worker, size_t u, const Tile& tile, const CallContext& context) {
+        move_pointers(worker, tile);
+        run_actions(worker, u, tile, context);
+    }
+
+    void move_pointers(Worker& worker, const Tile& tile) const {
         for (size_t s : space_cells_) worker.pointers[s] = plan_.cells[s].at(tile.first, pass_);
         for (size_t s : outside_cells_) {
             const AccessMap& map = plan_.cells[s].map;
             worker.pointers[s] =
                 plan_.cells[s].at(map.offset(tile.row) + (map.along_row ? tile.column : 0), pass_);
         }
+    }
+
+    void run_actions(const Worker& worker, size_t u, const Tile& tile, const CallContext& context) {
         for (const Action& action : plan_.tile_actions)
             run_action(action, worker, u, tile, context);
     }
@@ -343,7 +380,9 @@ class LoopKernel final : public Kernel, public Epilogue {
     std::vector<float> numbers_;                       ///< cells of kind kNumber
     std::vector<size_t> space_cells_, outside_cells_;  ///< whose pointers move from tile to tile
     std::vector<size_t> moving_numbers_;               ///< and from pass to pass
-    int64_t pass_ = 0;                                 ///< CallContext::pass of this run
+    static constexpr size_t kNoCell = ~size_t{0};
+    size_t consumed_ = kNoCell;  ///< of space_cells_: what nothing else reads
+    int64_t pass_ = 0;           ///< CallContext::pass of this run
     bool by_columns_ = false;
     int64_t block_rows_ = 0;                ///< of Accumulators; 0 = units are not cut at blocks
     const CallContext* context_ = nullptr;  ///< between begin() and end()
@@ -380,12 +419,13 @@ std::unique_ptr<Kernel> make_loop_kernel(const ir::Function& function,
 
 std::unique_ptr<Epilogue> make_loop_epilogue(const ir::Function& function,
                                              const ir::Operation& operation, const Buffers& buffers,
-                                             LoopPart part) {
+                                             LoopPart part, ir::ValueId consumed) {
     std::vector<LoopPart> parts;
     if (part.elements() > 0) parts.push_back(part);
     auto loop =
         std::make_unique<LoopKernel>(make_loop_plan(function, operation, buffers), parts, true);
     if (loop->by_columns()) return nullptr;
+    if (consumed != ir::kNone) loop->consume(buffers.data(consumed));
     return loop;
 }
 

@@ -1,6 +1,7 @@
 // Every candidate of the matrix product against plain sums in double.
 #include <algorithm>
 
+#include "runtime/threads/thread_count.h"
 #include "tests/catch.h"
 #include "tests/numeric/contraction/contraction_cases.h"
 
@@ -90,6 +91,35 @@ void check_passes(const ProductCase& p) {
 }  // namespace
 
 TEST_CASE("matrix products") { for_each_product_case(check_product); }
+
+TEST_CASE("matrix products of long sums, with any number of threads") {
+    const int usual = thread_count();
+    constexpr int64_t kShapes[][3] = {{33, 17001, 80}, {4, 16384, 144}, {13, 16383, 16}};
+    for (const auto& [m, k, n] : kShapes)
+        for (bool transpose_b : {false, true}) {
+            const ProductCase p{m, k, n, false, transpose_b};
+            check_product(p);
+            const std::vector<float> a = random_floats(m * k, 1), b = random_floats(k * n, 2);
+            for (const auto& candidate : matmul_candidates()) {
+                std::vector<float> first;
+                for (const int threads : {1, 2, 3, 8}) {
+                    set_thread_count(threads);
+                    Arena arena = empty_arena();
+                    ContractionContext context(arena, nullptr, processor_has_bf16());
+                    std::vector<float> c(static_cast<size_t>(m * n), NAN);
+                    const MatmulProblem problem{{},          m,        k,        n,        false,
+                                                transpose_b, a.data(), b.data(), c.data(), ""};
+                    const auto kernel = candidate.make_named(problem, context);
+                    if (!kernel) break;
+                    kernel->run({});
+                    if (first.empty()) first = c;
+                    INFO(candidate.name << " with " << threads << " threads: " << p.text());
+                    CHECK(c == first);
+                }
+            }
+        }
+    set_thread_count(usual);
+}
 
 TEST_CASE("matrix products in the passes of a scan, with weights that are kept") {
     // Kept panels that one thread's cache holds, and such as it does not; sums in several blocks.

@@ -1,5 +1,6 @@
 // Loops that run as epilogues, part by part, have to give the numbers of loops that run at once.
 #include <algorithm>
+#include <cmath>
 
 #include "runtime/threads/team.h"
 #include "runtime/threads/thread_count.h"
@@ -124,6 +125,77 @@ TEST_CASE("a loop that runs in parts gives the same numbers, together and follow
                           const runtime::Buffers& b) -> std::unique_ptr<runtime::Kernel> {
                            return std::make_unique<Parts>(f, op, b);
                        }) == "");
+}
+
+TEST_CASE("a part that is given its values gives the numbers of the loop, and reads no others") {
+    static constexpr int64_t kElements = 9000;
+    static constexpr runtime::LoopPart kPart{96, 8001};
+    static ir::ValueId gradient;
+    // Gives the part what is at the gradient, from other memory and in pieces, when the gradient
+    // itself holds something else.
+    class Given final : public runtime::Kernel {
+      public:
+        Given(const ir::Function& function, const ir::Operation& operation,
+              const runtime::Buffers& buffers)
+            : part_(runtime::make_loop_epilogue(function, operation, buffers, kPart, gradient)),
+              rest_(runtime::make_loop_kernel(function, operation, buffers,
+                                              {{0, kPart.begin}, {kPart.end, kElements}})),
+              at_(buffers.data(gradient) + kPart.begin) {
+            REQUIRE(part_->takes_values());
+        }
+        void run(const runtime::CallContext& context) override {
+            const std::vector<float> values(at_, at_ + kPart.elements());
+            std::fill(at_, at_ + kPart.elements(), NAN);
+            part_->begin(context);
+            for (const auto& [begin, end] : {std::pair<int64_t, int64_t>{5000, kPart.elements()},
+                                             {0, 1},
+                                             {1, 2600},
+                                             {2600, 5000}}) {
+                const std::vector<float> piece(values.begin() + begin, values.begin() + end);
+                part_->follow_at(0, begin, end, piece.data());
+            }
+            part_->end();
+            std::copy(values.begin(), values.end(), at_);
+            rest_->run(context);
+        }
+
+      private:
+        std::unique_ptr<runtime::Epilogue> part_;
+        std::unique_ptr<runtime::Kernel> rest_;
+        float* at_;
+    };
+    const auto make = [](const ir::Function& f, const ir::Operation& op,
+                         const runtime::Buffers& b) -> std::unique_ptr<runtime::Kernel> {
+        return std::make_unique<Given>(f, op, b);
+    };
+    LoopHarness h(7);
+    const ir::Shape shape{kElements};
+    const ir::ValueId w = h.input(shape), rate = h.input({});
+    gradient = h.input(shape);
+    ir::Builder b = h.builder();
+    const ir::ValueId moved =
+        b.sub(w, b.mul(b.splat(rate, shape), b.mul(gradient, b.emit(ir::Exp{}, {gradient}))));
+    h.fuse(shape, {moved});
+    h.put_in_place(moved, w);
+    CHECK(h.difference(1e-6, 1e-6, make) == "");
+    CHECK(h.run(make) == h.run());
+}
+
+TEST_CASE("a part that writes over what it reads takes no values") {
+    LoopHarness h(7);
+    static ir::ValueId x;
+    x = h.input({64});
+    ir::Builder b = h.builder();
+    const ir::ValueId y = b.neg(b.emit(ir::Exp{}, {x}));
+    h.fuse({64}, {y});
+    h.put_in_place(y, x);
+    static bool takes;
+    takes = true;
+    h.run([](const ir::Function& f, const ir::Operation& op, const runtime::Buffers& buffers) {
+        takes = runtime::make_loop_epilogue(f, op, buffers, {0, 32}, x)->takes_values();
+        return runtime::make_loop_kernel(f, op, buffers);
+    });
+    CHECK(!takes);
 }
 
 TEST_CASE("loops that sum, draw or repeat do not run in parts") {
