@@ -1,4 +1,4 @@
-// When a learning rate has come to its end: the schedule leaves so little that nothing is trained.
+// When a learning rate has come to its end: the schedule leaves so little that weights hardly move.
 #pragma once
 
 #include <optional>

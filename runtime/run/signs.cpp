@@ -252,13 +252,24 @@ static double explosion_limit(double first, bool is_signed, bool in_game) {
                                 : kExploded * first;
 }
 
+/// The size of a loss in the run's first step. Of networks that play against each other, the first
+/// has moved before the others' losses are known, so the smallest loss counts; 0: not known.
+static double size_at_begin(const SignCounters& counters, const std::vector<std::string>& losses) {
+    double begin = 0;
+    for (const std::string& name : losses)
+        if (const double size = counters.figures.at(name).begin; size > 0)
+            begin = begin == 0 ? size : std::min(begin, size);
+    return begin;
+}
+
 /// That of a loss by its size in the run's first step; none where nothing can be said of it.
-static double limit_since_begin(const FigureHistory& figure, const std::string& name,
+static double limit_since_begin(double begin, const FigureHistory& figure, const std::string& name,
                                 const ChangingLosses& changing, bool in_game) {
-    if (figure.begin == 0 || changing.scheduled.count(name) != 0) return HUGE_VAL;
+    if (begin == 0 || changing.scheduled.count(name) != 0) return HUGE_VAL;
+    const double own = std::max(kExplodedSinceBegin * figure.begin, kLargeSinceBegin);
     return figure.is_signed || in_game || changing.of_few
-               ? std::max(kExplodedWithSign * figure.begin, kLargeSinceBeginWithSign)
-               : std::max(kExplodedSinceBegin * figure.begin, kLargeSinceBegin);
+               ? std::max({own, kExplodedWithSign * begin, kLargeSinceBeginWithSign})
+               : own;
 }
 
 /// A loss that was far above its first ones in every step of the epoch, or on average and in no
@@ -266,6 +277,7 @@ static double limit_since_begin(const FigureHistory& figure, const std::string& 
 static void judge_explosions(SignCounters& counters, const std::vector<std::string>& losses,
                              const ChangingLosses& changing, std::vector<Sign>& signs) {
     const bool in_game = losses.size() > 1;
+    const double begin = size_at_begin(counters, losses);
     for (const std::string& name : losses) {
         FigureHistory& figure = counters.figures.at(name);
         if (figure.count == 0 || figure.early == 0) continue;
@@ -273,15 +285,16 @@ static void judge_explosions(SignCounters& counters, const std::vector<std::stri
             figure.first = figure.most_size > kExplodedWithSign * figure.early ? figure.early
                                                                                : figure.most_size;
         const double limit = explosion_limit(figure.first, figure.is_signed, in_game);
-        const double by_begin = limit_since_begin(figure, name, changing, in_game);
+        const double by_begin = limit_since_begin(begin, figure, name, changing, in_game);
         const double now = figure.sum / static_cast<double>(figure.count);
         const bool is_far = figure.least_size > std::min(limit, by_begin);
         if (!is_far && (std::fabs(now) <= by_begin || figure.least_size <= by_begin / 10)) continue;
-        const std::string was = by_begin < limit
-                                    ? fmt::format("{:.2g} in the first step", figure.begin)
-                                    : fmt::format("at most {:.2g} at first", figure.first);
+        const std::string was =
+            by_begin < limit
+                ? fmt::format("{} {:.2g} in the first step", in_game ? "a loss was" : "was", begin)
+                : fmt::format("was at most {:.2g} at first", figure.first);
         signs.push_back({kExplodingLoss, now,
-                         fmt::format("`{}` is {:.2g}, and was {}: training has left the range in "
+                         fmt::format("`{}` is {:.2g}, and {}: training has left the range in "
                                      "which it can learn; a smaller learning rate is the usual "
                                      "remedy",
                                      name, now, was),
@@ -292,13 +305,14 @@ static void judge_explosions(SignCounters& counters, const std::vector<std::stri
 bool has_exploded(const SignCounters& counters, const ChangingLosses& changing) {
     const std::vector<std::string> losses = losses_of(counters);
     const bool in_game = losses.size() > 1;
+    const double begin = size_at_begin(counters, losses);
     return std::any_of(losses.begin(), losses.end(), [&](const std::string& name) {
         const FigureHistory& figure = counters.figures.at(name);
         if (figure.last.empty() || figure.early == 0) return false;
         const double first = figure.first > 0 ? figure.first : 1e3 * figure.early;
         return std::fabs(figure.last.back()) >
                std::min(explosion_limit(first, figure.is_signed, in_game),
-                        limit_since_begin(figure, name, changing, in_game));
+                        limit_since_begin(begin, figure, name, changing, in_game));
     });
 }
 

@@ -353,7 +353,7 @@ class WeightJudge {
                                           furthest, largest)
                                 : all_none ? "are 0"
                                            : "are 0, or too small to change a bit of a weight";
-        if (found.size() == still_.size()) {
+        if (found.size() == still_.size() && at_zero_.empty()) {
             signs_.push_back({"vanishing_gradient", 0,
                               "no weight of the model has moved in this epoch: the gradients of "
                               "all " +

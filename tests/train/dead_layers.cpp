@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -266,6 +267,24 @@ TEST_CASE("a network that no gradient reaches is told beside one that learns") {
         CHECK(signs_of(two_networks(optimizer, "(step > 1e6) * mean(sum((one(image) - image)^2))"),
                        {})
                   .empty());
+}
+
+TEST_CASE("a network whose loss is 0 has nothing to learn, and others beside it are told by name") {
+    const TemporaryFolder folder;
+    const auto model = load(write_model(folder, two_networks("sgd: {}", "mean(sum(one(image)))")));
+    Diagnostics diagnostics;
+    REQUIRE(model->states().initialise(1, diagnostics));
+    const runtime::KeptWeights before = runtime::keep_weights(model->states());
+    const auto subjects = [&](const std::set<std::string>& at_zero) {
+        std::vector<std::string> told;
+        for (const runtime::Sign& sign : runtime::weight_signs(model->states(), before, at_zero))
+            told.push_back(sign.subject);
+        return told;
+    };
+    CHECK(subjects({}) == std::vector<std::string>{""});
+    CHECK(subjects({"one_loss"}) == std::vector<std::string>{"two"});
+    CHECK(subjects({"one_loss", "two_loss"}).empty());
+    CHECK(subjects({"loss"}).empty());
 }
 
 TEST_CASE("dead units are told under clip_weights, and those that are held are not dead") {

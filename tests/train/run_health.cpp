@@ -239,6 +239,8 @@ TEST_CASE("a loss that explodes in the run's first steps is told by that of the 
     CHECK(shows_explosion("loss", jump(-0.01, -2e5)));
     CHECK_FALSE(shows_explosion("a_loss", jump(0.001, 9e4)));  // of a game
     CHECK(shows_explosion("a_loss", jump(0.001, 2e5)));
+    CHECK(shows_explosion("a_loss", jump(4e4, 5e6)));  // another loss was 1
+    CHECK_FALSE(shows_explosion("a_loss", jump(4e5, 3e6)));
     CHECK_FALSE(shows_explosion("kl_loss", jump(0.001, 5e4)));
 }
 
