@@ -177,7 +177,7 @@ void merge(const double* others, size_t width, double* accumulators) {
         accumulators[i] = Combine<Op>::numbers(accumulators[i], others[i]);
 }
 
-struct Finder {
+struct ReduceFinder {
     template <class Op>
     ReduceFunctions operator()(const Op&) const {
         if constexpr (Op::kInfo.has(ir::kReduction))
@@ -189,7 +189,9 @@ struct Finder {
     ReduceFunctions operator()(const std::monostate&) const { return {}; }
 };
 
-ReduceFunctions find_reduce_functions(const ir::OpVariant& op) { return std::visit(Finder(), op); }
+ReduceFunctions find_reduce_functions(const ir::OpVariant& op) {
+    return std::visit(ReduceFinder(), op);
+}
 
 }  // namespace gmc::runtime::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
