@@ -353,10 +353,8 @@ class PackedMatmul final : public Kernel {
             const int64_t begin = p_.k * piece / sums_, end = p_.k * (piece + 1) / sums_;
             for (int64_t first = begin, next; first < end; first = next) {
                 next = std::min(first + terms_, end);
-                const Ahead ahead{a_ + next, next < end ? p_.m : 0, std::min(terms_, end - next),
-                                  p_.k};
                 run_panels({first, next - first, begin}, 0, panels_, local(worker),
-                           scratch() + piece * stride, ahead);
+                           scratch() + piece * stride, {next, std::min(terms_, end - next)});
             }
         });
         run_parts(size, kSumLeast, threads_, [&](int64_t begin, int64_t end, int worker) {
@@ -371,24 +369,31 @@ class PackedMatmul final : public Kernel {
     }
 
     /// All rows of panels [first, last), to `rows`. The panels are copied to `own`, some at a time.
-    /// `after` is read afterwards.
+    /// The same of the terms `after` is done next.
     void run_panels(Terms terms, int64_t first, int64_t last, float* own, float* rows,
-                    const Ahead& after) const {
+                    Terms after) const {
+        const auto ahead = [&](int64_t panel) {
+            if (panel + panels_of_copy() < last || after.count == 0)
+                return columns_ahead(terms, panel + panels_of_copy(), 1, last);
+            if (panel + 1 == last) return Ahead{a_ + after.first, p_.m, after.count, p_.k};
+            if (panel + 2 == last) return columns_ahead(after, 0, panels_of_copy(), last);
+            return Ahead{};
+        };
         for (; first < last; first += panels_of_copy()) {
             const int64_t next = std::min(first + panels_of_copy(), last);
             pack_panels(terms, first, next, terms, own);
             for (int64_t panel = first; panel < next; ++panel)
                 run_panel(terms, panel, 0, p_.m, own + (panel - first) * panel_ * terms.count,
-                          p_.transpose_a ? group_at(terms, 0) : nullptr, rows,
-                          panel + 1 == last ? after
-                                            : columns_ahead(terms, panel + panels_of_copy(), last));
+                          p_.transpose_a ? group_at(terms, 0) : nullptr, rows, ahead(panel));
         }
     }
 
-    /// The columns of b that will be copied to a panel, if that is before `last`.
-    Ahead columns_ahead(Terms terms, int64_t panel, int64_t last) const {
+    /// The columns of b that will be copied to so many panels from `panel` on, those before
+    /// `last`.
+    Ahead columns_ahead(Terms terms, int64_t panel, int64_t count, int64_t last) const {
         if (panel >= last) return {};
-        const int64_t wide = width(panel), column = panel * panel_;
+        const int64_t column = panel * panel_,
+                      wide = std::min(std::min(panel + count, last) * panel_, p_.n) - column;
         if (p_.transpose_b) return {p_.b + column * p_.k + terms.first, wide, terms.count, p_.k};
         return {p_.b + terms.first * p_.n + column, terms.count, wide, p_.n};
     }
@@ -474,7 +479,7 @@ bool prefers_packed_matmul(const MatmulProblem& p) {
     // [256,768] 0.14, 0.14, 0.15; [64,768] [768,256] with b transposed 0.12, 0.18, 0.16.
     if (p.kept_b != ir::kNone) return p.m * p.n * p.k >= (1 << 20);
     // Processor time of one thread, by oneDNN's sgemm and here, the same machine: [128,50176]
-    // [50176,128] 16.4 and 12.6, AVX2 25.1 and 23.1.
+    // [50176,128] 16.4 and 11.5, AVX2 25.1 and 23.1.
     if (packs_for_reader(p) || cuts_sums(p)) return true;
     return (p.transpose_a || p.transpose_b) && p.m * p.n * p.k >= (1 << 24);
 }
