@@ -8,6 +8,7 @@
 #include <cctype>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -148,6 +149,11 @@ void help_with_kept_checkpoint(const std::string& run, Diagnostics& diagnostics)
     const std::string last = run + "/" + kCheckpointName;
     Diagnostics ignored;
     if (!is_there(last) || read_checkpoint_header(last, ignored).ok()) return;
+    // Where files cannot be opened, as when too many are open, nothing is said of which are there.
+    const std::ifstream file(is_regular(last) ? last : "/");
+    std::error_code unreadable;
+    (void)paths_in(run, unreadable);
+    if (!file.is_open() || unreadable) return;
     std::vector<std::string> names = kept_checkpoints(run);
     std::reverse(names.begin(), names.end());  // "best" is before "step-"
     for (const std::string& name : names) {

@@ -222,8 +222,11 @@ Result<RunFolder> RunFolder::open(const std::string& path, Use use, Diagnostics&
             return cannot_be_made(path, std::strerror(errno), diagnostics);
     }
     if (!is_folder(path)) {
+        std::error_code none;
         diagnostics.error(DiagnosticKind::kBadFile, {}, "there is no run in `{}`{}", path,
-                          is_there(path) ? ": it is no folder" : "");
+                          is_there(path)               ? ": it is no folder"
+                          : fs::is_symlink(path, none) ? ": it is a link to what is not there"
+                                                       : "");
         return Failure{};
     }
     std::error_code ignored;

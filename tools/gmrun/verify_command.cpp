@@ -175,7 +175,8 @@ bool copy(const std::string& from, const std::string& to, Diagnostics& diagnosti
     std::error_code error;
     fs::copy_file(from, to, error);
     if (!error) return true;
-    const std::string why = error.message();
+    const bool is_file = is_regular(from) || !is_there(from);
+    const std::string why = is_file ? error.message() : "it is no regular file";
     std::error_code ignored;
     fs::remove(to, ignored);
     diagnostics
