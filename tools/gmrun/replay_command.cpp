@@ -96,8 +96,7 @@ Result<std::string> replay_file(const std::string& given, Diagnostics& diagnosti
 bool is_of(const runtime::LoadedModel& model, const std::string& file, Diagnostics& diagnostics) {
     const auto header = runtime::read_checkpoint_header(file, diagnostics);
     if (!header.ok()) return false;
-    if (!header->model_fingerprint.empty() &&
-        !runtime::train_alike(header->model_fingerprint, model.module().origin.model)) {
+    if (!runtime::train_alike(header->model_fingerprint, model.module().origin.model)) {
         diagnostics
             .error(DiagnosticKind::kBadFile, {}, "`{}` is a replay of {} than those of `{}`", file,
                    runtime::kOtherModel, model.path())
