@@ -187,6 +187,7 @@ static Json to_json(const RunSettings& settings) {
 /// The inverse. Throws JsonError.
 static RunSettings settings_from(const Json& json) {
     RunSettings settings;
+    if (!json.is_object()) throw JsonError("`kept_settings` is no object");
     if (json.contains("checkpoint_every")) {
         const Json& pace = json.at("checkpoint_every");
         const Pace read{pace.at("steps").whole(), pace.at("seconds").number()};
