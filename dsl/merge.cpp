@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "compiler/support/paths.h"
 #include "dsl/expand.h"
 #include "dsl/schema/schema.h"
 #include "dsl/text/text_file.h"
@@ -205,8 +206,8 @@ bool is_unknown_import(const PlacedName& name, const std::string& file,
     if (fs::path(name.name).has_extension() || fs::exists(file, error)) return false;
     std::set<std::string> known;
     for (const std::string& directory : layer_directories)
-        for (const auto& entry : fs::directory_iterator(directory, error))
-            if (entry.path().extension() == ".yaml") known.insert(entry.path().stem().string());
+        for (const fs::path& each : paths_in(directory))
+            if (each.extension() == ".yaml") known.insert(each.stem().string());
     report_unknown(DiagnosticKind::kUnknownName, name.span,
                    fmt::format("there is no `{}` to import", name.name), name.name,
                    {known.begin(), known.end()}, diagnostics)

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "compiler/support/edit_distance.h"
+#include "compiler/support/paths.h"
 #include "dsl/reader.h"
 #include "dsl/rewrite.h"
 #include "dsl/text/lexer.h"
@@ -36,11 +37,9 @@ struct Recipe {
 /// The names of all recipes, for "did you mean".
 std::vector<std::string> list_recipes(const std::vector<std::string>& directories) {
     std::vector<std::string> out;
-    for (const std::string& directory : directories) {
-        std::error_code error;
-        for (const auto& file : std::filesystem::directory_iterator(directory, error))
-            if (file.path().extension() == ".yaml") out.push_back(file.path().stem().string());
-    }
+    for (const std::string& directory : directories)
+        for (const std::filesystem::path& file : paths_in(directory))
+            if (file.extension() == ".yaml") out.push_back(file.stem().string());
     std::sort(out.begin(), out.end());
     out.erase(std::unique(out.begin(), out.end()), out.end());
     return out;

@@ -1,12 +1,13 @@
-// What is at a path, and which kind of error a failed write is. std::filesystem's own functions
-// throw where the path is too long or lies in a folder that may not be entered. Here such a path
-// counts as empty; the attempt to open it, which follows, reports the reason.
+// What is at a path and in a folder, and which kind of error a failed write is. std::filesystem's
+// own functions throw where the path is too long or lies in a folder that may not be entered. Here
+// such a path counts as empty; the attempt to open it, which follows, reports the reason.
 #pragma once
 
 #include <cerrno>
 #include <filesystem>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "compiler/support/diagnostic.h"
 
@@ -27,6 +28,24 @@ inline bool is_folder(const std::string& path) {
 inline bool is_regular(const std::string& path) {
     std::error_code error;
     return std::filesystem::is_regular_file(path, error);
+}
+
+/// The paths in `folder`, which they begin with, in the order of the file system: all that could be
+/// read. `error` says why the others could not be; it is cleared where there are none. In a
+/// range-based `for`, a directory_iterator throws where the folder vanishes while it is read.
+inline std::vector<std::filesystem::path> paths_in(const std::filesystem::path& folder,
+                                                   std::error_code& error) {
+    namespace fs = std::filesystem;
+    std::vector<fs::path> paths;
+    for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+        paths.push_back(at->path());
+    return paths;
+}
+
+/// The same, where what cannot be read is as good as not there.
+inline std::vector<std::filesystem::path> paths_in(const std::filesystem::path& folder) {
+    std::error_code ignored;
+    return paths_in(folder, ignored);
 }
 
 /// Where a file that is written to `path` belongs: behind symbolic links, which stay as they are.

@@ -15,6 +15,8 @@
 #include <system_error>
 #include <vector>
 
+#include "compiler/support/paths.h"
+
 namespace gmc {
 namespace {
 
@@ -43,12 +45,11 @@ bool is_abandoned(const std::string& name, size_t mark) {
 /// The abandoned files of a folder, by how their names begin.
 std::multimap<std::string, fs::path> find_abandoned(const std::string& folder) {
     std::multimap<std::string, fs::path> found;
-    std::error_code error;
-    for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-        const std::string name = at->path().filename().string();
+    for (const fs::path& path : paths_in(folder)) {
+        const std::string name = path.filename().string();
         const size_t mark = name.rfind(kMark);
         if (name.front() == '.' && mark != std::string::npos && is_abandoned(name, mark))
-            found.emplace(name.substr(0, mark + kMark.size()), at->path());
+            found.emplace(name.substr(0, mark + kMark.size()), path);
     }
     return found;
 }

@@ -1,16 +1,19 @@
 // Numbers within sentences.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cmath>
-#include <cstdint>
 #include <limits>
 #include <string>
+#include <string_view>
 
 namespace gmc {
 
-/// "1 epoch", "0 epochs", "3 epochs".
-inline std::string counted(int64_t count, const std::string& what) {
-    return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+/// "1 epoch", "0 epochs", "2.5 epochs".
+template <typename Number>
+std::string counted(Number count, std::string_view what) {
+    return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
 /// `one` for a list of one name, else `more`: "there is", "there are".

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "compiler/support/wording.h"
 #include "dsl/checks/checks.h"
 #include "dsl/model_view.h"
 #include "dsl/rate_end.h"
@@ -139,11 +140,9 @@ class RateChecks {
             *to * (e.text == "linear" ? part : (1 - std::cos(std::acos(-1.0) * part)) / 2);
         diagnostics_
             .warning(DiagnosticKind::kBadValue, e.span,
-                     "`{}` rises over {} epoch{}, but training ends after {}: {} reaches {:.3g} "
-                     "of {:.3g}",
-                     e.text, *over, *over == 1 ? "" : "s", epochs, what, reached, *to)
-            .help(fmt::format("`over: {} epoch{}` ends with training", epochs,
-                              epochs == 1 ? "" : "s"));
+                     "`{}` rises over {}, but training ends after {}: {} reaches {:.3g} of {:.3g}",
+                     e.text, counted(*over, "epoch"), epochs, what, reached, *to)
+            .help(fmt::format("`over: {}` ends with training", counted(epochs, "epoch")));
     }
 
     /// An epoch has at least one step.
@@ -155,19 +154,15 @@ class RateChecks {
             if (over && warm_up.arguments[1]->text == "epoch" && *over > epochs)
                 diagnostics_
                     .warning(DiagnosticKind::kBadValue, warm_up.span,
-                             "`warm_up` takes {} epoch{}, but training ends after {}: the learning "
-                             "rate never becomes what is written",
-                             *over, *over == 1 ? "" : "s", epochs)
+                             "`warm_up` takes {}, but training ends after {}: the learning rate "
+                             "never becomes what is written",
+                             counted(*over, "epoch"), epochs)
                     .help("usual is a part of the first epochs, in steps: `warm_up: 500 steps`");
         }
         const Expression& schedule = is_warmed_up(e) ? *e.arguments[0] : e;
         rise(schedule, "the learning rate");
         const std::optional<RateEnd> end = rate_end(e);
         if (!end || end->after >= epochs) return;
-        // Schedules may end within an epoch, so these are no whole numbers.
-        const auto counted = [](double count, const char* what) {
-            return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
-        };
         const std::string when = counted(end->after, end->in_epochs ? "epoch" : "step");
         const std::string whole = counted(epochs, "epoch");
         const std::string& by = schedule.text;

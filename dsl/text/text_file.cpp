@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "compiler/support/edit_distance.h"
+#include "compiler/support/paths.h"
 #include "compiler/support/utf8.h"
 
 namespace gmc::dsl {
@@ -63,12 +64,9 @@ Failure report_missing(const std::string& path, Diagnostics& diagnostics) {
     Diagnostic& missing = diagnostics.error(DiagnosticKind::kBadFile, Span{file, 0, 0, 0},
                                             "no such file in `{}`", folder.string());
     std::vector<std::string> there;
-    fs::directory_iterator entry(folder, error);
-    for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-        const fs::path& one = entry->path();
+    for (const fs::path& one : paths_in(folder))
         if (one.extension() == ".yaml" || one.extension() == ".yml")
             there.push_back(one.filename().string());
-    }
     std::sort(there.begin(), there.end());
     const std::string near = nearest_name(fs::path(path).filename().string(), there);
     if (!near.empty()) missing.help(fmt::format("there is `{}`", near));

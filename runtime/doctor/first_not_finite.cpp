@@ -181,7 +181,7 @@ std::string text_of(const Finding& finding) {
 Result<std::optional<Finding>> find_first_not_finite(LoadedModel& model, const Replay& replay,
                                                      Diagnostics& diagnostics) {
     const auto arena = std::make_shared<Arena>(model.module());
-    uint32_t call = replay.training.call;
+    auto call = static_cast<uint32_t>(replay.training.call);
     size_t batch = 0;
     for (const ir::ScheduleEntry* scheduled :
          ir::entries_of_step(model.module().schedule, replay.training.step)) {

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <system_error>
 
+#include "compiler/support/paths.h"
+
 namespace gmc::runtime {
 namespace {
 
@@ -64,11 +66,10 @@ Result<std::vector<std::string>> list_class_folders(const std::string& path,
     namespace fs = std::filesystem;
     std::vector<std::string> names;
     std::error_code error;
-    fs::directory_iterator entry(path, error);
-    for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-        std::string name = entry->path().filename().string();
+    for (const fs::path& each : paths_in(path, error)) {
+        std::string name = each.filename().string();
         std::error_code ignored;
-        if (!is_hidden_name(name) && entry->is_directory(ignored) && !leads_back(entry->path()))
+        if (!is_hidden_name(name) && fs::is_directory(each, ignored) && !leads_back(each))
             names.push_back(std::move(name));
     }
     if (error) {

@@ -37,6 +37,8 @@ std::optional<Line> read_line(std::string_view line) {
     const std::optional<Json> json = Json::parse(line);
     if (!json || !json->contains("step") || !json->at("step").is_whole()) return std::nullopt;
     if (json->contains("epoch") && !json->at("epoch").is_whole()) return std::nullopt;
+    if (json->at("step").whole() < 0) return std::nullopt;
+    if (json->contains("epoch") && json->at("epoch").whole() < 0) return std::nullopt;
     return Line{json->at("step").whole(), has_training_figures(*json), is_of_epoch_end(*json)};
 }
 

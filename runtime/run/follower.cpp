@@ -101,7 +101,7 @@ int follow(LoadedModel& model, Diagnostics& diagnostics) {
         }
         training.seed = order.seed;
         training.step = order.step;
-        training.call = static_cast<uint32_t>(order.call);
+        training.call = order.call;
         training.rate = order.rate;
         if (order.with_states != 0) model.states().refresh_copies();
         if (order.with_states != 0 && model.local() != nullptr) model.local()->begin();

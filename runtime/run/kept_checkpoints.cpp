@@ -8,6 +8,7 @@
 #include <cctype>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -73,11 +74,10 @@ bool KeptCheckpoints::keep(int64_t step, Diagnostics& diagnostics) const {
 void KeptCheckpoints::drop(int64_t step) const {
     std::error_code error;
     std::vector<std::pair<int64_t, fs::path>> kept;
-    for (const auto& entry : fs::directory_iterator(folder_ + "/checkpoints", error))
-        if (const std::string name = entry.path().filename().string();
+    for (const fs::path& path : paths_in(folder_ + "/checkpoints"))
+        if (const std::string name = path.filename().string();
             is_kept_checkpoint(name) && name.starts_with(kKeptStep))
-            kept.emplace_back(std::atoll(name.c_str() + std::string_view(kKeptStep).size()),
-                              entry.path());
+            kept.emplace_back(std::atoll(name.c_str() + std::string_view(kKeptStep).size()), path);
     std::sort(kept.rbegin(), kept.rend());
     const int64_t stay = last_ > 1 ? last_ : 0;  // one is the checkpoint itself
     if (std::ssize(kept) > stay || (!kept.empty() && kept.front().first > step)) {
@@ -139,10 +139,8 @@ Result<std::string> KeptCheckpoints::set_best_aside(const std::string& figure,
 
 std::vector<std::string> kept_checkpoints(const std::string& run) {
     std::vector<std::string> names;
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(run + "/checkpoints", error))
-        if (is_kept_checkpoint(entry.path().filename().string()))
-            names.push_back(entry.path().filename().string());
+    for (const fs::path& path : paths_in(run + "/checkpoints"))
+        if (is_kept_checkpoint(path.filename().string())) names.push_back(path.filename().string());
     std::sort(names.begin(), names.end());
     return names;
 }
@@ -165,6 +163,11 @@ void help_with_kept_checkpoint(const std::string& run, Diagnostics& diagnostics)
     const std::string last = run + "/" + kCheckpointName;
     Diagnostics ignored;
     if (!is_there(last) || read_checkpoint_header(last, ignored).ok()) return;
+    // Where files cannot be opened, as when too many are open, nothing is said of which are there.
+    const std::ifstream file(is_regular(last) ? last : "/");
+    std::error_code unreadable;
+    (void)paths_in(run, unreadable);
+    if (!file.is_open() || unreadable) return;
     if (const auto whole = newest_whole(run)) {
         diagnostics.note_last(
             {}, fmt::format("`{0}/{1}`, of step {2}, is whole: --resume goes on from it "

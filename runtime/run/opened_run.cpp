@@ -68,6 +68,7 @@ bool OpenedRun::take_up_record() {
         auto begun = read_run_record(path("run.json"), diagnostics);
         if (!begun.ok()) return false;
         record = begun.take();
+        is_recorded_ = true;
         follow_record();
     }
     follow_settings();
@@ -184,14 +185,11 @@ int64_t OpenedRun::log_every(const RunSettings& settings) const {
 /// copied here from another run, and the record may be gone.
 bool OpenedRun::is_of_this_model() {
     const ir::Origin& origin = model.module().origin;
-    const auto is_other = [&](const std::string& fingerprint) {
-        return !fingerprint.empty() && !train_alike(fingerprint, origin.model);
-    };
     const auto say_if_changed = [&] {
         if (origin.model.starts_with(ir::Origin::kChanged)) note_changed_module();
         return false;
     };
-    if (is_other(record.origin.model)) {
+    if (is_recorded_ && !train_alike(record.origin.model, origin.model)) {
         is_another_run(folder->path(), kOtherModel, model.path(), diagnostics);
         return say_if_changed();
     }
@@ -201,7 +199,7 @@ bool OpenedRun::is_of_this_model() {
         help_with_kept_checkpoint(folder->path(), diagnostics);
         return false;
     }
-    if (is_other(header->model_fingerprint)) {
+    if (!train_alike(header->model_fingerprint, origin.model)) {
         diagnostics
             .error(DiagnosticKind::kBadFile, {}, "`{}` is a checkpoint of {} than those of `{}`",
                    path(kCheckpointName), kOtherModel, model.path())
@@ -263,7 +261,7 @@ bool OpenedRun::prepare(Progress& progress) {
     if (!made.ok() || !begin_states(progress)) return false;
     loader = made.take();
     slow.tell();
-    if (!take_up_data() || !is_where_it_can_be()) return false;
+    if (!is_where_it_can_be() || !take_up_data()) return false;
     slow.tell();
     if (!prepare_validation()) return false;
     take_up_test_data();
@@ -534,7 +532,7 @@ void OpenedRun::warn_of_lost_lines(int64_t every) {
 void OpenedRun::expect_mended_data() {
     Diagnostics unwritable;
     record.data_values = without_files(record.data_values);
-    training.data = record.data_values;
+    if (!training.data.empty()) training.data = record.data_values;
     (void)write_run_record(path("run.json"), record, unwritable);
 }
 

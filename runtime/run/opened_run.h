@@ -158,6 +158,7 @@ struct OpenedRun {
     bool keep_end();
 
     TuningCache* tuning_;
+    bool is_recorded_ = false;                  ///< `record` was read from run.json
     bool has_states_ = false;                   ///< of begin_states()
     std::optional<std::string> record_before_;  ///< run.json, where keep_end() changed it
     std::vector<std::string> changed_;          ///< of a resumed run, for its log

@@ -2,6 +2,7 @@
 // same states, so the steps since the last good state are repeated until the first bad one is
 // found.
 #include "runtime/run/replay.h"
+#include "compiler/support/paths.h"
 
 #include <fmt/format.h>
 
@@ -30,17 +31,17 @@ ReplayBatch keep(const Batch& batch, const Loader& loader) {
 /// a checkpoint, and a run may go back many times.
 void remove_old_replays(const std::string& folder) {
     namespace fs = std::filesystem;
-    std::error_code error;
     std::vector<std::pair<int64_t, fs::path>> found;
-    for (const auto& entry : fs::directory_iterator(folder, error)) {
-        const std::string name = entry.path().filename().string();
+    for (const fs::path& path : paths_in(folder)) {
+        const std::string name = path.filename().string();
         if (is_replay(name))
             found.emplace_back(std::atoll(name.c_str() + std::string_view(kReplayPrefix).size()),
-                               entry.path());
+                               path);
     }
     std::sort(found.begin(), found.end());
     if (!found.empty()) found.pop_back();
-    for (const auto& [step, path] : found) fs::remove(path, error);
+    std::error_code ignored;
+    for (const auto& [step, path] : found) fs::remove(path, ignored);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <new>
 #include <utility>
 
+#include "compiler/support/say.h"
 #include "compiler/support/wording.h"
 #include "runtime/data/data_summary.h"
 #include "runtime/run/opened_run.h"
@@ -19,7 +20,12 @@ bool OpenedRun::agrees_on_data() {
                             "neither `{}` nor `{}` says which data the run was trained on: that "
                             "they are still the same cannot be checked",
                             path("run.json"), path(kCheckpointName));
-    if (may_be_same_data(record.data_values, training.data)) return true;
+    if (may_be_same_data(record.data_values, training.data)) {
+        // Declared otherwise: the process that did so was killed, or the checkpoint is another's.
+        const std::string other = another_runs(path(kCheckpointName), record, folder->path());
+        if (is_recorded_ && !options.in_copy && !other.empty()) say("gmrun: {}\n", other);
+        return true;
+    }
     diagnostics
         .error(DiagnosticKind::kBadFile, {},
                "`{}` says that the run was trained on {} than `{}` says: they are of two runs",
@@ -60,7 +66,9 @@ bool OpenedRun::take_up_data() {
                                   how_they_changed(record.data_values, values, true, module.data));
     }
     if (!values.empty()) record.data_values = values;
-    training.data = record.data_values;
+    // Where one of the examples cannot be read, the record may be of another number of them.
+    const bool is_known = std::atoll(record.data_values.c_str()) == loader->dataset().count();
+    training.data = is_known ? record.data_values : "";
     return same && !has_grown;
 }
 
@@ -91,11 +99,11 @@ void OpenedRun::take_up_test_data() {
                         how_they_changed(then, now, false, model.module().test));
 }
 
-/// Whether the checkpoint's place lies in the data that the run had, or in those that it has now: a
-/// run may go on with more data or fewer.
+/// Whether the place of a checkpoint that says nothing of its data lies in the data that the run
+/// had, or in those that it has now: a run may go on with more data or fewer.
 bool OpenedRun::is_where_it_can_be() {
     const int64_t most = std::max(record.examples, loader->dataset().count());
-    if (record.examples == 0 || training.example < most) return true;
+    if (!training.data.empty() || record.examples == 0 || training.example < most) return true;
     diagnostics
         .error(DiagnosticKind::kBadFile, {},
                "`{}` cannot be of this run: its `example` is {}, but the data have {} examples",

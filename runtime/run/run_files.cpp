@@ -33,10 +33,8 @@ bool is_picture(const std::string& name) { return name.starts_with("epoch-"); }
 std::vector<std::string> files_of_run(const std::string& folder) {
     std::vector<std::string> names;
     const auto add_from = [&](const std::string& inside, auto&& is_ours) {
-        std::error_code error;
-        fs::directory_iterator at(inside.empty() ? folder : folder + "/" + inside, error), end;
-        for (; !error && at != end; at.increment(error)) {
-            const std::string name = at->path().filename().string();
+        for (const fs::path& path : paths_in(inside.empty() ? folder : folder + "/" + inside)) {
+            const std::string name = path.filename().string();
             if (is_ours(name)) names.push_back(inside.empty() ? name : inside + "/" + name);
         }
     };

@@ -166,13 +166,13 @@ void add_runs(const std::string& within, int level, const ir::Module& module,
               std::vector<FoundRun>& out) {
     constexpr int kDeepest = 4;
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator(within, error)) {
-        const std::string path = entry.path().string();
+    for (const fs::path& each : paths_in(within)) {
+        const std::string path = each.string();
         if (!is_folder(path)) continue;
         if (is_run(path) || is_there(path + "/model.gmc") || has_run_aside(path)) {
             if (const auto of = what_in_common(path, module))
                 out.push_back({path, *of, trained_at(path)});
-        } else if (level < kDeepest && !entry.is_symlink(error)) {
+        } else if (level < kDeepest && !fs::is_symlink(each, error)) {
             add_runs(path, level + 1, module, out);
         }
     }
@@ -224,8 +224,11 @@ Result<RunFolder> RunFolder::open(const std::string& path, Use use, Diagnostics&
             return cannot_be_made(path, std::strerror(errno), diagnostics);
     }
     if (!is_folder(path)) {
+        std::error_code none;
         diagnostics.error(DiagnosticKind::kBadFile, {}, "there is no run in `{}`{}", path,
-                          is_there(path) ? ": it is no folder" : "");
+                          is_there(path)               ? ": it is no folder"
+                          : fs::is_symlink(path, none) ? ": it is a link to what is not there"
+                                                       : "");
         return Failure{};
     }
     std::error_code ignored;
@@ -318,10 +321,9 @@ bool RunFolder::can_go_on(const ir::Module& model, Diagnostics& diagnostics) con
             .help("put the checkpoint back to go on from it; --overwrite begins a new run");
         return false;
     }
-    std::error_code ignored;
-    const auto names = fs::directory_iterator(path_, ignored);
-    const bool diverged = std::any_of(fs::begin(names), fs::end(names), [](const auto& entry) {
-        return is_replay(entry.path().filename().string());
+    const std::vector<fs::path> all = paths_in(path_);
+    const bool diverged = std::any_of(all.begin(), all.end(), [](const fs::path& each) {
+        return is_replay(each.filename().string());
     });
     if (!diverged) {
         say("`{}` has no checkpoint yet: it begins from the start\n", path_);

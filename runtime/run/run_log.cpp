@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "compiler/support/json.h"
+#include "compiler/support/paths.h"
 #include "runtime/files/atomic_file.h"
 
 namespace gmc::runtime {
@@ -120,11 +121,10 @@ bool RunLog::picture(const std::string& file, int64_t step, Diagnostics& diagnos
 }
 
 bool has_picture_event(const std::string& folder, int64_t step) {
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(folder, error)) {
-        if (!entry.path().filename().string().starts_with(tensorboard::kFilePrefix)) continue;
+    for (const fs::path& file : paths_in(folder)) {
+        if (!file.filename().string().starts_with(tensorboard::kFilePrefix)) continue;
         Diagnostics unreadable;
-        const auto records = read_whole_file(entry.path().string(), kMostBytes, unreadable);
+        const auto records = read_whole_file(file.string(), kMostBytes, unreadable);
         if (records.ok() && tensorboard::has_picture(*records, step)) return true;
     }
     return false;

@@ -13,6 +13,7 @@
 #include "compiler/support/wording.h"
 #include "runtime/data/data_summary.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/threads/thread_count.h"
 #include "runtime/train/checkpoint.h"
 
 namespace gmc::runtime {
@@ -69,7 +70,7 @@ std::string another_runs(const std::string& checkpoint, const RunRecord& record,
                          const std::string& folder, bool data_too) {
     const CheckpointOrigin written = origin_of_checkpoint(checkpoint);
     ir::Origin origin = record.origin;
-    if (!written.model.empty()) origin.model = written.model;
+    if (written.seed) origin.model = written.model;  // else it is no checkpoint that can be read
     if (data_too && !written.data.empty()) origin.data = written.data;
     std::string other = difference(record, origin);
     if (other.empty() && data_too && !may_be_same_data(record.data_values, written.data_values))
@@ -186,6 +187,7 @@ static Json to_json(const RunSettings& settings) {
 /// The inverse. Throws JsonError.
 static RunSettings settings_from(const Json& json) {
     RunSettings settings;
+    if (!json.is_object()) throw JsonError("`kept_settings` is no object");
     if (json.contains("checkpoint_every")) {
         const Json& pace = json.at("checkpoint_every");
         const Pace read{pace.at("steps").whole(), pace.at("seconds").number()};
@@ -296,6 +298,8 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         RunRecord record;
         record.model = json.at("model").text();
         record.version = json.at("version").text();
+        check_line("model", record.model);
+        check_line("version", record.version);
         record.machine = json.at("machine").text();
         record.precision = json.at("precision").text();  // "" of a run without a step
         if (!record.precision.empty())
@@ -304,7 +308,8 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         record.seed = json.at("seed").natural();
         record.examples = count_of(json, "examples");
         record.tuned = json.at("tuned").flag();
-        if (json.contains("threads")) record.threads = count_of(json, "threads");
+        if (json.contains("threads"))
+            record.threads = bounded_count_of(json, "threads", 0, kMostThreads);
         record.avx2 = json.contains("isa") && !one_of(json.at("isa"), "isa", {"avx2"}).empty();
         if (json.contains("local_steps")) read_local(json.at("local_steps"), record);
         read_data(json, record);
@@ -321,7 +326,12 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
             record.patient_from = bounded_count_of(json, "patient_from", 0, kMostEpochs);
         record.origin.model = json.at("fingerprint").at("model").text();
         record.origin.data = json.at("fingerprint").at("data").text();
+        check_fingerprints(record.origin.model, record.origin.data);
         record.origin.settings = json.at("settings").texts();
+        for (const std::string& setting : record.origin.settings)
+            if (setting.find('=') == std::string::npos)
+                throw JsonError(
+                    fmt::format("`settings` has `{}`, which sets nothing", setting.substr(0, 80)));
         each_member(json.at("sources"), "sources", [&](const auto& file, const Json& source) {
             record.sources.push_back(file);
             record.origin.texts.push_back(source.text());

@@ -82,7 +82,7 @@ class TrainingLoop {
     /// The fields of TrainingState that a step depends on and changes, before it.
     struct StepBegin {
         int64_t step;
-        uint32_t call;
+        int64_t call;
         int64_t pass, example;
         double epoch;
     };

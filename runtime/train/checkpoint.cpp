@@ -23,12 +23,8 @@ namespace {
 constexpr int kFormat = 3, kFormatWithEpochStart = 4, kFormatWithMomentum = 5;
 /// The largest count in the metadata; up to here doubles represent every whole number.
 constexpr int64_t kMost = 9007199254740992;
-/// The largest `retries` that a model can allow.
-constexpr int64_t kMostRetries = 1'000'000;
 /// Where adding 1 to a float changes nothing any more.
 constexpr float kMostUpdates = 1 << 24;
-/// Steps up to which the count of calls, of 32 bits, is taken not to have begun anew.
-constexpr int64_t kCallsCounted = int64_t{1} << 24;
 
 bool bad(Diagnostics& diagnostics, const std::string& path, const std::string& what) {
     diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` {}", path, what)
@@ -109,6 +105,7 @@ class Reader {
         read(name, watched.best.emplace());
         read(name + "_since", watched.epochs_since);
         if (const std::string* figure = file_.metadata(name + "_figure")) watched.figure = *figure;
+        check_line(name + "_figure", watched.figure);
     }
 
     /// An entry that has to be there.
@@ -122,38 +119,13 @@ class Reader {
     const SafetensorsFile& file_;
 };
 
-/// Throws JsonError where the numbers cannot be of one run. Every pass has a call, since a batch
-/// goes into each, and so has every step. `epoch` is beyond the end of its pass where a run goes on
-/// with larger batches, of which the rest of the pass has none.
-void check_numbers(const TrainingState& at) {
-    const auto refuse_above = [](const char* name, int64_t number, const char* of, int64_t most) {
-        if (number > most)
-            throw JsonError(
-                fmt::format("its `{}` is {}, but its `{}` is {}", name, number, of, most));
-    };
-    if (!(at.rate > 0 && at.rate <= 1))
-        throw JsonError(fmt::format("its `rate` is {}, not above 0 and at most 1", at.rate));
-    if (at.retries > kMostRetries)
-        throw JsonError(fmt::format("its `retries` is {}, above {}", at.retries, kMostRetries));
-    if (const auto pass = static_cast<double>(at.pass); at.epoch < pass || at.epoch > pass + 2)
-        throw JsonError(fmt::format("its `epoch` is {}, but its `pass` is {}", at.epoch, at.pass));
-    if (at.step <= kCallsCounted) {
-        refuse_above("step", at.step, "call", at.call);
-        refuse_above("pass", at.pass, "call", at.call);
-    }
-    if (at.step == 0) {
-        refuse_above("call", at.call, "step", 0);
-        refuse_above("example", at.example, "step", 0);
-    }
-    refuse_above("epoch_began", at.epoch_began, "step", at.step);
-    if (at.back_to) refuse_above("back_to", *at.back_to, "step", at.step);
-    refuse_above("best_since", at.best.epochs_since, "pass", at.pass);
-    refuse_above("stopping_since", at.stopping.epochs_since, "pass", at.pass);
-}
-
 TrainingState read_training(const SafetensorsFile& file) {
     const Reader reader(file);
-    for (const char* name : {"model_fingerprint", "data_fingerprint"}) (void)reader.entry(name);
+    for (const char* name : {"gmc", "model"}) {
+        check_line(name, reader.entry(name));
+        if (reader.entry(name).empty()) throw JsonError(fmt::format("its `{}` is empty", name));
+    }
+    check_fingerprints(reader.entry("model_fingerprint"), reader.entry("data_fingerprint"));
     TrainingState training;
     each_field(training, [&](const char* name, auto& value) { reader.read(name, value); });
     reader.read("best", training.best);
@@ -179,8 +151,7 @@ TrainingState read_training(const SafetensorsFile& file) {
                 fmt::format("`{}` is `{}`, which describes no data", name, data->substr(0, 80)));
         *field = *data;
     }
-    check_numbers(training);
-    training.signs.check(training.step, training.pass);
+    check_training_state(training);
     return training;
 }
 
@@ -391,12 +362,16 @@ bool read_shared(const SafetensorsFile& file, size_t state, SlotParts& slots,
     return true;
 }
 
-/// The batches of a replay. False after an error.
-bool read_batches(const SafetensorsFile& file, std::vector<ReplayBatch>& batches,
-                  Diagnostics& diagnostics) {
+/// The batches of a replay, which begin where training stands. False after an error.
+bool read_batches(const SafetensorsFile& file, const TrainingState& at,
+                  std::vector<ReplayBatch>& batches, Diagnostics& diagnostics) {
+    constexpr double kApart = 2;  // a batch that is the last of a pass, and the one behind it
     for (size_t i = 0; file.metadata(batch_name(i) + ".epoch") != nullptr; ++i) {
         ReplayBatch& batch = batches.emplace_back();
         Reader(file).read(batch_name(i) + ".epoch", batch.epoch);
+        if (batch.epoch < at.epoch || batch.epoch > at.epoch + kApart * static_cast<double>(i + 1))
+            throw JsonError(fmt::format("its `{}.epoch` is {}, but its `epoch` is {}",
+                                        batch_name(i), batch.epoch, at.epoch));
         const std::string prefix = batch_name(i) + ".";
         for (const StoredTensor& tensor : file.tensors()) {
             if (!tensor.name.starts_with(prefix)) continue;
@@ -505,7 +480,7 @@ bool read_checkpoint(const std::string& path, StateStore& states, TrainingState&
         }
         const TrainingState read = read_training(*file);
         std::vector<ReplayBatch> found;
-        if (batches != nullptr && !read_batches(*file, found, diagnostics)) return false;
+        if (batches != nullptr && !read_batches(*file, read, found, diagnostics)) return false;
         training = read;
         if (batches != nullptr) *batches = std::move(found);
     } catch (const JsonError& e) {

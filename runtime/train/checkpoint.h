@@ -49,8 +49,8 @@ struct TrainingState {
     uint64_t seed = 1;
     /// Training rounds that are finished.
     int64_t step = 0;
-    /// Calls of training functions so far, which is part of every random counter.
-    uint32_t call = 0;
+    /// Calls of training functions so far. Their low 32 bits are part of every random counter.
+    int64_t call = 0;
     /// Finished passes over the data, and finished examples of the present pass. They are counted
     /// in examples, not in batches, because a resumed run may have another batch size.
     int64_t pass = 0, example = 0;
@@ -83,6 +83,17 @@ struct TrainingState {
     }
 };
 
+/// Throws JsonError where the fields cannot be of one run.
+void check_training_state(const TrainingState& at);
+
+/// Throws JsonError where a text is not one line of at most 200 printable characters, as versions,
+/// fingerprints and names are.
+void check_line(const std::string& name, const std::string& text);
+
+/// Throws JsonError where these are not what ir::Origin has of a module: both, or none of the data,
+/// as of a module that was not compiled from a model.
+void check_fingerprints(const std::string& model, const std::string& data);
+
 /// A batch of the next step, by field of the data. Only replay files have them.
 struct ReplayBatch {
     double epoch = 0;  ///< passes over the data before it
@@ -103,7 +114,7 @@ struct ReplayBatch {
 /// What a checkpoint says of itself.
 struct CheckpointHeader {
     TrainingState training;
-    std::string model_fingerprint;  ///< of the model that wrote it; "": not known
+    std::string model_fingerprint;  ///< of the model that wrote it; "": it has none
     std::string functions;          ///< of a replay: their checksum; "": not known
 };
 /// Reads no tensor. Errors (kBadFile): those of read_checkpoint that are not about the model.

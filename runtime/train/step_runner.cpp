@@ -106,7 +106,7 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
     if (group != nullptr && group->leads()) order_round(model_, training, loader.cursor());
     if (!first_) model_.make_huge();
     first_ = states_changed_ = false;
-    uint32_t call = training.call;
+    int64_t call = training.call;
     for (Figure& figure : figures_) {
         figure.is_new = false;
         if (figure.value && !std::isfinite(*figure.value)) figure.value.reset();
@@ -123,8 +123,8 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
             if (log_ != nullptr) log_->push_back({nullptr, 0, {begin, steady_ns()}});
             states_changed_ = true;
             run_entry(entry,
-                      {training.seed, call++, static_cast<double>(training.step),
-                       loader.passes((*batch)->cursor)},
+                      {training.seed, static_cast<uint32_t>(call++),
+                       static_cast<double>(training.step), loader.passes((*batch)->cursor)},
                       training.rate);
         }
         // When a function runs several times in a round, its losses are those of the last time.

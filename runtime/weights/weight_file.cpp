@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "compiler/support/paths.h"
 #include "runtime/files/random_bytes.h"
 
 namespace gmc::runtime {
@@ -42,8 +43,8 @@ static bool lacks_checkpoint(const std::string& path, Diagnostics& diagnostics) 
         return true;
     }
     std::string kept;  // the last one
-    for (const auto& entry : fs::directory_iterator(folder / "checkpoints", error))
-        kept = std::max(kept, entry.path().string());
+    for (const fs::path& each : paths_in(folder / "checkpoints"))
+        kept = std::max(kept, each.string());
     diagnostics
         .error(DiagnosticKind::kBadFile, {}, "`{}` has no {}", folder.string(), kCheckpointName)
         .help(kept.empty() ? "the folder of a run has one after its first epoch, or as "

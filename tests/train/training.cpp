@@ -372,24 +372,51 @@ TEST_CASE("a checkpoint with numbers that no run can have come to is refused") {
                   "`retries` is 1000000000, above 1000000");
     is_impossible([](Training& t) { t.epoch = -1; }, "`epoch` is -1, but its `pass` is 0");
     is_impossible([](Training& t) { t.epoch = 1e300; }, "`epoch` is 1e+300, but its `pass` is 0");
+    is_impossible([](Training& t) { t.epoch = 2; }, "`epoch` is 2, but its `pass` is 0");
+    is_impossible([](Training& t) { t.epoch = 0.5; }, "`epoch` is 0.5, but its `example` is 0");
+    is_impossible([](Training& t) { t.example = 64; }, "`epoch` is 0, but its `example` is 64");
+    is_impossible([](Training& t) { t.epoch = 0.7, t.example = 64; },
+                  "`epoch` is 0.7, but its `example` is 64");
+    is_impossible([](Training& t) { t.epoch = 0.5, t.example = 64, t.data = "60-0a"; },
+                  "`example` is 64, but its `data_values` are of 60 examples");
+    is_impossible([](Training& t) { t.epoch = 0.25, t.example = 64, t.data = "200-0a"; },
+                  "`epoch` is 0.25, but its `data_values` are of 200 examples");
+    is_impossible([](Training& t) { t.rate = 0.75, t.retries = 2; },
+                  "`rate` is 0.75, but its `retries` is 2");
+    is_impossible([](Training& t) { t.rate = 0.25, t.retries = 1; },
+                  "`rate` is 0.25, but its `retries` is 1");
+    is_impossible([](Training& t) { t.retries = 6; }, "`retries` is 6, but its `step` is 5");
     is_impossible([](Training& t) { t.step = 6; }, "`step` is 6, but its `call` is 5");
+    is_impossible([](Training& t) { t.step = (1 << 24) + 1; },
+                  "`step` is 16777217, but its `call` is 5");
+    is_impossible([](Training& t) { t.call = int64_t{1} << 53; },
+                  "`call` is 9007199254740992, but its `step` is 5");
+    is_impossible([](Training& t) { t.epoch_began = 3; },
+                  "`epoch_began` is 3, but its `pass` is 0");
+    is_impossible(
+        [](Training& t) {
+            t.epoch = t.pass = 1;
+            t.best = {std::string("lo\0ss", 5), 1, 0};
+        },
+        "`best_figure` is not a line of at most 200 printable characters");
     is_impossible([](Training& t) { t.epoch = t.pass = 6; }, "`pass` is 6, but its `call` is 5");
     is_impossible([](Training& t) { t.step = 0; }, "`call` is 5, but its `step` is 0");
-    is_impossible([](Training& t) { t.step = t.call = 0, t.example = 1; },
+    is_impossible([](Training& t) { t.step = t.call = 0, t.example = 1, t.epoch = 0.5; },
                   "`example` is 1, but its `step` is 0");
     is_impossible([](Training& t) { t.epoch_began = 6; },
                   "`epoch_began` is 6, but its `step` is 5");
     is_impossible([](Training& t) { t.back_to = 6; }, "`back_to` is 6, but its `step` is 5");
     is_impossible(
         [](Training& t) {
-            t.best = {"loss", 1, 1};
+            t.best = {"loss", 1, 0};
         },
-        "`best_since` is 1, but its `pass` is 0");
+        "`best_since` is 0, but its `pass` is 0");
     is_impossible(
         [](Training& t) {
+            t.epoch = t.pass = 1;
             t.stopping = {"loss", 1, 1};
         },
-        "`stopping_since` is 1, but its `pass` is 0");
+        "`stopping_since` is 1, but its `pass` is 1");
 }
 
 TEST_CASE("a sample does not depend on how many are drawn with it") {

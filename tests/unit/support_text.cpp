@@ -4,7 +4,10 @@
 #include "compiler/support/json.h"
 #include "compiler/support/numbers.h"
 #include "compiler/support/pace.h"
+#include "compiler/support/paths.h"
+#include "compiler/support/wording.h"
 #include "tests/catch.h"
+#include "tests/temporary_folder.h"
 
 using gmc::DiagnosticKind;
 using gmc::Diagnostics;
@@ -38,6 +41,29 @@ TEST_CASE("digits stand in groups of three", "[support]") {
     CHECK(gmc::grouped(1000) == "1,000");
     CHECK(gmc::grouped(-123) == "-123");
     CHECK(gmc::grouped(-1234567) == "-1,234,567");
+}
+
+TEST_CASE("a count takes the plural of its word, except 1", "[support]") {
+    CHECK(gmc::counted(0, "epoch") == "0 epochs");
+    CHECK(gmc::counted(size_t{1}, "epoch") == "1 epoch");
+    CHECK(gmc::counted(1.0, "epoch") == "1 epoch");
+    CHECK(gmc::counted(2.5, "epoch") == "2.5 epochs");
+}
+
+TEST_CASE("what lies in a folder is read without exceptions", "[support]") {
+    namespace fs = std::filesystem;
+    const gmc::TemporaryFolder folder;
+    std::error_code error;
+    CHECK(gmc::paths_in(folder / "gone", error).empty());
+    CHECK(error == std::errc::no_such_file_or_directory);
+    std::ofstream(folder / "file") << "x";
+    CHECK(gmc::paths_in(folder / "file", error).empty());
+    CHECK(error == std::errc::not_a_directory);
+    fs::create_directories(folder / "inner/deeper");
+    auto paths = gmc::paths_in(folder / "", error);
+    CHECK_FALSE(error);
+    std::sort(paths.begin(), paths.end());
+    CHECK(paths == std::vector<fs::path>{folder / "file", folder / "inner"});
 }
 
 TEST_CASE("a pace is a number of steps or a time", "[support]") {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 
+#include "compiler/support/paths.h"
 #include "compiler/support/wrap.h"
 #include "dsl/importable.h"
 #include "tools/gmc/commands.h"
@@ -20,11 +21,8 @@ namespace fs = std::filesystem;
 std::map<std::string, fs::path> importable_files() {
     std::map<std::string, fs::path> files;
     for (const std::string& recipes : recipe_directories("")) {
-        std::error_code code;
-        const fs::path folder = fs::path(recipes).parent_path() / "layers";
-        for (const fs::directory_entry& file : fs::directory_iterator(folder, code))
-            if (file.path().extension() == ".yaml")
-                files.emplace(file.path().stem().string(), file.path());
+        for (const fs::path& file : paths_in(fs::path(recipes).parent_path() / "layers"))
+            if (file.extension() == ".yaml") files.emplace(file.stem().string(), file);
     }
     return files;
 }

@@ -20,9 +20,8 @@ namespace fs = std::filesystem;
 /// Number i of them is file round(i (count - 1) / (most - 1)), so both ends are always among them.
 std::vector<std::string> grids_of(const std::string& run, size_t most) {
     std::vector<std::string> all, chosen;
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(run + "/samples", error))
-        if (entry.path().extension() == ".png") all.push_back(entry.path().string());
+    for (const fs::path& picture : paths_in(run + "/samples"))
+        if (picture.extension() == ".png") all.push_back(picture.string());
     std::sort(all.begin(), all.end());
     if (all.size() <= most) return all;
     if (most == 1) return {all.back()};

@@ -46,14 +46,17 @@ namespace fs = std::filesystem;
 
 /// The last replay of the run in `folder`; "" when there is none.
 std::string last_replay(const std::string& folder) {
-    std::error_code error;
+    const auto written = [](const fs::path& file) {
+        std::error_code ignored;
+        return fs::last_write_time(file, ignored);
+    };
     for (const std::string& from : {folder, folder + "/" + runtime::kDiverged}) {
-        fs::directory_entry last;
-        for (const auto& entry : fs::directory_iterator(from, error))
-            if (entry.path().extension() == runtime::kReplayEnding &&
-                (last.path().empty() || entry.last_write_time(error) > last.last_write_time(error)))
-                last = entry;
-        if (!last.path().empty()) return last.path().string();
+        fs::path last;
+        for (const fs::path& file : paths_in(from))
+            if (file.extension() == runtime::kReplayEnding &&
+                (last.empty() || written(file) > written(last)))
+                last = file;
+        if (!last.empty()) return last.string();
     }
     return "";
 }
@@ -93,8 +96,7 @@ Result<std::string> replay_file(const std::string& given, Diagnostics& diagnosti
 bool is_of(const runtime::LoadedModel& model, const std::string& file, Diagnostics& diagnostics) {
     const auto header = runtime::read_checkpoint_header(file, diagnostics);
     if (!header.ok()) return false;
-    if (!header->model_fingerprint.empty() &&
-        !runtime::train_alike(header->model_fingerprint, model.module().origin.model)) {
+    if (!runtime::train_alike(header->model_fingerprint, model.module().origin.model)) {
         diagnostics
             .error(DiagnosticKind::kBadFile, {}, "`{}` is a replay of {} than those of `{}`", file,
                    runtime::kOtherModel, model.path())

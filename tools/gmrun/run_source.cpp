@@ -28,9 +28,8 @@ namespace fs = std::filesystem;
 std::string why_no_checkpoint(const std::string& folder) {
     if (!runtime::kept_checkpoints(folder).empty())
         return fmt::format("its `{}` is lost", runtime::kCheckpointName);
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(folder, error))
-        if (entry.path().extension() == runtime::kReplayEnding)
+    for (const fs::path& file : paths_in(folder))
+        if (file.extension() == runtime::kReplayEnding)
             return "its training diverged before it wrote one";
     return "its training ended before it wrote one, or has only begun";
 }

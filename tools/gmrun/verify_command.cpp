@@ -40,12 +40,11 @@ constexpr int64_t kManySteps = 20;
 void remove_abandoned_folders(const fs::path& parent) {
     std::error_code error;
     std::vector<fs::path> abandoned;
-    for (const auto& entry : fs::directory_iterator(parent, error)) {
-        const std::string name = entry.path().filename().string();
+    for (const fs::path& path : paths_in(parent)) {
+        const std::string name = path.filename().string();
         if (!name.starts_with(kTemporary)) continue;
         const pid_t process = std::atoi(name.c_str() + kTemporary.size());
-        if (process > 0 && kill(process, 0) != 0 && errno == ESRCH)
-            abandoned.push_back(entry.path());
+        if (process > 0 && kill(process, 0) != 0 && errno == ESRCH) abandoned.push_back(path);
     }
     for (const fs::path& path : abandoned) fs::remove_all(path, error);
 }
@@ -176,7 +175,8 @@ bool copy(const std::string& from, const std::string& to, Diagnostics& diagnosti
     std::error_code error;
     fs::copy_file(from, to, error);
     if (!error) return true;
-    const std::string why = error.message();
+    const bool is_file = is_regular(from) || !is_there(from);
+    const std::string why = is_file ? error.message() : "it is no regular file";
     std::error_code ignored;
     fs::remove(to, ignored);
     diagnostics

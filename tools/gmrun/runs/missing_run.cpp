@@ -21,10 +21,8 @@ bool holds_run(const fs::path& folder) {
 
 /// Adds the runs and the compiled models of a folder, as paths.
 void add_from(const fs::path& folder, std::vector<std::string>& out) {
-    std::error_code error;
-    for (const auto& entry :
-         fs::directory_iterator(folder.empty() ? fs::path(".") : folder, error)) {
-        const fs::path path = folder / entry.path().filename();
+    for (const fs::path& each : paths_in(folder.empty() ? "." : folder)) {
+        const fs::path path = folder / each.filename();
         const bool model = path.extension() == ".gmc" && is_regular(path.string());
         if (model || (is_folder(path.string()) && holds_run(path))) out.push_back(path.string());
     }

@@ -19,7 +19,8 @@ namespace gmc::tools {
 std::string odd_log(const std::string& folder, int64_t step) {
     const std::string path = folder + "/metrics.jsonl";
     if (step == 0) return "";
-    if (!is_regular(path)) return fmt::format("`{}` is missing", path);
+    if (!is_regular(path))
+        return fmt::format("`{}` is {}", path, is_there(path) ? "no regular file" : "missing");
     std::ifstream in(path);
     int64_t number = 0, last = 0, widest = 0;
     for (std::string text; std::getline(in, text);) {

@@ -11,6 +11,7 @@
 
 #include "compiler/ir/artefact.h"
 #include "compiler/support/json.h"
+#include "compiler/support/paths.h"
 #include "runtime/output/metrics_log.h"
 
 namespace gmc::tools {
@@ -73,8 +74,7 @@ Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics)
     if (!record) return Failure{};
     run.record = record.take();
     const std::string path = folder + "/metrics.jsonl";
-    std::error_code error;
-    if (std::filesystem::exists(path, error) && !std::filesystem::is_regular_file(path, error)) {
+    if (is_there(path) && !is_regular(path)) {
         diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` is not a regular file", path);
         return Failure{};
     }
@@ -101,7 +101,9 @@ Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics)
 
 std::string why_diverged(const std::string& folder) {
     constexpr std::streamoff kMost = 1 << 16;  // of the last line
-    std::ifstream in(folder + "/metrics.jsonl", std::ios::binary | std::ios::ate);
+    const std::string path = folder + "/metrics.jsonl";
+    if (!is_regular(path)) return "";  // opening a pipe waits for a writer
+    std::ifstream in(path, std::ios::binary | std::ios::ate);
     const std::streamoff size = in.tellg();
     if (!in || size <= 0) return "";
     std::string end(static_cast<size_t>(std::min(size, kMost)), '\0');
@@ -116,7 +118,9 @@ std::string why_diverged(const std::string& folder) {
 
 std::vector<std::string> changes_of(const std::string& folder) {
     std::vector<std::string> changes;
-    std::ifstream in(folder + "/metrics.jsonl");
+    const std::string path = folder + "/metrics.jsonl";
+    if (!is_regular(path)) return changes;
+    std::ifstream in(path);
     for (std::string text; std::getline(in, text);) {
         if (text.find("\"changed\"") == std::string::npos) continue;
         const std::optional<Json> line = Json::parse(text);
