@@ -270,8 +270,10 @@ Result<NodePtr> with_imports(const NodePtr& model, const std::string& path,
     Node own = *model;
     std::erase_if(own.entries, [](const Entry& entry) { return entry.key == "import"; });
     NodePtr result = std::make_shared<const Node>(std::move(own));
+    std::set<std::string> once;  // a file that stands twice in the list is read once
     for (const PlacedName& name : read_names(*import->value, "`import`", diagnostics)) {
         const std::string file = imported_file(name.name, path, layer_directories);
+        if (!once.insert(std::filesystem::path(file).lexically_normal().string()).second) continue;
         if (is_unknown_import(name, file, layer_directories, diagnostics)) return Failure{};
         const uint32_t files = diagnostics.sources().count();
         Result<NodePtr> part = read_document(file, diagnostics);

@@ -102,6 +102,10 @@ void check_function_call(const Expression& e, const FunctionRow& row, Diagnostic
         const std::string& name = e.argument_names[i];
         if (name.empty()) {
             ++positional;
+            const Expression& value = *e.arguments[i];
+            if (value.kind == Kind::kNumber && !value.text.empty() && e.text != "where")
+                diagnostics.error(DiagnosticKind::kBadExpression, value.span,
+                                  "`{}` is a flag and no number", value.text);
         } else if (!std::count(named.begin(), named.end(), name) && !unknown) {
             unknown = true;
             Diagnostic& error =

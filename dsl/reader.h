@@ -36,8 +36,10 @@ void leave_out_frozen(ModelSpec& model, Diagnostics& diagnostics);
 void read_data(const Entry& data, ModelSpec& model, Diagnostics& diagnostics);
 
 /// train.cpp: reads a number, an expression, or a schedule such as {linear: {from: 0, to: 1, over:
-/// 10 epochs}}, which becomes the call linear(0, 1, 10, epoch). Null after an error.
-ExpressionPtr read_expression(const Node& node, const std::string& what, Diagnostics& diagnostics);
+/// 10 epochs}}, which becomes the call linear(0, 1, 10, epoch). `true` and `false` are read only
+/// where `flags` says so. Null after an error.
+ExpressionPtr read_expression(const Node& node, const std::string& what, Diagnostics& diagnostics,
+                              bool flags = false);
 
 /// loop.cpp: whether a map is a loop, and reads it. `name` is the entry of `let` that it is the
 /// value of. Null after an error.

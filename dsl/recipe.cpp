@@ -258,8 +258,9 @@ class Binder {
             report_unknown(DiagnosticKind::kBadValue, value->span,
                            fmt::format("`{}` cannot be {}", parameter.name, describe(*value)),
                            value->text, parameter.words, diagnostics_);
-        } else if (ExpressionPtr e =
-                       read_expression(*value, fmt::format("`{}`", parameter.name), diagnostics_)) {
+        } else if (ExpressionPtr e = read_expression(
+                       *value, fmt::format("`{}`", parameter.name), diagnostics_,
+                       parameter.fallback && parse_flag(parameter.fallback->text))) {
             out_.names[parameter.name] = e;
             if (given) check_sign(parameter, *e);
         }
@@ -270,7 +271,7 @@ class Binder {
         const std::optional<double> value = constant_value(e);
         const std::optional<double> usual =
             parameter.fallback ? parse_number(parameter.fallback->text) : std::nullopt;
-        if (!value || !usual || *usual <= 0 || *value >= 0) return;
+        if (!value || !usual || *usual <= 0 || !(*value < 0)) return;
         diagnostics_
             .warning(DiagnosticKind::kBadValue, e.span,
                      "`{}` is {}, below 0: the loss falls as its term grows", parameter.name,

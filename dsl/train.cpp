@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "compiler/support/numbers.h"
 #include "compiler/support/pace.h"
 #include "compiler/support/wording.h"
 #include "dsl/reader.h"
@@ -17,7 +18,9 @@ bool parse_duration(const std::string& text, double& amount, std::string& unit) 
     const std::optional<double> number = parse_number(text.substr(0, gap));
     unit = text.substr(std::min(text.find_first_not_of(' ', gap), text.size()));
     if (!unit.empty() && unit.back() == 's') unit.pop_back();
-    if (!number || *number <= 0 || (unit != "epoch" && unit != "step")) return false;
+    if (!number || *number <= 0 || !fits_f32(*number) || !fits_f32(1 / *number) ||
+        (unit != "epoch" && unit != "step"))
+        return false;
     amount = *number;
     return true;
 }
@@ -252,7 +255,8 @@ void read_run(const Node& map, TrainSpec& out, Diagnostics& diagnostics) {
 
 }  // namespace
 
-ExpressionPtr read_expression(const Node& node, const std::string& what, Diagnostics& diagnostics) {
+ExpressionPtr read_expression(const Node& node, const std::string& what, Diagnostics& diagnostics,
+                              bool flags) {
     if (node.failed) return nullptr;
     if (is_loop(node)) {
         note_origin(
@@ -277,7 +281,14 @@ ExpressionPtr read_expression(const Node& node, const std::string& what, Diagnos
         return nullptr;
     }
     Result<ExpressionPtr> parsed = parse_expression(node, diagnostics);
-    return parsed ? parsed.take() : nullptr;
+    if (!parsed) return nullptr;
+    const Expression& e = **parsed;
+    if (flags || e.kind != Expression::Kind::kNumber || e.text.empty()) return parsed.take();
+    note_origin(diagnostics.error(DiagnosticKind::kWrongType, e.span,
+                                  "{} is a number, an expression or a schedule, not the flag `{}`",
+                                  what, e.text),
+                node);
+    return nullptr;
 }
 
 /// `optimizer: adam` and `optimizer: {adam: {beta1: 0.5}}` are made alike first: a map with one

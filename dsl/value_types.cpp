@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "compiler/support/check.h"
+#include "compiler/support/numbers.h"
 #include "dsl/text/lexer.h"
 #include "dsl/text/scalar.h"
 #include "dsl/text/text_file.h"
@@ -39,6 +40,10 @@ std::optional<double> computed_number(const Node& node) {
 std::string number_hint(const std::string& text) {
     const auto is_number = [](const std::string& part) { return parse_number(part).has_value(); };
     if (is_number(text)) return "";
+    if (const size_t digit = text.find_first_not_of('0');
+        digit > 0 && digit != std::string::npos && is_number(text.substr(digit)))
+        return fmt::format("a number does not begin with 0: {}",
+                           text.substr(digit - (text[digit] == '.' ? 1 : 0)));
     if (text.ends_with(',') && is_number(text.substr(0, text.size() - 1)))
         return fmt::format("a number stands alone: {}", text.substr(0, text.size() - 1));
     if (text.find('_') != std::string::npos && is_number(without(text, '_')))
@@ -131,13 +136,15 @@ void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
 
 /// True when `value` is in the row's range. Reports kTooLarge above it and kBadValue below it.
 bool check_range(double value, const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
-    if (row.range.low == row.range.high || row.range.holds(value)) return true;
+    const std::string why = misfit(value, row.range);
+    if (why.empty()) return true;
     // A value above a limit that bounds memory is kTooLarge; one above, say, 1 is merely kBadValue.
-    const bool large = value > row.range.low && row.range.high >= 1000;
-    Diagnostic& error = note_origin(
-        diagnostics.error(large ? DiagnosticKind::kTooLarge : DiagnosticKind::kBadValue, node.span,
-                          "`{}` is {}, it has to be {}", row.key, node.text, describe(row.range)),
-        node);
+    const bool large =
+        value > row.range.low && row.range.high >= 1000 && std::isfinite(row.range.high);
+    Diagnostic& error =
+        note_origin(diagnostics.error(large ? DiagnosticKind::kTooLarge : DiagnosticKind::kBadValue,
+                                      node.span, "`{}` is {}, {}", row.key, node.text, why),
+                    node);
     if (std::string_view(row.key) == "rate" && value >= 2 && value <= 100)
         error.help(fmt::format("a share of {} % is {}", value, value / 100));
     else if (std::string_view(row.key) == "rate" && value == 1)
@@ -153,6 +160,8 @@ std::optional<int64_t> read_integer(const Node& node, const KeyRow& row, Diagnos
     std::optional<int64_t> value = plain ? parse_integer(node.text) : std::nullopt;
     if (const std::optional<double> computed = value ? std::nullopt : computed_number(node)) {
         constexpr double kMost = 1e15;
+        if (!fits_f32(*computed) && !check_range(*computed, node, row, diagnostics))
+            return std::nullopt;
         if (*computed != std::floor(*computed) || std::abs(*computed) > kMost) {
             note_origin(diagnostics.error(DiagnosticKind::kBadValue, node.span,
                                           "`{}` is {}, that is {}, but has to be an integer",

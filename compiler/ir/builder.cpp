@@ -3,6 +3,8 @@
 // kernels need not know them.
 #include "compiler/ir/builder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "compiler/ir/infer.h"
@@ -10,11 +12,30 @@
 
 namespace gmc::ir {
 
+void TooLarge::report(const Module& module, Diagnostics& diagnostics) const {
+    Span span;
+    for (uint32_t i = 1; i <= diagnostics.sources().count() && where_.file >= 0; ++i)
+        if (diagnostics.sources().file(i).path() == module.files[static_cast<size_t>(where_.file)])
+            span = {i, static_cast<uint32_t>(where_.line), static_cast<uint32_t>(where_.column), 1};
+    diagnostics.error(DiagnosticKind::kTooLarge, span, "{}", what());
+}
+
+void check_size(const Type& type, Location where) {
+    double elements = 1;  // a double, since the product may overflow an integer
+    for (const int64_t size : type.shape) elements *= static_cast<double>(size);
+    if (elements > static_cast<double>(kMostElements))
+        throw TooLarge(
+            fmt::format("this needs a tensor of {}, {:.3g} numbers; at most 2^40 = {:.3g} fit",
+                        to_string(type.shape), elements, static_cast<double>(kMostElements)),
+            where);
+}
+
 ValueId Builder::emit(OpVariant op, std::vector<ValueId> operands, std::string name) {
     InferContext context;
     for (ValueId v : operands) context.operands.push_back(type(v));
     Type result = infer_type(op, context);
     GMC_CHECK(context.error.empty(), "{}", context.error);
+    check_size(result, location_);
     const ValueId value = function_.add_value(std::move(name), std::move(result));
     function_.operations.push_back({std::move(op), std::move(operands), {value}, location_, {}});
     return value;
@@ -27,6 +48,7 @@ ValueId Builder::emit_typed(OpVariant op, std::vector<ValueId> operands, Type ty
     context.declared = &type_wanted;
     const Type result = infer_type(op, context);
     GMC_CHECK(context.error.empty(), "{}", context.error);
+    check_size(result, location_);
     const ValueId value = function_.add_value(std::move(name), result);
     function_.operations.push_back({std::move(op), std::move(operands), {value}, location_, {}});
     return value;
@@ -35,7 +57,10 @@ ValueId Builder::emit_typed(OpVariant op, std::vector<ValueId> operands, Type ty
 std::vector<ValueId> Builder::emit_results(OpVariant op, std::vector<ValueId> operands,
                                            const std::vector<Type>& types) {
     std::vector<ValueId> results;
-    for (const Type& type : types) results.push_back(function_.add_value("", type));
+    for (const Type& type : types) {
+        check_size(type, location_);
+        results.push_back(function_.add_value("", type));
+    }
     function_.operations.push_back({std::move(op), std::move(operands), results, location_, {}});
     return results;
 }

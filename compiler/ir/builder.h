@@ -2,12 +2,29 @@
 // (the front end has checked the user's shapes), so it ends in an internal error.
 #pragma once
 
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "compiler/ir/module.h"
+#include "compiler/support/diagnostic.h"
 
 namespace gmc::ir {
+
+/// Thrown for a tensor, or states together, of more than kMostElements numbers: this is a mistake
+/// in the model and no bug of gmc. Whoever builds of what a user wrote catches it and reports it.
+class TooLarge : public std::runtime_error {
+  public:
+    TooLarge(const std::string& text, Location where) : std::runtime_error(text), where_(where) {}
+    /// Reports kTooLarge at its place in a model file.
+    void report(const Module& module, Diagnostics& diagnostics) const;
+
+  private:
+    Location where_;
+};
+
+/// Throws TooLarge where a tensor of this type would have too many elements.
+void check_size(const Type& type, Location where);
 
 /// Holds references only, so several builders may append to one function in turn.
 class Builder {

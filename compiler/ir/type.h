@@ -24,6 +24,9 @@ inline constexpr int64_t kTensorAlignment = 64;
 /// byte counts cannot overflow.
 inline constexpr int64_t kLargestMemory = int64_t{1} << 46;
 
+/// The most elements of a tensor.
+inline constexpr int64_t kMostElements = int64_t{1} << 40;
+
 using Shape = std::vector<int64_t>;
 
 /// What is known of a tensor at compile time. Every size is a positive number: batches are fixed

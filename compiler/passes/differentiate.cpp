@@ -4,6 +4,8 @@
 // visited, so time is linear in the function for each `gradient` op.
 #include "compiler/passes/differentiate.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <unordered_map>
 
@@ -17,6 +19,10 @@ namespace gmc::passes {
 namespace {
 
 using namespace ir;  // NOLINT
+
+/// Each gradient of a gradient is several times as long as what it is of; one of what has none is a
+/// few times as long. A function may be so many times as long as it was, or have so many operations.
+constexpr size_t kMostTimes = 20, kMostOperations = 50'000;
 
 /// Rewrites one function. It moves the operations to a new list; where a `gradient` op stands, the
 /// ops that compute it are appended instead.
@@ -35,6 +41,7 @@ class Differentiator {
             if (op.as<ir::Gradient>() != nullptr) {
                 expand(op);
                 changed = true;
+                check_length(before.size(), op.location);
             } else {
                 function_.operations.push_back(std::move(op));
             }
@@ -44,6 +51,16 @@ class Differentiator {
     }
 
   private:
+    void check_length(size_t before, Location where) const {
+        const size_t most = std::max(kMostOperations, kMostTimes * before);
+        if (function_.operations.size() > most)
+            throw TooLarge(
+                fmt::format("with this gradient `{}` has {} operations; at most {} are compiled, "
+                            "so gradients of gradients have to nest less deeply",
+                            function_.name, function_.operations.size(), most),
+                where);
+    }
+
     /// Emits the derivatives of op's first operand by the others.
     void expand(const Operation& op) {
         expand_plain_forms(op);

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "compiler/ir/artefact.h"
+#include "compiler/ir/builder.h"
 #include "compiler/ir/text/printer.h"
 #include "compiler/support/check.h"
 
@@ -87,6 +88,8 @@ class Manager {
         Result<bool> changed = Failure{};
         try {
             changed = pass.function(module_, diagnostics_);
+        } catch (const ir::TooLarge& error) {
+            error.report(module_, diagnostics_);
         } catch (const InternalError& error) {
             crash(pass, error.what());
         }

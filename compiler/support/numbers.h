@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,6 +44,23 @@ inline std::optional<double> finite_number(std::string_view text) {
     else
         places += static_cast<double>(power);
     return places < 0 ? std::optional(text.starts_with('-') ? -0.0 : 0.0) : std::nullopt;
+}
+
+/// The same for a number as models and options write it: digits, a point, an exponent, a sign, no
+/// `inf` and no 010, which is 8 in YAML 1.1 and 10 in YAML 1.2.
+inline std::optional<double> plain_number(std::string_view text) {
+    if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
+    if (text.empty() || text.find_first_not_of("0123456789+-.eE") != std::string_view::npos)
+        return std::nullopt;
+    const std::string_view digits = text.substr(text[0] == '-' ? 1 : 0);
+    const bool zero_first = digits.size() > 1 && digits[0] == '0';
+    if (zero_first && digits[1] >= '0' && digits[1] <= '9') return std::nullopt;
+    return finite_number(text);
+}
+
+/// Whether a number of 32 bits can have about this value: it is no NaN and not infinite there.
+inline bool fits_f32(double value) {
+    return std::abs(value) <= double{std::numeric_limits<float>::max()};
 }
 
 /// The least multiple of `unit` that is not below `number`, which is not negative.

@@ -14,7 +14,7 @@ struct Pace {
 };
 
 /// Reads a number of steps, seconds, minutes or hours, such as "500 steps" or "10 minutes". Nothing
-/// when it is something else, less than one step, no time at all, or more than 1e9.
+/// when it is something else, no whole number of steps, no time at all, or more than 1e9.
 std::optional<Pace> parse_pace(std::string_view text);
 
 }  // namespace gmc

@@ -66,6 +66,8 @@ class ModuleBuilder {
     /// The checks of dsl/checks, which only warn, come last: they need a model without errors.
     Result<ir::Module> run() {
         module_.name = spec_.name;
+        for (const dsl::DataField& field : spec_.data)
+            check_size(ir::f32(batched(m_.batch, field.shape)), m_.locate(field.span));
         std::vector<NetworkSummary> summaries;
         if (!declare_networks(m_, summaries)) return Failure{};
         for (const NetworkSummary& network : summaries)
@@ -96,6 +98,8 @@ class ModuleBuilder {
                     {network.name + "." + layer.name, layer.kind, layer.shape});
         return std::move(module_);
     }
+
+    const ir::Module& module() const { return module_; }
 
   private:
     /// Reports names in `frozen_layers` that no layer of the network begins with.
@@ -343,7 +347,13 @@ class ModuleBuilder {
 }  // namespace
 
 Result<ir::Module> build_module(const dsl::ModelSpec& spec, Diagnostics& diagnostics) {
-    return ModuleBuilder(spec, diagnostics).run();
+    ModuleBuilder builder(spec, diagnostics);
+    try {
+        return builder.run();
+    } catch (const ir::TooLarge& error) {
+        error.report(builder.module(), diagnostics);
+        return Failure{};
+    }
 }
 
 Result<std::vector<NetworkSummary>> summarize(const dsl::ModelSpec& spec,
@@ -351,7 +361,12 @@ Result<std::vector<NetworkSummary>> summarize(const dsl::ModelSpec& spec,
     ir::Module module;
     ModuleScope m{spec, module, diagnostics, spec.train.batch_size};
     std::vector<NetworkSummary> summaries;
-    if (!declare_networks(m, summaries)) return Failure{};
+    try {
+        if (!declare_networks(m, summaries)) return Failure{};
+    } catch (const ir::TooLarge& error) {
+        error.report(module, diagnostics);
+        return Failure{};
+    }
     return summaries;
 }
 

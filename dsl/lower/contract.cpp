@@ -103,7 +103,8 @@ void report_file(const dsl::WeightsSpec& spec, const Diagnostics& found, ModuleS
 }
 
 /// Opens the file of a network's weights and fills in what the module says of it. Reports a file
-/// that cannot be read, and tensors that do not fit the network's parameters.
+/// that cannot be read, and tensors that do not fit the network's parameters or have numbers that
+/// are not finite.
 void look_into_file(ModuleScope& m, const dsl::WeightsSpec& spec, ir::Network& network) {
     Diagnostics found;
     const auto file = runtime::open_weights(spec.from, found);
@@ -121,7 +122,17 @@ void look_into_file(ModuleScope& m, const dsl::WeightsSpec& spec, ir::Network& n
                                                 spec.network_span, m.diagnostics);
     if (!source.ok()) return;
     network.source = *source;
-    (void)runtime::pair_network(*file, m.module, network, spec.from_span, m.diagnostics);
+    const auto pairs =
+        runtime::pair_network(*file, m.module, network, spec.from_span, m.diagnostics);
+    if (!pairs.ok()) return;
+    std::vector<float> numbers;
+    for (const auto& [id, tensor] : pairs->pairs) {
+        numbers.resize(static_cast<size_t>(m.module.states[id].type.elements()));
+        Diagnostics unread;
+        if (!file->read(*tensor, numbers.data(), unread) ||
+            !runtime::is_finite(numbers, *file, tensor->name, unread))
+            report_file(spec, unread, m);
+    }
 }
 
 }  // namespace

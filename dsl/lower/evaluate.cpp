@@ -11,6 +11,7 @@
 
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
+#include "compiler/support/numbers.h"
 #include "compiler/support/wording.h"
 #include "dsl/lower/broadcasting.h"
 #include "dsl/lower/calls/call_functions.h"
@@ -67,7 +68,7 @@ Evaluated Evaluator::evaluate(const Expression& e) {
             if (known->text == text && known->averaged == f_.averaged) return known->value;
     }
     const ir::Location outside = f_.b.location();
-    const size_t known = f_.over_batch.size();
+    const size_t known = f_.over_batch.size(), operations = f_.function.operations.size();
     f_.b.set_location(f_.m.locate(e.span));
     Evaluated result;
     using Kind = Expression::Kind;
@@ -78,7 +79,7 @@ Evaluated Evaluator::evaluate(const Expression& e) {
     else if (e.kind == Kind::kMember)
         result = member(e);
     else if (e.kind == Kind::kCall)
-        result = call(e);
+        result = folded(call(e), operations);
     else if (e.kind == Kind::kUnary)
         result = unary(e);
     else if (e.kind == Kind::kLoop)
@@ -88,6 +89,15 @@ Evaluated Evaluator::evaluate(const Expression& e) {
     else
         result = binary(e);
     f_.b.set_location(outside);
+    const bool computed = e.kind != Kind::kName && e.kind != Kind::kMember;
+    if (computed && result.number && !fits_f32(*result.number))
+        return fail(
+            DiagnosticKind::kBadValue, e.span,
+            fmt::format("`{}` {}", dsl::to_string(e),
+                        std::isnan(*result.number) ? std::string("is not a number")
+                        : e.kind == Kind::kNumber
+                            ? std::string("does not fit in f32")
+                            : fmt::format("is {}, which does not fit in f32", *result.number)));
     for (size_t i = known; i < f_.over_batch.size(); ++i)
         if (FunctionScope::OverBatch& made = f_.over_batch[i]; !made.span.known()) {
             made.text = dsl::to_string(e);
@@ -233,23 +243,6 @@ ValueId Evaluator::scalar(const Expression& expression, const std::string& what)
             "`axis`, sums each example and averages over the batch";
     report(f_.m, error);
     return kNone;
-}
-
-Evaluated Evaluator::bounded_scalar(const Expression& expression, const std::string& what,
-                                    const dsl::Range& range) {
-    Evaluated e = tensor(expression);
-    if (e.failed) return e;
-    if (!e.number) {
-        const bool fits = !e.batched && f_.b.shape(e.value).empty();
-        if (!fits) e.value = scalar(expression, what);  // for its error
-        e.failed = e.value == kNone;
-        return e;
-    }
-    if (range.low != range.high && !range.holds(*e.number))
-        return fail(DiagnosticKind::kBadValue, expression.span,
-                    fmt::format("{} is {}, it has to be {}", what, *e.number, describe(range)));
-    e.value = f_.b.constant(*e.number);
-    return e;
 }
 
 bool Evaluator::has_averages(const std::set<std::string>& networks) const {

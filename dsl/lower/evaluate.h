@@ -152,6 +152,8 @@ class Evaluator {
                        std::vector<ir::ValueId>& arguments);
     Evaluated define(const dsl::Definition& definition, const dsl::Expression& call);
 
+    Evaluated folded(Evaluated e, size_t first);
+
     // ---- weights.cpp ----
     /// `net.weights` or `net.layer.weights`; nothing for any other member.
     std::optional<Evaluated> weights_named(const dsl::Expression& member);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "dsl/lower/broadcasting.h"
@@ -31,6 +32,50 @@ bool lost_axis(const Expression& e) {
 }
 
 }  // namespace
+
+/// A call that computes one number of numbers alone is a constant, as `2 * 3` is: so ranges are
+/// checked of `exp(1)` as of 2.718. `first` is the first op that the call made.
+Evaluated Evaluator::folded(Evaluated e, size_t first) {
+    if (e.failed || e.batched || e.value == kNone || !f_.b.shape(e.value).empty() ||
+        f_.left_out.count(e.value) != 0)
+        return e;
+    std::map<ValueId, double> numbers;
+    for (size_t i = first; i < f_.function.operations.size(); ++i) {
+        const ir::Operation& op = f_.function.operations[i];
+        if (op.results.size() != 1) continue;
+        std::vector<double> operands;
+        for (const ValueId v : op.operands)
+            if (const auto known = numbers.find(v); known != numbers.end())
+                operands.push_back(known->second);
+        if (operands.size() != op.operands.size()) continue;
+        if (const auto* constant = op.as<ir::Constant>())
+            numbers[op.result()] = constant->value;
+        else if (const auto value = ir::scalar_value(op.op, operands))
+            numbers[op.result()] = *value;
+    }
+    if (const auto value = numbers.find(e.value); value != numbers.end()) {
+        e.number = value->second;
+        e.value = kNone;
+    }
+    return e;
+}
+
+Evaluated Evaluator::bounded_scalar(const Expression& expression, const std::string& what,
+                                    const dsl::Range& range) {
+    Evaluated e = tensor(expression);
+    if (e.failed) return e;
+    if (!e.number) {
+        const bool fits = !e.batched && f_.b.shape(e.value).empty();
+        if (!fits) e.value = scalar(expression, what);  // for its error
+        e.failed = e.value == kNone;
+        return e;
+    }
+    if (const std::string why = misfit(*e.number, range); !why.empty())
+        return fail(DiagnosticKind::kBadValue, expression.span,
+                    fmt::format("{} is {}, {}", what, *e.number, why));
+    e.value = f_.b.constant(*e.number);
+    return e;
+}
 
 Evaluated Evaluator::unary(const Expression& e) {
     Evaluated x = e.text == "not" ? truth(*e.arguments[0]) : evaluate(*e.arguments[0]);

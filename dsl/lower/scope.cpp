@@ -34,6 +34,20 @@ ir::StateId ModuleScope::declare(ir::State state) {
     const auto id = static_cast<ir::StateId>(module.states.size());
     if (const auto [known, fresh] = state_ids.try_emplace(state.name, id); !fresh)
         return known->second;
+    check_size(state.type, state.location);
+    // Optimizers join the weights that they move to one tensor.
+    if (state.role == ir::StateRole::kParameter) weights += ir::packed_size(state.type.elements());
+    if (weights > ir::kMostElements)
+        throw ir::TooLarge(
+            fmt::format("with this the model has {:.3g} weights; at most 2^40 = {:.3g} fit",
+                        static_cast<double>(weights), static_cast<double>(ir::kMostElements)),
+            state.location);
+    state_bytes += state.type.bytes();
+    if (state_bytes > ir::kLargestMemory / 2)  // the rest is for copies of them
+        throw ir::TooLarge(fmt::format("with this the states of the model have {} GiB; at most {} "
+                                       "fit",
+                                       state_bytes >> 30, ir::kLargestMemory >> 31),
+                           state.location);
     state.initializer.stream = next_stream++;
     if (state.initializer.kind == "zeros" || state.initializer.kind == "ones" ||
         state.initializer.kind == "constant") {
@@ -168,6 +182,7 @@ void FunctionScope::set_packed(const std::vector<ir::StateId>& ids, ValueId valu
 ValueId FunctionScope::input(const std::string& name, const ir::InputSource& source,
                              ir::Shape shape) {
     if (outer_) return capture(outer_->input(name, source, std::move(shape)));
+    check_size(ir::f32(shape), b.location());
     for (const ir::Input& known : function.inputs)
         if (known.source == source && function.values[known.value].name == name) return known.value;
     const ValueId value = function.add_value(name, ir::f32(std::move(shape)));

@@ -25,6 +25,8 @@ struct ModuleScope {
     /// The next stream of random numbers. Random ops and initializers get streams in the order in
     /// which they are made.
     int64_t next_stream = 1;
+    /// Numbers of all parameters that were declared, and bytes of all states.
+    int64_t weights = 0, state_bytes = 0;
 
     /// Per field: the least `classes` among the layers and functions that take the field as labels.
     /// It is kept when the model gives the field no number of classes, for the reader of the data

@@ -234,7 +234,8 @@ bool LayerReader::keeps_requirements(const Use& use, const Bindings& arguments, 
             read_values(*item, mapping("requirement").keys, "`requires`", item->span, diagnostics_);
         const Entry* entry = values.ok ? item->find("condition") : nullptr;
         if (!entry || entry->value->failed) continue;
-        const ExpressionPtr condition = read_expression(*entry->value, "`condition`", diagnostics_);
+        const ExpressionPtr condition =
+            read_expression(*entry->value, "`condition`", diagnostics_, true);
         if (!condition) continue;
         const std::optional<double> value = constant_value(*condition);
         if (!value && after)

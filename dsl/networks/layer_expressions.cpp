@@ -159,8 +159,8 @@ bool LayerReader::read_call_keys(const Callable& callable, const Node& keys, Lay
             diagnostics_.error(DiagnosticKind::kMissingKey, entry->key_span,
                                "`{}` is given, but `{}` before it is not", known[i],
                                known[call.arguments.size()]);
-        else if (auto value =
-                     read_expression(*entry->value, fmt::format("`{}`", known[i]), diagnostics_))
+        else if (auto value = read_expression(*entry->value, fmt::format("`{}`", known[i]),
+                                              diagnostics_, true))
             add(bind_names(value, "", layer, {}), named ? known[i] : "");
     }
     if (const Entry* name = keys.find("name");

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "compiler/support/check.h"
+#include "compiler/support/numbers.h"
 #include "dsl/text/scalar.h"
 
 namespace gmc::dsl {
@@ -77,6 +78,16 @@ std::string describe(const Range& range) {
         out += fmt::format("{}{} {}", below ? " and " : "", range.open_high ? "below" : "at most",
                            high);
     return out;
+}
+
+// What is above 0 has to be so as a number of 32 bits too: a variance plus 1e-50 may be 0.
+std::string misfit(double value, const Range& range) {
+    if (std::isnan(value)) return "which is not a number";
+    if (!fits_f32(value)) return "which does not fit in f32";
+    if (range.low == range.high) return "";
+    if (!range.holds(value)) return "it has to be " + describe(range);
+    const bool vanishes = value != 0 && static_cast<float>(value) == 0 && !range.holds(0);
+    return vanishes ? "which is 0 in f32, it has to be " + describe(range) : "";
 }
 
 // What a key accepts, in the words that messages and the reference page share.

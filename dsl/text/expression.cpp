@@ -123,6 +123,8 @@ class Parser {
                 fail(peek(), "comparisons cannot be chained").help("write `a < b and b < c`");
                 return {};
             }
+            const bool takes_flags = op.is("and") || op.is("or") || op.is("==") || op.is("!=");
+            if (!takes_flags && (refused_as_flag(left) || refused_as_flag(right))) return {};
             left = make({Expression::Kind::kBinary,
                          0,
                          std::string(op.text),
@@ -133,6 +135,16 @@ class Parser {
         }
         --depth_;
         return left;
+    }
+
+    /// Reports a flag where a number is meant.
+    bool refused_as_flag(const Parsed& value) {
+        if (value.node->kind != Expression::Kind::kNumber || value.node->text.empty()) return false;
+        diagnostics_
+            .error(DiagnosticKind::kBadExpression, text_.span(value.begin, value.end),
+                   "`{}` is a flag and no number", value.node->text)
+            .help("a flag is an argument by itself, as in `sum(x, axis=0, keep=true)`");
+        return true;
     }
 
     /// How tightly the next token binds as a binary operator; 0 when it is none.
@@ -149,7 +161,7 @@ class Parser {
         const Token sign = next();
         // -x^2 is -(x^2), -x*y is (-x)*y, and `not a > b` is `not (a > b)`
         const Parsed operand = parse(negation ? kNotBinding : kSignBinding);
-        if (!operand.node) return {};
+        if (!operand.node || (!negation && refused_as_flag(operand))) return {};
         return make({Expression::Kind::kUnary, 0, std::string(sign.text), {operand.node}, {}, {}},
                     sign.begin, operand.end);
     }
@@ -212,9 +224,13 @@ class Parser {
             return make({Expression::Kind::kNumber, token.number, "", {}, {}, {}}, token.begin,
                         token.end);
         if (token.kind == Token::Kind::kName && (token.text == "true" || token.text == "false"))
-            return make(
-                {Expression::Kind::kNumber, token.text == "true" ? 1.0 : 0.0, "", {}, {}, {}},
-                token.begin, token.end);
+            return make({Expression::Kind::kNumber,
+                         token.text == "true" ? 1.0 : 0.0,
+                         std::string(token.text),
+                         {},
+                         {},
+                         {}},
+                        token.begin, token.end);
         if (token.kind == Token::Kind::kName && binding(token.text) == 0) {
             if (peek().is("(")) return parse_call(token);
             return make({Expression::Kind::kName, 0, std::string(token.text), {}, {}, {}},
@@ -435,7 +451,7 @@ std::optional<double> constant_value(const Expression& e) {
 std::optional<double> value_of(
     const Expression& e, const std::function<std::optional<double>(const Expression&)>& known) {
     if (e.kind == Expression::Kind::kNumber) return e.number;
-    if (e.kind == Expression::Kind::kList) return std::nullopt;
+    if (e.kind == Expression::Kind::kList || e.kind == Expression::Kind::kLoop) return std::nullopt;
     const bool named = e.kind == Expression::Kind::kName || e.kind == Expression::Kind::kMember;
     if (named || e.kind == Expression::Kind::kCall)
         if (const std::optional<double> value = known(e); value || named) return value;

@@ -47,7 +47,7 @@ struct Loop {
 /// children.
 struct Expression {
     enum class Kind {
-        kNumber,  ///< `number`
+        kNumber,  ///< `number`; `text` is "true" or "false" where that was written
         kName,    ///< `text`
         /// `arguments[0].text`, as in `q.mean`.
         kMember,

@@ -142,7 +142,9 @@ Result<std::vector<Token>> tokenize(const PlacedText& placed, Diagnostics& diagn
                 diagnostics
                     .error(DiagnosticKind::kBadExpression, placed.span(at, token.end),
                            "`{}` is not a number", text.substr(at, token.end - at))
-                    .help("numbers are written 12, 0.5 or 1e-3, without spaces");
+                    .help(c == '0' && is_digit(text[std::min(at + 1, text.size() - 1)])
+                              ? "a number does not begin with 0"
+                              : "numbers are written 12, 0.5 or 1e-3, without spaces");
                 return Failure{};
             }
             token.number = *value;

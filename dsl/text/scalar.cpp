@@ -19,13 +19,7 @@ std::string_view without_plus(std::string_view text) {
 
 }  // namespace
 
-std::optional<double> parse_number(std::string_view text) {
-    text = without_plus(text);
-    // from_chars also reads "inf" and "nan", which are no numbers here.
-    if (text.empty() || text.find_first_not_of("0123456789+-.eE") != std::string_view::npos)
-        return std::nullopt;
-    return finite_number(text);
-}
+std::optional<double> parse_number(std::string_view text) { return plain_number(text); }
 
 std::optional<int64_t> parse_integer(std::string_view text) {
     text = without_plus(text);

@@ -92,12 +92,13 @@ Result<std::string> read_bytes(const std::string& path, Diagnostics& diagnostics
         return bad_file(path, diagnostics,
                         fmt::format("has {:.1f} MB; a model file may have at most {} MB",
                                     static_cast<double>(size) / 1e6, kMostModelBytes / 1'000'000));
+    // Files of /proc have no size, and reading one may wait for ever, as that of /proc/kmsg does.
+    if (!error && size == 0) return std::string();
     std::ifstream in(path, std::ios::binary);
     if (!in)
         return bad_file(path, diagnostics,
                         fmt::format("cannot be opened: {}", std::strerror(errno)));
-    // The limit is checked again while reading: the file may grow after its size was taken, or have
-    // no size (/proc).
+    // The limit is checked again while reading: the file may grow after its size was taken.
     std::string text;
     char chunk[16384];
     while (in.read(chunk, sizeof chunk), in.gcount() > 0) {

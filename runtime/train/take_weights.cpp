@@ -3,7 +3,6 @@
 #include "runtime/train/take_weights.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "runtime/weights/pairing.h"
 #include "runtime/weights/pytorch_layout.h"
@@ -40,16 +39,6 @@ Result<std::vector<WeightSource>> weight_sources(const StateStore& states, bool 
     return Failure{};
 }
 
-bool is_finite(const float* begin, int64_t count, const SafetensorsFile& file,
-               const std::string& name, Diagnostics& diagnostics) {
-    if (std::all_of(begin, begin + count, [](float one) { return std::isfinite(one); }))
-        return true;
-    diagnostics.error(DiagnosticKind::kBadFile, {},
-                      "`{}`: `{}` has a number that is not finite, or too large for f32",
-                      file.path(), name);
-    return false;
-}
-
 /// The average of a parameter that was read from `tensor` begins with the file's average of it, or
 /// with the parameter itself. False after an error.
 bool begin_average(const SafetensorsFile& file, const StoredTensor& tensor, ir::StateId parameter,
@@ -66,7 +55,8 @@ bool begin_average(const SafetensorsFile& file, const StoredTensor& tensor, ir::
     taken.taken.push_back(name == average->name ? name
                                                 : fmt::format("{} = {}", name, average->name));
     return file.read(*average, states.data(id), diagnostics) &&
-           is_finite(states.data(id), states.elements(id), file, average->name, diagnostics);
+           is_finite({states.data(id), static_cast<size_t>(states.elements(id))}, file,
+                     average->name, diagnostics);
 }
 
 /// Reads the tensor of each pair into its state, and begins its average. False after an error.
@@ -82,7 +72,9 @@ bool fill(const SafetensorsFile& file, const WeightPairs& pairs, bool is_pytorch
             each_number(pytorch_tensor(states.module(), state), [&](int64_t ours, int64_t theirs) {
                 to[ours] = numbers[static_cast<size_t>(theirs)];
             });
-        if (!is_finite(to, states.elements(id), file, tensor->name, diagnostics)) return false;
+        if (!is_finite({to, static_cast<size_t>(states.elements(id))}, file, tensor->name,
+                       diagnostics))
+            return false;
         taken.taken.push_back(tensor->name == state.name && !is_pytorch
                                   ? state.name
                                   : fmt::format("{} = {}", state.name, tensor->name));

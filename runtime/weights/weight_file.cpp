@@ -1,6 +1,8 @@
 // Finds the file of a run, and knows the formats of earlier versions by their first bytes.
 #include "runtime/weights/weight_file.h"
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 
 #include "compiler/support/paths.h"
@@ -93,6 +95,16 @@ Result<SafetensorsFile> open_weights(const std::string& wanted, Diagnostics& dia
                magic.substr(kCheckpointMagic.size(), 1), GMC_VERSION)
         .help("start a new run, or name the checkpoint of this model");
     return Failure{};
+}
+
+bool is_finite(std::span<const float> numbers, const SafetensorsFile& file, const std::string& name,
+               Diagnostics& diagnostics) {
+    if (std::all_of(numbers.begin(), numbers.end(), [](float one) { return std::isfinite(one); }))
+        return true;
+    diagnostics.error(DiagnosticKind::kBadFile, {},
+                      "`{}`: `{}` has a number that is not finite, or too large for f32",
+                      file.path(), name);
+    return false;
 }
 
 Result<std::string> verified_checksum(const SafetensorsFile& file, Diagnostics& diagnostics) {

@@ -2,6 +2,7 @@
 // which has one.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -37,6 +38,10 @@ std::string weight_file_of(const std::string& path);
 /// Opens a file, or that of a run's folder, and reads its header. Errors (kBadFile): no such file,
 /// no safetensors file, or a checkpoint of an earlier format.
 Result<SafetensorsFile> open_weights(const std::string& path, Diagnostics& diagnostics);
+
+/// Whether numbers that were read from the file's tensor `name` are finite. Error: kBadFile.
+bool is_finite(std::span<const float> numbers, const SafetensorsFile& file, const std::string& name,
+               Diagnostics& diagnostics);
 
 /// The checksum of the whole file as it is. Errors (kBadFile): it says another one itself, or
 /// cannot be read.

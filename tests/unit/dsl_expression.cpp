@@ -154,8 +154,8 @@ TEST_CASE("Numbers are decimal and finite", "[dsl]") {
     CHECK(parse_number("1e-4") == 1e-4);
     CHECK(parse_number("+.5") == 0.5);
     CHECK(parse_number("-3.") == -3.0);
-    for (const char* text :
-         {"", "-", "+-1", "1_0", "0x1", "inf", "nan", "1e999", "1 ", " 1", "1.2.3", "e5"})
+    for (const char* text : {"", "-", "+-1", "1_0", "0x1", "inf", "nan", "1e999", "010", "-00.5",
+                             "1 ", " 1", "1.2.3", "e5"})
         CHECK_FALSE(parse_number(text));
     CHECK(parse_integer("-12") == -12);
     CHECK(parse_integer("0") == 0);

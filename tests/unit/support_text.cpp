@@ -72,8 +72,9 @@ TEST_CASE("a pace is a number of steps or a time", "[support]") {
     CHECK(gmc::parse_pace("1.5 minutes")->seconds == 90);
     CHECK(gmc::parse_pace("2  hours")->seconds == 7200);
     CHECK(gmc::parse_pace("1e1seconds")->seconds == 10);
-    for (const char* wrong : {"", "500", "steps", "0 steps", "0.5 steps", "-1 minutes", "nan steps",
-                              "inf hours", "2e9 seconds", "5 days", "5 steps more"})
+    for (const char* wrong :
+         {"", "500", "steps", "0 steps", "0.5 steps", "1.5 steps", "010 steps", "-1 minutes",
+          "nan steps", "inf hours", "2e9 seconds", "5 days", "5 steps more"})
         CHECK_FALSE(gmc::parse_pace(wrong).has_value());
 }
 

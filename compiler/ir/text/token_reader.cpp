@@ -11,7 +11,6 @@ namespace {
 
 /// An upper bound of a tensor's elements, so that the byte count and sums of it fit in 64 bits.
 /// Shape rules rely on it.
-constexpr int64_t kMostElements = int64_t{1} << 40;
 
 }  // namespace
 

@@ -4,12 +4,15 @@
 // the function; placing n buffers compares each with those placed before it, n^2 in the worst case.
 #include "compiler/passes/memory/plan_memory.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <numeric>
 #include <set>
 #include <unordered_map>
 
+#include "compiler/ir/builder.h"
 #include "compiler/ir/scan.h"
 #include "compiler/ir/views.h"
 #include "compiler/passes/memory/memory_views.h"
@@ -71,7 +74,50 @@ class Planner {
         return live;
     }
 
+    /// The most that lives at one operation whatever is computed again: what it reads, makes,
+    /// inputs, results. What may become new states, and have the memory of these, counts
+    /// nothing; nor does a result that is stored element by element, and may take over the memory
+    /// of what is read.
+    int64_t needed_bytes() {
+        share();
+        const auto end = static_cast<int>(f_.operations.size());
+        std::set<ValueId> new_states;
+        for (const Update& u : f_.updates) new_states.insert(container(u.value).of);
+        using Sizes = std::map<ValueId, int64_t>;  // by container
+        const auto add = [&](Sizes& sizes, ValueId v) {
+            const ValueId whole = container(v).of;
+            if (is_state(whole) || is_captured_[whole] || new_states.count(whole) != 0) return;
+            sizes[whole] = std::max(sizes[whole], f_.type(v).bytes());
+        };
+        int64_t most = 0;
+        for (int i = 0; i < end; ++i) {
+            const Operation& op = f_.operations[static_cast<size_t>(i)];
+            Sizes read, made;
+            for (const ValueId v : op.operands) add(read, v);
+            for (const ValueId v : op.results) add(made, v);
+            const bool over = std::any_of(op.results.begin(), op.results.end(),
+                                          [&](ValueId v) { return stored_by_index(op, v); });
+            if (over && sum_of(made) > sum_of(read)) std::swap(read, made);
+            if (!over) read.merge(made);
+            // A carried input of a body may be written over by its new value.
+            for (const Input& input : f_.inputs)
+                if (!(over && f_.is_body) && last_[container(input.value).of] >= i)
+                    add(read, input.value);
+            for (const NamedValue& r : f_.results)
+                if (!over && first_[container(r.value).of] <= i) add(read, r.value);
+            const bool scans = op.as<Scan>() != nullptr;
+            most = std::max(most, sum_of(read) + (scans ? workspace_bytes(op) : 0));
+        }
+        return most;
+    }
+
   private:
+    static int64_t sum_of(const std::map<ValueId, int64_t>& sizes) {
+        int64_t sum = 0;
+        for (const auto& [value, bytes] : sizes) sum += bytes;
+        return sum;
+    }
+
     /// Decides which values use the memory of a state, and which use the same buffer.
     void share() {
         for (Value& v : f_.values) v.arena_offset = v.home = kNone;
@@ -434,9 +480,28 @@ std::vector<int64_t> live_bytes_of(const Module& module, Function function) {
     return Planner(module, function).live_bytes();
 }
 
-Result<bool> plan_memory(Module& module, Diagnostics&) {
+int64_t needed_bytes_of(const Module& module, Function function) {
+    return Planner(module, function).needed_bytes();
+}
+
+Result<bool> plan_memory(Module& module, Diagnostics& diagnostics) {
     bool changed = false;
-    for (Function& function : module.functions) changed |= Planner(module, function).run();
+    for (Function& function : module.functions) {
+        changed |= Planner(module, function).run();
+        if (function.arena_bytes <= kLargestMemory) continue;
+        const Operation& largest = *std::max_element(
+            function.operations.begin(), function.operations.end(),
+            [&](const Operation& a, const Operation& b) {
+                return function.type(a.results[0]).bytes() < function.type(b.results[0]).bytes();
+            });
+        TooLarge(fmt::format("`{}` needs {} GiB of memory, of which this makes the largest tensor, "
+                             "{}; at most {} fit",
+                             function.name, function.arena_bytes >> 30,
+                             to_string(function.type(largest.results[0])), kLargestMemory >> 30),
+                 largest.location)
+            .report(module, diagnostics);
+        return Failure{};
+    }
     return changed;
 }
 

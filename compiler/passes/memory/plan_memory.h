@@ -38,7 +38,12 @@ int64_t arena_bytes_of(const ir::Module& module, ir::Function function);
 /// By operation: bytes of all values that live then, without the gaps that placing leaves.
 std::vector<int64_t> live_bytes_of(const ir::Module& module, ir::Function function);
 
-/// True = changed. Planning a planned module gives the same plan.
+/// Bytes of an arena below which no way to compute values again brings the function: a bound, not
+/// what can be reached.
+int64_t needed_bytes_of(const ir::Module& module, ir::Function function);
+
+/// True = changed. Planning a planned module gives the same plan. Error: kTooLarge for a function
+/// that needs more than kLargestMemory.
 Result<bool> plan_memory(ir::Module& module, Diagnostics& diagnostics);
 
 }  // namespace gmc::passes

@@ -21,6 +21,8 @@ using namespace ir;  // NOLINT
 /// Repeating an operation must lower the excess over the limit by at least this share. Without such
 /// a bound the search would go on for negligible gains.
 constexpr double kWorthRepeating = 1e-4;
+/// Bounds the search: the sum of the lengths of all functions that were planned to look at them.
+constexpr int64_t kMostPlanned = 20'000'000;
 /// The factor from one bound to the next, and the last bound as a share of the limit. Bounds below
 /// the limit are tried because packing leaves gaps: values may sum up to less than the limit while
 /// the arena is larger.
@@ -57,6 +59,8 @@ class Recomputer {
         lower(bytes);
         return least_ <= limit_;
     }
+    /// Whether it stopped before all was tried, as the function is too long for that.
+    bool is_cut() const { return planned_ > kMostPlanned; }
     /// The smallest arena that was found.
     int64_t least() const { return least_; }
     Function take() { return std::move(best_); }
@@ -65,7 +69,7 @@ class Recomputer {
     /// Repeats operations until values fit below `bound`, and below stricter bounds while the arena
     /// is over the limit, as packing leaves gaps.
     void lower(int64_t bound) {
-        for (; least_ > limit_ && bound > kStrictest * static_cast<double>(limit_);
+        for (; !is_cut() && least_ > limit_ && bound > kStrictest * static_cast<double>(limit_);
              bound = static_cast<int64_t>(kTightening * static_cast<double>(bound))) {
             while (repeat_one(bound)) {
             }
@@ -77,7 +81,8 @@ class Recomputer {
     }
 
     /// By how much the memory in use exceeds the bound, summed over all operations.
-    double excess(const Function& f, int64_t bound) const {
+    double excess(const Function& f, int64_t bound) {
+        planned_ += static_cast<int64_t>(f.operations.size());
         double sum = 0;
         for (int64_t bytes : live_bytes_of(m_, f))
             sum += static_cast<double>(std::max<int64_t>(bytes - bound, 0));
@@ -101,7 +106,7 @@ class Recomputer {
         const std::vector<int64_t> live = live_bytes_of(m_, f_);
         const auto peak =
             static_cast<int>(std::max_element(live.begin(), live.end()) - live.begin());
-        if (live.empty() || live[peak] <= bound) return false;
+        if (live.empty() || live[peak] <= bound || is_cut()) return false;
         const double before = excess(f_, bound);
         for (const bool loops : {true, false}) {
             std::optional<Function> best;
@@ -253,6 +258,7 @@ class Recomputer {
     int64_t limit_;  ///< bytes
     Function best_;
     int64_t least_;
+    int64_t planned_ = 0;  ///< operations, in all plans
 };
 
 }  // namespace
@@ -266,6 +272,16 @@ Result<bool> recompute(Module& module, Diagnostics& diagnostics) {
     for (Function& function : module.functions) {
         if (const int64_t bytes = arena_bytes_of(module, function); bytes <= limit) {
             if (function.is_body) function.arena_bytes = bytes;
+            continue;
+        }
+        if (const int64_t needed = needed_bytes_of(module, function); needed > limit) {
+            diagnostics
+                .error(DiagnosticKind::kTooLarge, {},
+                       "`{}` needs {} of memory, and at least {} even when values are computed "
+                       "twice rather than kept; the limit is {}",
+                       function.name, size_text(arena_bytes_of(module, function)),
+                       size_text(needed), size_text(limit))
+                .help("a smaller `train.batch_size` needs less");
             continue;
         }
         Recomputer recomputer(module, function, limit);

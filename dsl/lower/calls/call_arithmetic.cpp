@@ -31,6 +31,10 @@ Evaluated clamp(Evaluator& e, const Expression& call) {
     if (!low.number || !high.number)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "the bounds of `clamp` must be constant numbers");
+    if (*low.number > *high.number)
+        return e.fail(DiagnosticKind::kBadValue, call.span,
+                      fmt::format("`clamp` is from {} to {}, the first must not be larger",
+                                  *low.number, *high.number));
     ir::Builder& b = e.b();
     x.value = e.materialize(x, {});
     x.number.reset();
