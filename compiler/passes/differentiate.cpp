@@ -20,8 +20,9 @@ namespace {
 
 using namespace ir;  // NOLINT
 
-/// Each gradient of a gradient is several times as long as what it is of; one of what has none is a
-/// few times as long. A function may be so many times as long as it was, or have so many operations.
+/// Each gradient of a gradient is several times as long as what it is of; one of what has none
+/// is a few times as long. A function may be so many times as long as it was, or have so many
+/// operations.
 constexpr size_t kMostTimes = 20, kMostOperations = 50'000;
 
 /// Rewrites one function. It moves the operations to a new list; where a `gradient` op stands, the

@@ -22,7 +22,7 @@ using namespace ir;  // NOLINT
 /// a bound the search would go on for negligible gains.
 constexpr double kWorthRepeating = 1e-4;
 /// Bounds the search: the sum of the lengths of all functions that were planned to look at them.
-constexpr int64_t kMostPlanned = 20'000'000;
+constexpr int64_t kMostPlanned = 4'000'000;
 /// The factor from one bound to the next, and the last bound as a share of the limit. Bounds below
 /// the limit are tried because packing leaves gaps: values may sum up to less than the limit while
 /// the arena is larger.
