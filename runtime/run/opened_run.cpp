@@ -135,6 +135,8 @@ bool OpenedRun::keep_end() {
         if (!header.ok()) return false;
         at = header->training;
     }
+    if (options.stop != nullptr && !options.in_copy && !options.overwrite)
+        options.stop->checkpoint = goes_on() ? at.step : StopRequest::kNone;
     epochs = record.epochs.value_or(model.module().training->epochs);
     if (options.more_epochs > 0) {
         const bool early = stops_early(at);
@@ -548,8 +550,11 @@ bool OpenedRun::write_what_is_gone() {
 
 bool OpenedRun::write_untrained(Progress& progress) {
     const Saving saving(options.stop);
-    return begin_states(progress) && write_beginnings() &&
-           write_checkpoint(path(kCheckpointName), model.states(), training, diagnostics);
+    if (!begin_states(progress) || !write_beginnings() ||
+        !write_checkpoint(path(kCheckpointName), model.states(), training, diagnostics))
+        return false;
+    if (options.stop != nullptr && !options.in_copy) options.stop->checkpoint = training.step;
+    return true;
 }
 
 /// Writes the copy of the model and the record. On a full disk none of the two is replaced.

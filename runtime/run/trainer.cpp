@@ -66,6 +66,7 @@ class TrainingLoop {
     /// contractions, during which training may be asked to stop. What was not saved yet is saved
     /// then; what is left to do there is done when the run goes on.
     TrainEnd run() {
+        const TakingSteps steps(told_stop());
         try {
             return loop();
         } catch (const WorkStopped&) {
@@ -95,6 +96,8 @@ class TrainingLoop {
         const bool alone = model_.group() == nullptr;
         return options_.stop != nullptr && alone ? &options_.stop->signal : nullptr;
     }
+    /// What says to the user what is left of the run; null in a copy, of which nothing is.
+    StopRequest* told_stop() const { return options_.in_copy ? nullptr : options_.stop; }
     bool stop_asked() const { return options_.stop != nullptr && options_.stop->asked(); }
 
     // ---- steps ----
@@ -333,6 +336,7 @@ class TrainingLoop {
             return false;
         if (!write_checkpoint(run_.path(kCheckpointName), model_.states(), training_, diagnostics))
             return false;
+        if (told_stop() != nullptr) told_stop()->checkpoint = training_.step;
         log_.has_saved();
         if (!training_.back_to) remove_way_back();
         return true;

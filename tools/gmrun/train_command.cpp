@@ -253,6 +253,9 @@ int train_command(const Words& words) {
                      "Trains a compiled model. The run's folder gets model.gmc, run.json, "
                      "checkpoint.safetensors, "
                      "metrics.jsonl and samples/epoch-NNN.png.\n"
+                     "Ctrl-C or another signal that ends programs stops it after the step, with a "
+                     "checkpoint (exit code 128 + the signal's number); a second one, half a second "
+                     "later or more, ends it at once, with the checkpoint that is there.\n"
                      "`mpirun -n 4 gmrun train MODEL` trains a model that was compiled with "
                      "--shards in 4 processes, to the same bits.");
     add_train_options(line);
