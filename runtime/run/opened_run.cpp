@@ -20,7 +20,6 @@
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/validation.h"
 #include "runtime/threads/thread_count.h"
-#include "runtime/train/take_weights.h"
 
 namespace gmc::runtime {
 
@@ -140,7 +139,8 @@ bool OpenedRun::keep_end() {
     epochs = record.epochs.value_or(model.module().training->epochs);
     if (options.more_epochs > 0) {
         const bool early = stops_early(at);
-        if (early) record.patient_from = at.pass;  // who asks for more has patience
+        // Who asks for more after an early end has patience, each time.
+        if (early || record.patient_from > 0) record.patient_from = at.pass;
         record.epochs = epochs =
             (early ? at.pass : std::max(epochs, at.pass)) + options.more_epochs;
     }
@@ -404,16 +404,9 @@ bool OpenedRun::begin_states(Progress& progress) {
                read_epoch_start(path(kCheckpointName), model.states(), training, diagnostics) &&
                read_outer_momentum(path(kCheckpointName), model.states(), training, diagnostics) &&
                keep_what_a_kill_left();
-    if (!model.states().initialise(training.seed, diagnostics)) return false;
-    auto all = take_named_weights(model.states(), diagnostics);
+    const auto all = fill_first_states(diagnostics);
     if (!all.ok()) return false;
-    if (!record.init.empty()) {
-        const auto taken =
-            take_weights(record.init, record.init_layout, model.states(), diagnostics);
-        if (!taken.ok()) return false;
-        training.init = taken->file;
-        all->push_back(*taken);
-    }
+    if (!record.init.empty()) training.init = all->back().file;
     record.begun_with.clear();
     for (const TakenWeights& taken : *all) {
         record.begun_with.push_back(taken.summary());
@@ -421,6 +414,16 @@ bool OpenedRun::begin_states(Progress& progress) {
     }
     begin_epoch(training);
     return true;
+}
+
+Result<std::vector<TakenWeights>> OpenedRun::fill_first_states(Diagnostics& reported) {
+    if (!model.states().initialise(training.seed, reported)) return Failure{};
+    auto all = take_named_weights(model.states(), reported);
+    if (!all.ok() || record.init.empty()) return all;
+    const auto taken = take_weights(record.init, record.init_layout, model.states(), reported);
+    if (!taken.ok()) return Failure{};
+    all->push_back(*taken);
+    return all;
 }
 
 bool OpenedRun::share_slots() {

@@ -77,7 +77,13 @@ Metadata describe(const StateStore& states, const TrainingState& training, bool 
             out.emplace_back(fmt::format("{}_figure", name), watched->figure);
     }
     out.emplace_back("epoch_began", fmt::format("{}", training.epoch_began));
-    if (training.back_to) out.emplace_back("back_to", fmt::format("{}", *training.back_to));
+    const auto step = [&](const char* name, int64_t value) {
+        out.emplace_back(name, fmt::format("{}", value));
+    };
+    if (training.back_to) step("back_to", *training.back_to);
+    if (training.before) step("before", *training.before);
+    if (training.went_back) step("went_back_to", training.went_back->to);
+    if (training.went_back) step("went_back_at", training.went_back->at);
     if (training.epoch_end_left) out.emplace_back("epoch_end_left", "1");
     if (const std::string signs = training.signs.to_text(); !signs.empty())
         out.emplace_back("signs", signs);
@@ -147,6 +153,10 @@ void check_numbers(const TrainingState& at) {
     }
     refuse_above("epoch_began", at.epoch_began, "step", at.step);
     if (at.back_to) refuse_above("back_to", *at.back_to, "step", at.step);
+    if (at.before) refuse_above("before", *at.before, "step", at.step);
+    if (at.went_back)
+        refuse_above("went_back_to", at.went_back->to, "went_back_at", at.went_back->at);
+    if (at.went_back) refuse_above("went_back_at", at.went_back->at, "step", at.step);
     refuse_above("best_since", at.best.epochs_since, "pass", at.pass);
     refuse_above("stopping_since", at.stopping.epochs_since, "pass", at.pass);
 }
@@ -161,6 +171,11 @@ TrainingState read_training(const SafetensorsFile& file) {
     training.epoch_began = training.step;  // as older checkpoints, which do not say it, take it
     if (file.metadata("epoch_began") != nullptr) reader.read("epoch_began", training.epoch_began);
     if (file.metadata("back_to") != nullptr) reader.read("back_to", training.back_to.emplace());
+    if (file.metadata("before") != nullptr) reader.read("before", training.before.emplace());
+    if (file.metadata("went_back_to") != nullptr) {
+        reader.read("went_back_to", training.went_back.emplace().to);
+        reader.read("went_back_at", training.went_back->at);
+    }
     if (const std::string* left = file.metadata("epoch_end_left")) {
         if (*left != "1")
             throw JsonError(fmt::format("`epoch_end_left` is `{}`", left->substr(0, 80)));
