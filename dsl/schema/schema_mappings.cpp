@@ -466,8 +466,10 @@ std::vector<MappingRow> train_rows() {
              text("checkpoint_every", kOptional,
                   "`500 steps` or `10 minutes`: checkpoints beside those at the ends of epochs"),
              word("on_divergence", "stop", "stop|rollback|lower_rate",
-                  "when a number is not finite: end; go back to the last checkpoint and leave out "
-                  "the batches since; the same with updates half as large from there on"),
+                  "when a number is not finite: end; go back to the last checkpoint at the end of "
+                  "an "
+                  "epoch or a pace in steps, and leave out the batches since; the same with "
+                  "updates half as large from there on"),
              integer("retries", "3", kRetries, "how often it goes back before training ends"),
          },
          "How it is trained."},

@@ -20,7 +20,6 @@
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/validation.h"
 #include "runtime/threads/thread_count.h"
-#include "runtime/train/take_weights.h"
 
 namespace gmc::runtime {
 
@@ -141,10 +140,13 @@ bool OpenedRun::keep_end() {
         if (!header.ok()) return false;
         at = header->training;
     }
+    if (options.stop != nullptr && !options.in_copy && !options.overwrite)
+        options.stop->checkpoint = goes_on() ? at.step : StopRequest::kNone;
     epochs = record.epochs.value_or(model.module().training->epochs);
     if (options.more_epochs > 0) {
         const bool early = stops_early(at);
-        if (early) record.patient_from = at.pass;  // who asks for more has patience
+        // Who asks for more after an early end has patience, each time.
+        if (early || record.patient_from > 0) record.patient_from = at.pass;
         record.epochs = epochs =
             (early ? at.pass : std::max(epochs, at.pass)) + options.more_epochs;
     }
@@ -405,16 +407,9 @@ bool OpenedRun::begin_states(Progress& progress) {
                read_epoch_start(path(kCheckpointName), model.states(), training, diagnostics) &&
                read_outer_momentum(path(kCheckpointName), model.states(), training, diagnostics) &&
                keep_what_a_kill_left();
-    if (!model.states().initialise(training.seed, diagnostics)) return false;
-    auto all = take_named_weights(model.states(), diagnostics);
+    const auto all = fill_first_states(diagnostics);
     if (!all.ok()) return false;
-    if (!record.init.empty()) {
-        const auto taken =
-            take_weights(record.init, record.init_layout, model.states(), diagnostics);
-        if (!taken.ok()) return false;
-        training.init = taken->file;
-        all->push_back(*taken);
-    }
+    if (!record.init.empty()) training.init = all->back().file;
     record.begun_with.clear();
     for (const TakenWeights& taken : *all) {
         record.begun_with.push_back(taken.summary());
@@ -422,6 +417,16 @@ bool OpenedRun::begin_states(Progress& progress) {
     }
     begin_epoch(training);
     return true;
+}
+
+Result<std::vector<TakenWeights>> OpenedRun::fill_first_states(Diagnostics& reported) {
+    if (!model.states().initialise(training.seed, reported)) return Failure{};
+    auto all = take_named_weights(model.states(), reported);
+    if (!all.ok() || record.init.empty()) return all;
+    const auto taken = take_weights(record.init, record.init_layout, model.states(), reported);
+    if (!taken.ok()) return Failure{};
+    all->push_back(*taken);
+    return all;
 }
 
 bool OpenedRun::share_slots() {
@@ -552,8 +557,11 @@ bool OpenedRun::write_what_is_gone() {
 
 bool OpenedRun::write_untrained(Progress& progress) {
     const Saving saving(options.stop);
-    return begin_states(progress) && write_beginnings() &&
-           write_checkpoint(path(kCheckpointName), model.states(), training, diagnostics);
+    if (!begin_states(progress) || !write_beginnings() ||
+        !write_checkpoint(path(kCheckpointName), model.states(), training, diagnostics))
+        return false;
+    if (options.stop != nullptr && !options.in_copy) options.stop->checkpoint = training.step;
+    return true;
 }
 
 /// Writes the copy of the model and the record. On a full disk none of the two is replaced.

@@ -12,6 +12,7 @@
 #include "runtime/run/run_record.h"
 #include "runtime/run/trainer.h"
 #include "runtime/train/step_runner.h"
+#include "runtime/train/take_weights.h"
 
 namespace gmc::runtime {
 
@@ -56,6 +57,9 @@ struct OpenedRun {
     /// What an interruption leaves: a checkpoint of the last step, or, where it `stays`, the run
     /// that was to be resumed or replaced.
     std::string why_interrupted(bool stays) const;
+    /// Sets the states to those that the run begins with: initial values, and weights of files,
+    /// which are listed. Errors: those of take_weights() and StateStore::initialise().
+    Result<std::vector<TakenWeights>> fill_first_states(Diagnostics& reported);
     /// Removes checkpoints that the run is to keep no longer.
     void drop_checkpoints() const;
     /// Opens the log, which write_beginnings() does, too.

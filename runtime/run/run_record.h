@@ -44,7 +44,7 @@ struct RunRecord {
     std::vector<std::string> begun_with;
     std::optional<int64_t> epochs;  ///< asked for on the command line, instead of the model's
     RunSettings settings;
-    int64_t patient_from = 0;   ///< epochs before --more-epochs undid an early stop
+    int64_t patient_from = 0;   ///< epochs before the last --more-epochs since an early end
     int64_t examples = 0;       ///< of the training data
     double validate_share = 0;  ///< of the data, kept out of training; 0: none, or not known
     std::string data;           ///< what they were, in a line (data_summary.h)

@@ -130,6 +130,20 @@ void OpenedRun::tell_beginning(Progress& progress) {
     say_what_changed(progress);
 }
 
+/// Why there is no checkpoint after `step` steps: none was due.
+static std::string why_none_yet(const ir::RunPolicy& policy, int64_t step) {
+    const std::string every = policy.checkpoint_steps > 0 ? counted(policy.checkpoint_steps, "step")
+                              : policy.checkpoint_seconds > 0
+                                  ? fmt::format("{:g} seconds", policy.checkpoint_seconds)
+                                  : "";
+    if (every.empty())
+        return "there was no checkpoint yet; --checkpoint-every writes them within an epoch";
+    return fmt::format(
+        "there was no checkpoint yet: one is written every {}, and at the end of an epoch, and "
+        "training diverged in step {}; --checkpoint-every \"1 steps\" writes earlier ones",
+        every, step);
+}
+
 void OpenedRun::report_divergence(const std::string& why, const std::string& replay,
                                   int64_t saved_step, bool at_once) {
     MetricsRow row(training.step, epoch_number());
@@ -139,9 +153,8 @@ void OpenedRun::report_divergence(const std::string& why, const std::string& rep
     const std::string kept =
         folder->has_checkpoint() ? fmt::format("the last good state, of step {}, is kept in `{}`",
                                                saved_step, path(kCheckpointName))
-        : training.step > 1
-            ? "there was no checkpoint yet; --checkpoint-every writes them within an epoch"
-            : "there is no checkpoint: the first step went wrong";
+        : training.step > 1      ? why_none_yet(policy, training.step)
+                                 : "there is no checkpoint: the first step went wrong";
     Diagnostic& error = diagnostics.error(DiagnosticKind::kDiverged, {}, "{}", why).help(kept);
     if (!replay.empty()) error.help(fmt::format("`gmrun replay {}` runs the step again", replay));
     if (at_once) {

@@ -5,11 +5,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 #include <vector>
 
-#include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "compiler/support/stop_work.h"
 #include "compiler/support/wording.h"
@@ -29,6 +27,10 @@ namespace {
 /// A state is kept every so many steps, so at most this many steps are repeated to get back to the
 /// last good one.
 constexpr int64_t kKeepEvery = 100;
+
+/// Why a checkpoint is written: because training stops, because time has passed, or at this step in
+/// every run.
+enum class Due { kNot, kByClock, kByStep };
 
 double now_s() { return static_cast<double>(steady_ns()) * 1e-9; }
 
@@ -60,12 +62,14 @@ class TrainingLoop {
           runner_(*run.runner),
           training_(run.training),
           loader_(*run.loader),
-          log_(*run.log) {}
+          log_(*run.log),
+          way_back_(run) {}
 
     /// Runs the loop. What is done at the end of an epoch may bind a function and measure its
     /// contractions, during which training may be asked to stop. What was not saved yet is saved
     /// then; what is left to do there is done when the run goes on.
     TrainEnd run() {
+        const TakingSteps steps(told_stop());
         try {
             return loop();
         } catch (const WorkStopped&) {
@@ -95,6 +99,8 @@ class TrainingLoop {
         const bool alone = model_.group() == nullptr;
         return options_.stop != nullptr && alone ? &options_.stop->signal : nullptr;
     }
+    /// What says to the user what is left of the run; null in a copy, of which nothing is.
+    StopRequest* told_stop() const { return options_.in_copy ? nullptr : options_.stop; }
     bool stop_asked() const { return options_.stop != nullptr && options_.stop->asked(); }
 
     // ---- steps ----
@@ -104,11 +110,11 @@ class TrainingLoop {
         good_.keep(model_.states(), training_);
         saved_step_ = training_.step;
         saved_s_ = now_s();
-        find_way_back();
+        way_back_.find();
         runner_.take_up(training_.signs);
         count_steps();
         if (policy_.on_divergence != "stop" && !run_.folder->has_checkpoint()) {
-            const TrainEnd end = save(true);  // where a rollback can go back to
+            const TrainEnd end = save(Due::kByStep);  // where a rollback can go back to
             if (end != TrainEnd::kDone) return end;
         }
         if (!run_.draw_what_a_kill_left()) return TrainEnd::kFailed;
@@ -169,17 +175,21 @@ class TrainingLoop {
     /// Within an epoch: saves when a checkpoint is due. kDone means that the loop goes on.
     TrainEnd save_where_due() {
         const bool ends = run_.finished();
-        is_due_ =
-            is_due_ ||
-            (policy_.checkpoint_steps > 0 && training_.step % policy_.checkpoint_steps == 0) ||
-            (policy_.checkpoint_seconds > 0 && now_s() - saved_s_ >= policy_.checkpoint_seconds);
+        if (policy_.checkpoint_steps > 0 && training_.step % policy_.checkpoint_steps == 0)
+            due_ = Due::kByStep;
+        else if (policy_.checkpoint_seconds > 0 && due_ == Due::kNot &&
+                 now_s() - saved_s_ >= policy_.checkpoint_seconds)
+            due_ = Due::kByClock;
         if (has_own_states()) return TrainEnd::kDone;
-        const bool due = std::exchange(is_due_, false);
-        if (ends || due) {
+        const Due due = std::exchange(due_, Due::kNot);
+        if (ends || due != Due::kNot) {
             const TrainEnd end = save(due);
             if (end != TrainEnd::kDone) return end;
-            return keep_checkpoint(false) && (!ends || draw_and_note(epoch())) ? TrainEnd::kDone
-                                                                               : TrainEnd::kFailed;
+            // What a run keeps is what it may go back to, so its steps alone decide.
+            const bool keeps = policy_.on_divergence == "stop" || due == Due::kByStep;
+            return (!keeps || keep_checkpoint(false)) && (!ends || draw_and_note(epoch()))
+                       ? TrainEnd::kDone
+                       : TrainEnd::kFailed;
         }
         if (training_.step - good_.training().step >= kKeepEvery) {
             if (const std::string bad = first_not_finite(model_.states()); !bad.empty())
@@ -220,7 +230,7 @@ class TrainingLoop {
         good_.keep(training_);
         run_.begin_epoch(training_);
         good_.keep(training_);
-        if (const TrainEnd end = write(true); end != TrainEnd::kDone) return end;
+        if (const TrainEnd end = write(Due::kByStep); end != TrainEnd::kDone) return end;
         for (const std::string& line : ended.shown) progress_.message(line);
         return keep_checkpoint(ended.is_best) && draw_and_note(training_.pass) ? TrainEnd::kDone
                                                                                : TrainEnd::kFailed;
@@ -292,12 +302,10 @@ class TrainingLoop {
 
     // ---- states that are good ----
 
-    /// Writes the present state if it is good; kDone when it was written. One that is not due, but
-    /// written because training stops, is none that a rollback goes back to: a run that stops and
-    /// goes on has the bits of one that never stopped.
-    TrainEnd save(bool is_due) {
+    /// Writes the present state if it is good; kDone when it was written.
+    TrainEnd save(Due due) {
         const TrainEnd end = check_state();
-        return end == TrainEnd::kDone ? write(is_due) : end;
+        return end == TrainEnd::kDone ? write(due) : end;
     }
 
     /// Keeps the present state in memory if it is good, else says so; kDone when it is.
@@ -313,48 +321,25 @@ class TrainingLoop {
     }
 
     /// Writes the state that was kept.
-    TrainEnd write(bool is_due) {
+    TrainEnd write(Due due) {
         const Saving saving(options_.stop);
-        if (!write_state(is_due, diagnostics_)) return TrainEnd::kFailed;
+        if (!write_state(due, diagnostics_)) return TrainEnd::kFailed;
         saved_step_ = training_.step;
         saved_s_ = now_s();
         if (!run_.write_what_is_gone()) return TrainEnd::kFailed;
-        if (is_due && training_.step > 0) run_.folder->has_begun();
+        if (due != Due::kNot && training_.step > 0) run_.folder->has_begun();
         return TrainEnd::kDone;
     }
 
-    bool write_state(bool is_due, Diagnostics& diagnostics) {
-        if (policy_.on_divergence == "stop" ||
-            (is_due && !has_exploded(training_.signs, changing_losses(model_.module()))))
-            back_to_ = training_.step;
-        training_.back_to.reset();
-        if (back_to_ < training_.step) training_.back_to = back_to_;
-        if (training_.back_to && !is_there(run_.path(kWayBackName)) &&
-            !keep_checkpoint_as(run_.folder->path(), kWayBackName, diagnostics))
-            return false;
+    bool write_state(Due due, Diagnostics& diagnostics) {
+        if (!way_back_.before_writing(due == Due::kByStep, diagnostics)) return false;
+        good_.keep(training_);  // as it says that now
         if (!write_checkpoint(run_.path(kCheckpointName), model_.states(), training_, diagnostics))
             return false;
+        if (told_stop() != nullptr) told_stop()->checkpoint = training_.step;
         log_.has_saved();
-        if (!training_.back_to) remove_way_back();
+        way_back_.has_written();
         return true;
-    }
-
-    /// Where a rollback goes back to: to the checkpoint, unless that was written because training
-    /// stopped, and the one before it is still there.
-    void find_way_back() {
-        Diagnostics none;
-        back_to_ = training_.step;
-        if (training_.back_to && is_there(run_.path(kWayBackName))) {
-            const auto header = read_checkpoint_header(run_.path(kWayBackName), none);
-            if (header.ok() && header->training.step == *training_.back_to)
-                back_to_ = *training_.back_to;
-        }
-        if (back_to_ == training_.step) remove_way_back();
-    }
-
-    void remove_way_back() const {
-        std::error_code ignored;
-        std::filesystem::remove(run_.path(kWayBackName), ignored);
     }
 
     /// The losses of a step belong to the state before it. So whether the present state has finite
@@ -393,30 +378,28 @@ class TrainingLoop {
         model_.set_progress(training_.step, training_.epoch);
     }
 
-    /// Goes on with the states of the last checkpoint that was due, but with the batches that come
-    /// next, not those since then. False when the run is to end.
+    /// Goes on with the states that WayBack takes, but with the batches that come next, not those
+    /// since then. False when the run is to end.
     bool roll_back() {
         if (policy_.on_divergence == "stop" || training_.retries >= policy_.retries) return false;
         TrainingState good;
-        Diagnostics lost;
-        // The gaps between states are cleared, too: optimizers update them along with the states
-        // around them.
-        std::fill_n(model_.states().bytes_begin(), model_.states().bytes(), std::byte{0});
-        if (model_.states().slots() != nullptr) model_.states().slots()->clear();
-        const char* from = is_there(run_.path(kWayBackName)) ? kWayBackName : kCheckpointName;
-        if (!read_checkpoint(run_.path(from), model_.states(), good, lost)) return false;
+        const std::string back = way_back_.take(diverged_at_, good);
+        if (back.empty()) {
+            run_.report_divergence(why_diverged_, "", saved_step_, false);
+            return false;
+        }
         model_.set_states_changed();
-        if (!read_outer_momentum(run_.path(from), model_.states(), good, lost)) return false;
         training_ = std::exchange(diverged_at_, {});
         training_.outer_momentum = good.outer_momentum;
+        training_.went_back = {good.step, training_.step};
         ++training_.retries;
         if (policy_.on_divergence == "lower_rate") training_.rate /= 2;
         last_.reset();  // it was left out
         loader_.seek(run_.cursor());
         good_.keep(model_.states(), training_);
         progress_.message(
-            fmt::format("back to the weights of step {}: {} ({} of {}){}", good.step, why_diverged_,
-                        training_.retries, counted(policy_.retries, "time"),
+            fmt::format("{}: {} ({} of {}){}", back, why_diverged_, training_.retries,
+                        counted(policy_.retries, "time"),
                         training_.rate < 1
                             ? fmt::format("; updates are {:.4g} of what they were", training_.rate)
                             : ""));
@@ -484,7 +467,7 @@ class TrainingLoop {
         good_.keep(model_.states(), training_);
         if (!try_last_step().empty()) return false;
         const Saving saving(options_.stop);
-        return write_state(false, diagnostics);
+        return write_state(Due::kNot, diagnostics);
     }
 
     /// What is said of training that diverged; a replay is of the steps from the kept state on, but
@@ -510,7 +493,7 @@ class TrainingLoop {
     TrainEnd interrupt() {
         if (replaces()) return interrupted(run_, progress_, true);
         if (has_own_states()) go_to_kept();
-        const TrainEnd end = save(false);
+        const TrainEnd end = save(Due::kNot);
         if (end == TrainEnd::kDone) return interrupted(run_, progress_);
         if (end != TrainEnd::kDiverged || !may_go_back_) return end;
         progress_.message(fmt::format(
@@ -530,6 +513,7 @@ class TrainingLoop {
     Loader& loader_;
     RunLog& log_;
     GoodState good_;
+    WayBack way_back_;
     /// The step that the present state is tried with; none where it came from a checkpoint.
     std::optional<StepBegin> last_;
     EpochSigns signs_;
@@ -537,10 +521,9 @@ class TrainingLoop {
     TrainingState diverged_at_;  ///< where training stood when a number was not finite
     std::string why_diverged_;
     bool may_go_back_ = false;
-    bool is_due_ = false;  ///< a checkpoint, as soon as all processes have the same states
+    Due due_ = Due::kNot;  ///< a checkpoint, as soon as all processes have the same states
     bool told_ = false;    ///< what is kept after an error
     int64_t steps_ = 0, saved_step_ = 0;
-    int64_t back_to_ = 0;  ///< the step of the state that a rollback goes back to
     double saved_s_ = 0;
 };
 
@@ -586,7 +569,7 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
 
 TrainResult train(LoadedModel& model, const TrainOptions& options, Diagnostics& diagnostics) {
     OpenedRun run(model, options, diagnostics);
-    if (!run.open()) return {TrainEnd::kNotStarted, ""};
+    if (!run.open()) return {};
     Progress progress(stdout);
     const TrainEnd end = begin_and_loop(run, progress);
     run.folder->has_ended(end);
@@ -594,7 +577,7 @@ TrainResult train(LoadedModel& model, const TrainOptions& options, Diagnostics& 
         run.take_back_end();
         run.folder->discard();
     }
-    return {end, run.folder->path()};
+    return {end, run.folder->path(), run.training.step};
 }
 
 }  // namespace gmc::runtime

@@ -78,6 +78,8 @@ struct TrainResult {
     TrainEnd end = TrainEnd::kNotStarted;
     /// The run's folder.
     std::string folder;
+    /// The last step; of one that diverged, that after which a number was not finite.
+    int64_t step = 0;
 };
 
 /// Trains and writes, into the run's folder: model.gmc (a copy), run.json (run_record.h),

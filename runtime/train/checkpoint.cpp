@@ -73,7 +73,13 @@ Metadata describe(const StateStore& states, const TrainingState& training, bool 
             out.emplace_back(fmt::format("{}_figure", name), watched->figure);
     }
     out.emplace_back("epoch_began", fmt::format("{}", training.epoch_began));
-    if (training.back_to) out.emplace_back("back_to", fmt::format("{}", *training.back_to));
+    const auto step = [&](const char* name, int64_t value) {
+        out.emplace_back(name, fmt::format("{}", value));
+    };
+    if (training.back_to) step("back_to", *training.back_to);
+    if (training.before) step("before", *training.before);
+    if (training.went_back) step("went_back_to", training.went_back->to);
+    if (training.went_back) step("went_back_at", training.went_back->at);
     if (training.epoch_end_left) out.emplace_back("epoch_end_left", "1");
     if (const std::string signs = training.signs.to_text(); !signs.empty())
         out.emplace_back("signs", signs);
@@ -133,6 +139,11 @@ TrainingState read_training(const SafetensorsFile& file) {
     training.epoch_began = training.step;  // as older checkpoints, which do not say it, take it
     if (file.metadata("epoch_began") != nullptr) reader.read("epoch_began", training.epoch_began);
     if (file.metadata("back_to") != nullptr) reader.read("back_to", training.back_to.emplace());
+    if (file.metadata("before") != nullptr) reader.read("before", training.before.emplace());
+    if (file.metadata("went_back_to") != nullptr) {
+        reader.read("went_back_to", training.went_back.emplace().to);
+        reader.read("went_back_at", training.went_back->at);
+    }
     if (const std::string* left = file.metadata("epoch_end_left")) {
         if (*left != "1")
             throw JsonError(fmt::format("`epoch_end_left` is `{}`", left->substr(0, 80)));

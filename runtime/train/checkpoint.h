@@ -40,6 +40,11 @@ struct Watched {
     int64_t epochs_since = 0;  ///< without a better value
 };
 
+/// Where training went back to after divergence, and from which step.
+struct WentBack {
+    int64_t to = 0, at = 0;
+};
+
 /// The parameters that training updates, as they once were.
 using KeptWeights = std::map<ir::StateId, std::vector<float>>;
 KeptWeights keep_weights(const StateStore& states);
@@ -58,8 +63,13 @@ struct TrainingState {
     double rate = 1;      ///< share of each update that is applied: lowered after divergence
     int64_t retries = 0;  ///< how often training went back after divergence
     /// The step of the state that training goes back to after divergence, where that is an earlier
-    /// one: this checkpoint was written only because training stopped.
+    /// one: this checkpoint was written only because training stopped, or by the clock.
     std::optional<int64_t> back_to;
+    /// Of a state that training goes back to: the step of the one before it. Nothing: it is the
+    /// first.
+    std::optional<int64_t> before;
+    /// The last time that training went back, unless it has come to another such state since.
+    std::optional<WentBack> went_back;
     Watched best, stopping;
     /// Count and checksum of the validation data that these are of (data_summary.h); "": not known.
     std::string validation;

@@ -46,8 +46,8 @@ void check_place(const TrainingState& at) {
 
 }  // namespace
 
-/// Every pass has a call, since a batch goes into each, and so has every step; a step comes before
-/// each divergence. `lower_rate` halves the rate; watched figures are those of ended epochs.
+/// Every pass has a call, since a batch goes into each, and so has every step. `lower_rate` halves
+/// the rate; watched figures are those of ended epochs.
 void check_training_state(const TrainingState& at) {
     if (!(at.rate > 0 && at.rate <= 1))
         throw JsonError(fmt::format("its `rate` is {}, not above 0 and at most 1", at.rate));
@@ -63,11 +63,15 @@ void check_training_state(const TrainingState& at) {
     if (at.step == 0 || at.call / at.step > kMostCallsOfStep)
         refuse_above("call", at.call, "step", at.step);
     if (at.step == 0) refuse_above("example", at.example, "step", 0);
-    refuse_above("retries", at.retries, "step", at.step);
     refuse_above("epoch_began", at.epoch_began, "step", at.step);
     if (at.pass == 0 && at.epoch_began != at.step)
         refuse_above("epoch_began", at.epoch_began, "pass", 0);
     if (at.back_to) refuse_above("back_to", *at.back_to, "step", at.step);
+    if (at.before) refuse_above("before", *at.before, "step", at.step);
+    if (at.went_back) {
+        refuse_above("went_back_to", at.went_back->to, "went_back_at", at.went_back->at);
+        refuse_above("went_back_at", at.went_back->at, "step", at.step);
+    }
     for (const auto& [name, watched] :
          {std::pair("best_since", &at.best), std::pair("stopping_since", &at.stopping)})
         if (watched->best && watched->epochs_since >= at.pass)

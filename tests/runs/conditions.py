@@ -209,6 +209,8 @@ def interrupt(bench, words, run, steps):
     process.wait()
     error = process.stderr.read()
     expect(process.returncode == 143, f"{run.name}, interrupted: exit {process.returncode}\n{error}")
+    expect("gmrun: SIGTERM: stopping after this step, with a checkpoint; a second signal ends at once\n" in error,
+           f"{run.name}: the signal is not answered\n{error}")
     return error
 
 

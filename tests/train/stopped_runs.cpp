@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/run_log.h"
 #include "runtime/run/run_record.h"
 #include "tests/train/watched_run.h"
@@ -88,6 +89,72 @@ TEST_CASE("the end of an epoch that is done again leaves its lines once") {
     for (const Json& line : resumed.metrics)
         if (line.contains("validation_loss")) validated.push_back(line.at("step").whole());
     CHECK(validated == std::vector<int64_t>{3, 6, 9});
+}
+
+/// The steps that a run went back to, in their order.
+std::vector<int64_t> ways_back(const Watched& trained) {
+    std::vector<int64_t> steps;
+    for (const Json& line : trained.metrics)
+        if (line.contains("rolled_back_to")) steps.push_back(line.at("rolled_back_to").whole());
+    return steps;
+}
+
+TEST_CASE("a clock has no say in where training goes back to") {
+    const std::string spike =
+        std::string(kError) + " + (step == 10) * 1e30 * mean(sum(net(image)))";
+    const std::string text =
+        copier(spike, "epochs: 4, optimizer: {adam: {learning_rate: 1e-2}}", 64);
+    for (const double seconds : {0.0, 1e-9, 1e6}) {  // never; after each step; not in time
+        runtime::TrainOptions options;               // 4 steps per epoch
+        options.policy.emplace().on_divergence = "rollback";
+        options.policy->keep_last = 3;
+        if (seconds > 0) options.checkpoint_every = Pace{0, seconds};
+        const TemporaryFolder folder;
+        const Watched trained = train_watched(folder, write_model(folder, text), options);
+        INFO(trained.errors);
+        REQUIRE(trained.end == runtime::TrainEnd::kDone);
+        CHECK(ways_back(trained) == std::vector<int64_t>{8});
+        CHECK(runtime::kept_checkpoints(folder / "run") ==
+              std::vector<std::string>{"step-00000008.safetensors", "step-00000012.safetensors",
+                                       "step-00000016.safetensors"});
+        CHECK_FALSE(fs::exists(folder / "run/rollback.safetensors"));
+    }
+}
+
+TEST_CASE(
+    "training that diverges again goes back to ever earlier states, wherever it was stopped") {
+    // Step 4 breaks the weights, which shows in every step from them on.
+    const std::string broken = std::string(kError) +
+                               " + (step == 3) * 1e4 * mean(sum(net(image)))" +
+                               " + exp((step > 3) * (mean(sum(net(image)^2)) - 85))";
+    const std::string text =
+        copier(broken, "epochs: 1, optimizer: {sgd: {learning_rate: 1e-3}}", 320);
+    struct Case {
+        int64_t keep, every;
+        std::vector<int64_t> to;
+    };
+    for (const Case& c : {Case{5, 2, {4, 2}}, Case{1, 2, {4, 0}}, Case{5, 4, {4, 0}}}) {
+        runtime::TrainOptions options;
+        options.policy.emplace().on_divergence = "rollback";
+        options.policy->keep_last = c.keep;
+        options.checkpoint_every = Pace{c.every, 0};
+        const TemporaryFolder whole;
+        const Watched once = train_watched(whole, write_model(whole, text), options);
+        INFO(once.errors);
+        CHECK(once.end == runtime::TrainEnd::kDone);
+        CHECK(ways_back(once) == c.to);
+        const TemporaryFolder parts;
+        const std::string path = write_model(parts, text);
+        runtime::TrainOptions part = options;
+        for (int64_t step = 1; step <= 20; ++step) {
+            part.steps_most = step;
+            REQUIRE(train_watched(parts, path, part).end == runtime::TrainEnd::kDone);
+            part.resume = true;
+        }
+        CHECK(lines_of(train_watched(parts, path, part)) == lines_of(once));
+        CHECK(bytes_of(parts / "run/checkpoint.safetensors") ==
+              bytes_of(whole / "run/checkpoint.safetensors"));
+    }
 }
 
 TEST_CASE("a step without a finite loss costs itself alone, also around the end of an epoch") {

@@ -166,6 +166,10 @@ TEST_CASE("training ends early when validation gets no better, and resuming know
     options.more_epochs = 0;
     trained = train_watched(folder, path, options);
     CHECK(lines_with(trained, "validation_loss") == 6);
+    // An end that was not early because that one epoch was all has not used up any of it.
+    options.more_epochs = 10;
+    trained = train_watched(folder, path, options);
+    CHECK(lines_with(trained, "validation_loss") == 8);
 }
 
 /// The lines about signs, as texts.

@@ -118,7 +118,7 @@ int replay_command(const Words& words) {
     CommandLine line("gmrun replay [options] FILE",
                      "Runs the step again in which a run went wrong, from the file that `gmrun "
                      "train` wrote, and says which operation was the first to give a number that "
-                     "is not finite.");
+                     "is not finite. A run keeps the last two of these files.");
     line.add_argument("FILE",
                       "diverged-step-N.replay of a run's folder; or that folder, or a .gmc file: "
                       "then the last of its newest run");

@@ -9,8 +9,10 @@ namespace gmc::tools {
 /// which batch systems tell that a time limit is near: the step is finished and a checkpoint
 /// written. A second signal, half a second or more after the first, ends the process at once, but
 /// never while a checkpoint is written. (An earlier second signal counts as the same one, since
-/// `timeout` and the shell may both send one.) All but the first two stay ignored where they were
-/// (nohup). SIGPIPE is ignored: training goes on when nobody reads its progress.
+/// `timeout` and the shell may both send one.) Both are answered at once, with a line on the
+/// standard error that says what is kept, where StopRequest::speaks. All but the first two stay
+/// ignored where they were (nohup). SIGPIPE is ignored: training goes on when nobody reads its
+/// progress.
 runtime::StopRequest& listen_for_stop();
 
 /// The exit code of a process that a signal ended: 130 after Ctrl-C.

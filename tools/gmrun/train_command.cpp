@@ -67,9 +67,11 @@ void add_train_options(CommandLine& line) {
                               "seed of weights, noise and the order of the data; by default 1");
     line.add_option<int64_t>("epochs", "N", "passes over the data, instead of the model's",
                              kEpochs);
-    line.add_option<int64_t>(
-        "more-epochs", "N",
-        "passes beyond those the run was to have or, where it ended early, has had", kEpochs);
+    line.add_option<int64_t>("more-epochs", "N",
+                             "passes beyond those the run was to have or, where it ended early, "
+                             "has had; the patience of "
+                             "`early_stopping` counts from there, then and each time after",
+                             kEpochs);
     line.add_option<int64_t>("steps", "N",
                              "stop after this many steps in all, those before --resume included; 0 "
                              "only writes the run, with the weights of --init",
@@ -252,12 +254,16 @@ static int train_model(const CommandLine& line, runtime::LoadedModel& model,
 /// Signals are listened to from the beginning, since loading and measuring can take a while. When
 /// training diverges, the step is run again at once to show the operation that was at fault.
 int train_command(const Words& words) {
-    CommandLine line("gmrun train [options] MODEL",
-                     "Trains a compiled model. The run's folder gets model.gmc, run.json, "
-                     "checkpoint.safetensors, "
-                     "metrics.jsonl and samples/epoch-NNN.png.\n"
-                     "`mpirun -n 4 gmrun train MODEL` trains a model that was compiled with "
-                     "--shards in 4 processes, to the same bits.");
+    CommandLine line(
+        "gmrun train [options] MODEL",
+        "Trains a compiled model. The run's folder gets model.gmc, run.json, "
+        "checkpoint.safetensors, "
+        "metrics.jsonl and samples/epoch-NNN.png.\n"
+        "Ctrl-C or another signal that ends programs stops it after the step, with a "
+        "checkpoint (exit code 128 + the signal's number); a second one, half a second "
+        "later or more, ends it at once, with the checkpoint that is there.\n"
+        "`mpirun -n 4 gmrun train MODEL` trains a model that was compiled with "
+        "--shards in 4 processes, to the same bits.");
     add_train_options(line);
     runtime::StopRequest& stop = listen_for_stop();
     if (const auto end = read_training_line(line, words, stop)) return *end;

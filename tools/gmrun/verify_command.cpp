@@ -201,6 +201,9 @@ void tell(const Diagnostics& found, const std::string& copy, const std::string& 
         const bool is_here = one.kind == DiagnosticKind::kDiskFull;
         Diagnostic& error = diagnostics.error(one.kind, {}, "the steps cannot be repeated: {}",
                                               is_here ? one.text : of_run(one.text));
+        // Its helps are for training.
+        if (one.kind == DiagnosticKind::kDiverged)
+            error.help("the checkpoint is of the last state before that");
         if (is_here) error.help(kOtherFolder);
         for (const auto& note : one.notes) diagnostics.note_last({}, of_run(note.text));
     }
@@ -222,17 +225,39 @@ runtime::TrainOptions options_of_repetition(const runtime::LoadedModel& model,
     options.version = kVersion.number;
     options.stop = &listen_for_stop();
     options.policy = model.module().run;
-    options.policy->keep_last = 1;
+    if (options.policy->on_divergence == "stop") options.policy->keep_last = 1;
     options.policy->keep_best.clear();
     options.policy->stopping_metric.clear();
     options.policy->validate_test = false;
     return options;
 }
 
+/// Copies what a run may go back to from `step` on, beside its checkpoint.
+bool copy_ways_back(const std::string& run, int64_t step, const std::string& to,
+                    Diagnostics& diagnostics) {
+    const auto kept = kept_steps(run, diagnostics);
+    if (!kept.ok()) return false;
+    std::error_code ignored;
+    fs::create_directory(to + "/checkpoints", ignored);
+    for (const Kept& one : *kept)
+        if (one.step < step &&
+            !copy(one.path, to + "/checkpoints/" + runtime::name_of_kept_step(one.step),
+                  diagnostics))
+            return false;
+    return true;
+}
+
+/// How steps are repeated.
+enum class Turn {
+    kOnly,   ///< they are compared with what the run wrote
+    kFirst,  ///< where training diverges in them, those before are enough
+    kSecond  ///< what is to be said of them was said
+};
+
 /// The digest of the checkpoint that `steps` more steps from `from` end in, computed in a copy of
-/// the run. `again`: what is to be said of that was said.
-Result<std::string> repeat(const std::string& run, const std::string& from, int64_t steps,
-                           bool again, Diagnostics& diagnostics) {
+/// the run. Fewer `steps` in the first turn, where training diverges; how many is said.
+Result<std::string> repeat(const std::string& run, const std::string& from, int64_t& steps,
+                           Turn turn, Diagnostics& diagnostics) {
     const TemporaryFolder folder;
     if (!folder.is_made(diagnostics) ||
         !copy(from, folder.file(runtime::kCheckpointName), diagnostics) ||
@@ -243,12 +268,24 @@ Result<std::string> repeat(const std::string& run, const std::string& from, int6
     runtime::TrainingState training;
     if (!runtime::read_checkpoint(from, (*model)->states(), training, diagnostics))
         return Failure{};
+    if ((*model)->module().run.on_divergence != "stop" &&
+        !copy_ways_back(run, training.step, folder.path(), diagnostics))
+        return Failure{};
     runtime::TuningCache tuning("", runtime::tuning_machine());
     Diagnostics found;
-    const auto result = runtime::train(
-        **model,
-        options_of_repetition(**model, folder.path(), training.step + steps, again, tuning), found);
+    const auto result =
+        runtime::train(**model,
+                       options_of_repetition(**model, folder.path(), training.step + steps,
+                                             turn == Turn::kSecond, tuning),
+                       found);
     if (result.end == runtime::TrainEnd::kInterrupted) return Failure{};
+    const int64_t before = result.step - 1 - training.step;  // where it diverged
+    if (result.end == runtime::TrainEnd::kDiverged && turn == Turn::kFirst && before > 0) {
+        say("gmrun: training diverges in step {}: the {} before it {} repeated\n", result.step,
+            before == 1 ? "step" : fmt::format("{} steps", before), before == 1 ? "is" : "are");
+        steps = before;
+        return repeat(run, from, steps, turn, diagnostics);
+    }
     if (result.end != runtime::TrainEnd::kDone) {
         tell(found, folder.path(), run, diagnostics);
         return Failure{};
@@ -259,7 +296,9 @@ Result<std::string> repeat(const std::string& run, const std::string& from, int6
 /// The exit code when no digest could be made.
 int ended(const Diagnostics& diagnostics) {
     const int signal = listen_for_stop().signal;
-    return signal != 0 ? exit_code_of(signal) : report(diagnostics);
+    if (signal != 0) return exit_code_of(signal);
+    const int code = report(diagnostics);
+    return diagnostics.has(DiagnosticKind::kDiverged) ? kRunFailed : code;
 }
 
 /// Whether the run was trained where numbers are the same only up to rounding, as far as it says.
@@ -275,9 +314,11 @@ bool was_trained_elsewhere(const std::string& run) {
 /// run itself wrote, if it was here. Otherwise the same steps are run twice; that shows whether a
 /// run repeats, but not whether the first one did.
 int verify_command(const Words& words) {
-    CommandLine line("gmrun verify [options] RUN",
-                     "Repeats steps of a run and compares the bits: from one checkpoint that it "
-                     "kept to the next (`keep: {last: 2}`), or else, twice, from its last one.");
+    CommandLine line(
+        "gmrun verify [options] RUN",
+        "Repeats steps of a run and compares the bits: from one checkpoint that it "
+        "kept to the next (`keep: {last: 2}`), or else, twice, from its last one; where "
+        "training diverges in these, those before.");
     line.add_argument("RUN", "the folder of a run, or a .gmc file: then its newest run");
     line.add_option<int64_t>("steps", "N", "how many, from the last checkpoint", 20, Range{1, 1e9});
     add_computing(line);
@@ -319,9 +360,10 @@ int verify_command(const Words& words) {
     if (!copy(from, begin, diagnostics)) return report(diagnostics);
     if (steps > kManySteps) say("repeating {} steps from {} ...\n", steps, from);
     const auto first = recorded ? digest_of(run, kept.back().path, diagnostics)
-                                : repeat(run, begin, steps, false, diagnostics);
+                                : repeat(run, begin, steps, Turn::kFirst, diagnostics);
     if (!first.ok()) return ended(diagnostics);
-    const auto again = repeat(run, begin, steps, !recorded, diagnostics);
+    const auto again =
+        repeat(run, begin, steps, recorded ? Turn::kOnly : Turn::kSecond, diagnostics);
     if (!again.ok()) return ended(diagnostics);
     const bool same = *first == *again;
     fmt::print("{} from {}: {} {}, {} again: {}\n", counted(steps, "step"), from, *first,

@@ -2,6 +2,7 @@
 // handles it on another stack, and no other thread that computes handles any.
 #include "tools/gmrun/stop_signals.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -11,6 +12,8 @@
 #include <atomic>
 #include <csignal>
 #include <cstring>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/threads/signals_wait.h"
@@ -68,6 +71,89 @@ TEST_CASE("every handler of gmrun has the stack of its own that the main thread 
         struct sigaction action {};
         sigaction(SIGHUP, nullptr, &action);
         return action.sa_handler == SIG_IGN;
+    }));
+}
+
+/// What a process says on its standard error that does this, and its exit code: 0 where it is not
+/// ended by a signal.
+template <class Body>
+std::pair<std::string, int> told(Body body) {
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        body(tools::listen_for_stop());
+        _exit(0);
+    }
+    close(ends[1]);
+    std::string text;
+    char part[256];
+    for (ssize_t count; (count = read(ends[0], part, sizeof part)) > 0;)
+        text.append(part, static_cast<size_t>(count));
+    close(ends[0]);
+    int status = -1;
+    waitpid(child, &status, 0);
+    return {text, WEXITSTATUS(status)};
+}
+
+/// Longer than two signals may be apart that are one wish.
+void raise_again(int signal) {
+    usleep(600'000);
+    raise(signal);
+}
+
+TEST_CASE("signals are answered at once, by one process, with what becomes of the run") {
+    const std::string soon = "gmrun: SIGTERM: stopping; a second signal ends at once\n";
+    const std::string after =
+        "gmrun: SIGTERM: stopping after this step, with a checkpoint; a second signal ends at "
+        "once\n";
+    const auto twice = [](int64_t checkpoint) {
+        return told([=](runtime::StopRequest& stop) {
+            const runtime::TakingSteps steps(&stop);
+            stop.checkpoint = checkpoint;
+            raise(SIGTERM);
+            raise(SIGTERM);  // the same wish
+            raise_again(SIGINT);
+        });
+    };
+    using Stop = runtime::StopRequest;
+    CHECK(told([](Stop&) { raise(SIGTERM); }) == std::pair(soon, 0));
+    CHECK(twice(Stop::kNotKnown) == std::pair(after + "gmrun: SIGINT: ended at once\n", 143));
+    CHECK(twice(Stop::kNone) ==
+          std::pair(after + "gmrun: SIGINT: ended at once; there is no checkpoint yet\n", 143));
+    for (const int64_t step : {int64_t{0}, int64_t{1'234'567'890'123}})
+        CHECK(twice(step) ==
+              std::pair(after +
+                            "gmrun: SIGINT: ended at once; the run's checkpoint is that of step " +
+                            std::to_string(step) + "\n",
+                        143));
+    CHECK(told([](Stop& stop) {
+              const runtime::Saving saving(&stop);
+              raise(SIGTERM);
+              raise_again(SIGTERM);
+          }) ==
+          std::pair(soon + "gmrun: SIGTERM: stopping as soon as the checkpoint is written\n", 0));
+    CHECK(told([](Stop& stop) {
+              stop.speaks = false;
+              raise(SIGTERM);
+              raise_again(SIGTERM);
+          }) == std::pair(std::string(), 143));
+}
+
+TEST_CASE("a signal is not held up by a standard error that nobody reads") {
+    CHECK(in_child([] {
+        int ends[2];
+        if (pipe(ends) != 0 || fcntl(ends[1], F_SETFL, O_NONBLOCK) != 0) return false;
+        const std::string full(1 << 20, '.');
+        while (write(ends[1], full.data(), full.size()) > 0) {
+        }
+        fcntl(ends[1], F_SETFL, 0);
+        dup2(ends[1], STDERR_FILENO);
+        const runtime::StopRequest& stop = tools::listen_for_stop();
+        alarm(60);
+        raise(SIGTERM);
+        return stop.signal == SIGTERM;
     }));
 }
 

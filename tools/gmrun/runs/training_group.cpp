@@ -19,9 +19,10 @@ namespace gmc::tools {
 namespace {
 
 /// Joins the group of this process, and counts those `beside` it that may use the same processors,
-/// itself included.
+/// itself included. Of the processes of a group only the first one answers signals.
 std::unique_ptr<runtime::ProcessGroup> join(runtime::StopRequest& stop, int& beside,
                                             std::string& why, std::string& help) {
+    stop.speaks = false;
     auto group = runtime::join_group(
         {.stop_code = [&stop] { return stop.asked() ? exit_code_of(stop.signal) : 0; },
          .saves = [&stop] { return stop.saves > 0; },
@@ -31,6 +32,7 @@ std::unique_ptr<runtime::ProcessGroup> join(runtime::StopRequest& stop, int& bes
                  return stop.signal.compare_exchange_strong(none, code - exit_code_of(0));
              }},
         why, help);
+    stop.speaks = !group || group->leads();
     if (group) beside = group->count_same(runtime::host_name() + ": " + runtime::processors_text());
     return group;
 }
