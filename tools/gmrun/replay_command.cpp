@@ -18,7 +18,7 @@ namespace gmc::tools {
 bool print_finding(runtime::LoadedModel& model, const std::string& file,
                    runtime::TuningCache* tuning, bool bf16, bool is_result) {
     Diagnostics diagnostics;
-    runtime::Replay replay;
+    runtime::Replay replay{.file = file};
     replay.tuning = tuning;
     replay.bf16 = bf16;
     if (!runtime::read_checkpoint(file, model.states(), replay.training, diagnostics,
@@ -51,6 +51,7 @@ std::string last_replay(const std::string& folder) {
         fs::directory_entry last;
         for (const auto& entry : fs::directory_iterator(from, error))
             if (entry.path().extension() == runtime::kReplayEnding &&
+                entry.is_regular_file(error) &&
                 (last.path().empty() || entry.last_write_time(error) > last.last_write_time(error)))
                 last = entry;
         if (!last.path().empty()) return last.path().string();
