@@ -14,6 +14,7 @@
 
 #include "compiler/support/paths.h"
 #include "compiler/support/temporary_files.h"
+#include "runtime/files/numbered_name.h"
 #include "runtime/train/checkpoint.h"
 
 namespace gmc::runtime {
@@ -22,11 +23,30 @@ namespace fs = std::filesystem;
 
 namespace {
 constexpr char kEnding[] = ".safetensors";
+constexpr char kKeptStep[] = "step-";
 constexpr char kBest[] = "best";
+constexpr NumberedName kStepName{.prefix = kKeptStep, .ending = kEnding, .digits = 8};
 }  // namespace
 
-bool is_kept_checkpoint(const std::string& name) {
-    return name.ends_with(kEnding) && (name.starts_with(kKeptStep) || name.starts_with(kBest));
+/// `best`, or one that was set aside: `best-FIGURE-step-00000500`, perhaps with a number behind it.
+static bool is_best(std::string_view name) {
+    if (!name.starts_with(kBest) || !name.ends_with(kEnding)) return false;
+    name.remove_suffix(std::string_view(kEnding).size());
+    const size_t at = name.rfind(kKeptStep);
+    if (name == kBest || at == std::string::npos || name[at - 1] != '-') return name == kBest;
+    std::string_view step = name.substr(at);
+    if (const size_t digits = step.find_last_not_of("0123456789");
+        digits >= std::string_view(kKeptStep).size() && step[digits] == '-')
+        step = step.substr(0, digits);
+    return step_of_checkpoint(std::string(step) + kEnding).has_value();
+}
+
+std::optional<int64_t> step_of_checkpoint(std::string_view name) {
+    return kStepName.number_in(name);
+}
+
+bool is_kept_checkpoint(std::string_view name) {
+    return step_of_checkpoint(name).has_value() || is_best(name);
 }
 
 bool keep_checkpoint_as(const std::string& run, const std::string& name, Diagnostics& diagnostics) {
@@ -46,25 +66,20 @@ bool keep_checkpoint_as(const std::string& run, const std::string& name, Diagnos
     return !error;
 }
 
-/// The checkpoint's name among those that are kept.
-static std::string name_of_step(int64_t step) {
-    return fmt::format("{}{:08}{}", kKeptStep, step, kEnding);
-}
-
 std::string why_misnamed(const std::string& run, const std::string& name) {
     const std::string path = run + "/checkpoints/" + name;
     Diagnostics unreadable;
     const auto file = open_weights(path, unreadable);
     const std::string* step = file.ok() ? file->metadata("step") : nullptr;
-    if (step == nullptr || !name.starts_with(kKeptStep)) return "";
-    const std::string right = name_of_step(std::atoll(step->c_str()));
+    if (step == nullptr || !step_of_checkpoint(name)) return "";
+    const std::string right = kStepName.of(std::atoll(step->c_str()));
     return name == right ? ""
                          : fmt::format("`{}` holds step {}, which is called `{}`", path,
                                        step->substr(0, 20), right);
 }
 
 bool KeptCheckpoints::keep(int64_t step, Diagnostics& diagnostics) const {
-    if (last_ > 1 && !keep_checkpoint_as(folder_, "checkpoints/" + name_of_step(step), diagnostics))
+    if (last_ > 1 && !keep_checkpoint_as(folder_, "checkpoints/" + kStepName.of(step), diagnostics))
         return false;
     drop(step);
     return true;
@@ -74,10 +89,9 @@ void KeptCheckpoints::drop(int64_t step) const {
     std::error_code error;
     std::vector<std::pair<int64_t, fs::path>> kept;
     for (const auto& entry : fs::directory_iterator(folder_ + "/checkpoints", error))
-        if (const std::string name = entry.path().filename().string();
-            is_kept_checkpoint(name) && name.starts_with(kKeptStep))
-            kept.emplace_back(std::atoll(name.c_str() + std::string_view(kKeptStep).size()),
-                              entry.path());
+        if (const auto of = step_of_checkpoint(entry.path().filename().string());
+            of && is_regular(entry.path().string()))
+            kept.emplace_back(*of, entry.path());
     std::sort(kept.rbegin(), kept.rend());
     const int64_t stay = last_ > 1 ? last_ : 0;  // one is the checkpoint itself
     if (std::ssize(kept) > stay || (!kept.empty() && kept.front().first > step)) {
@@ -141,7 +155,8 @@ std::vector<std::string> kept_checkpoints(const std::string& run) {
     std::vector<std::string> names;
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(run + "/checkpoints", error))
-        if (is_kept_checkpoint(entry.path().filename().string()))
+        if (is_kept_checkpoint(entry.path().filename().string()) &&
+            is_regular(entry.path().string()))
             names.push_back(entry.path().filename().string());
     std::sort(names.begin(), names.end());
     return names;

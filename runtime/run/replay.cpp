@@ -3,8 +3,6 @@
 // found.
 #include "runtime/run/replay.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -33,10 +31,8 @@ void remove_old_replays(const std::string& folder) {
     std::error_code error;
     std::vector<std::pair<int64_t, fs::path>> found;
     for (const auto& entry : fs::directory_iterator(folder, error)) {
-        const std::string name = entry.path().filename().string();
-        if (is_replay(name))
-            found.emplace_back(std::atoll(name.c_str() + std::string_view(kReplayPrefix).size()),
-                               entry.path());
+        const auto step = kReplayName.number_in(entry.path().filename().string());
+        if (step && is_regular(entry.path().string())) found.emplace_back(*step, entry.path());
     }
     std::sort(found.begin(), found.end());
     if (!found.empty()) found.pop_back();
@@ -80,8 +76,7 @@ std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,
         if (!batch.ok()) return "";
         batches.push_back(keep(**batch, **reader));
     }
-    const std::string file =
-        fmt::format("{}/{}{}{}", folder, kReplayPrefix, training.step + 1, kReplayEnding);
+    const std::string file = folder + "/" + kReplayName.of(training.step + 1);
     remove_old_replays(folder);
     const std::string functions = model.checksum_of_functions();
     return write_checkpoint(file, states, training, lost, batches, functions) ? file : "";
