@@ -1,6 +1,6 @@
-// What ends work early. Work that may take long, such as reading the data before training, ends when
-// the program is asked to stop. What asks is one flag of the process: the functions that work so
-// know no training.
+// What ends work early. Work that may take long, such as reading the data before training, ends
+// when the program is asked to stop. What asks is one flag of the process: the functions that work
+// so know no training.
 #pragma once
 
 #include <atomic>
