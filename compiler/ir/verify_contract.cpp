@@ -233,7 +233,7 @@ class ContractCheck {
         if (!(run.checkpoint_seconds >= 0) || !std::isfinite(run.checkpoint_seconds))
             report_.error_in_line("run", "checkpoint_seconds is no time");
         if (!(run.validate_share >= 0 && run.validate_share < 1))
-            report_.error_in_line("run", "validate_share is not from 0 to 1");
+            report_.error_in_line("run", "validate_share is not from 0 to below 1");
         const auto actions = divergence_actions();
         if (std::find(actions.begin(), actions.end(), run.on_divergence) == actions.end())
             report_.error_in_line("run", fmt::format("on_divergence is `{}`", run.on_divergence));

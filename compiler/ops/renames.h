@@ -1,6 +1,8 @@
 // Which value stands for another one, while a pass rewrites a function.
 #pragma once
 
+#include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "compiler/ir/module.h"
@@ -23,9 +25,15 @@ class Renames {
         return value;
     }
 
-    /// The operands of `op`, and those of what is fused in it.
+    /// The operands of `op`, and those of what is fused in it. A loop names what it reads only
+    /// once, in order of first use: where two of its operands become one, the first place stays.
     void apply(ir::Operation& op) const {
         for (ir::ValueId& operand : op.operands) operand = of(operand);
+        if (op.body.empty()) return;
+        std::vector<ir::ValueId> once;
+        for (const ir::ValueId operand : op.operands)
+            if (std::find(once.begin(), once.end(), operand) == once.end()) once.push_back(operand);
+        op.operands = std::move(once);
         for (ir::Operation& inner : op.body) apply(inner);
     }
 

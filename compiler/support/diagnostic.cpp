@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "compiler/support/wrap.h"
+
 namespace gmc {
 namespace {
 
@@ -72,12 +74,12 @@ std::string place(const SourceFiles& sources, const Span& span, std::string_view
 /// order.
 std::string render_one(const SourceFiles& sources, const Diagnostic& d, std::string_view program) {
     std::string out = fmt::format("{}: {}: {} [{}]\n", place(sources, d.span, program),
-                                  d.is_warning ? "warning" : "error", printable(d.text),
+                                  d.is_warning ? "warning" : "error", printable(shortened(d.text)),
                                   diagnostic_kind_name(d.kind));
     if (d.span.known()) out += excerpt(sources, d.span);
     for (const Note& note : d.notes) {
-        out +=
-            fmt::format("{}: note: {}\n", place(sources, note.span, program), printable(note.text));
+        out += fmt::format("{}: note: {}\n", place(sources, note.span, program),
+                           printable(shortened(note.text)));
         if (note.span.known()) out += excerpt(sources, note.span);
     }
     // Follows the chain of files outwards, from a base model or a recipe to the line that brought
@@ -88,7 +90,8 @@ std::string render_one(const SourceFiles& sources, const Diagnostic& d, std::str
         out += fmt::format("{}: note: {}\n{}", place(sources, span, program), source.origin(),
                            excerpt(sources, span));
     }
-    for (const std::string& help : d.helps) out += fmt::format("help: {}\n", printable(help));
+    for (const std::string& help : d.helps)
+        out += fmt::format("help: {}\n", printable(shortened(help)));
     return out;
 }
 

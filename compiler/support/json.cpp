@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "compiler/support/check.h"
+#include "compiler/support/wrap.h"
 
 namespace gmc {
 
@@ -137,22 +138,22 @@ class JsonLibrary::Reader {
         size_t next = 0;                                    ///< the number of the one that is read
     };
 
-    /// Where the next value belongs.
-    Json& place() {
+    /// Puts a value where it belongs.
+    Json& put(Json value) {
         if (open_.size() >= kMostLevels) throw JsonError("it nests too deep");
-        if (open_.empty()) return root_;
-        Open& in = open_.back();
-        return in.json->is_object() ? in.json->elements_[in.next]
-                                    : in.json->elements_.emplace_back();
+        if (open_.empty()) return root_ = std::move(value);
+        const Open& in = open_.back();
+        const bool is_member = in.json->is_object();
+        value.key_ = is_member ? in.json->names_[in.next] : in.json->key_;
+        return (is_member ? in.json->elements_[in.next] : in.json->elements_.emplace_back()) =
+                   std::move(value);
     }
     bool add(Json value) {
-        place() = std::move(value);
+        put(std::move(value));
         return true;
     }
     bool open(Json empty) {
-        Json& at = place();
-        at = std::move(empty);
-        open_.push_back({&at});
+        open_.push_back({&put(std::move(empty))});
         return true;
     }
     bool close() {
@@ -183,13 +184,19 @@ Json Json::parse_strictly(std::string_view text, size_t members_most) {
 }
 
 const Json& Json::expect(bool is_so, const char* what) const {
-    if (!is_so) throw JsonError(fmt::format("{} is no {}", dump().substr(0, 80), what));
-    return *this;
+    constexpr size_t kMostShown = 80;
+    if (is_so) return *this;
+    const std::string value = cut(dump(), kMostShown);
+    throw JsonError(key_.empty() ? fmt::format("{} is no {}", value, what)
+                                 : fmt::format("`{}` is {}, which is no {}", cut(key_, kMostShown),
+                                               value, what));
 }
 
 const Json& Json::at(std::string_view name) const {
     const auto found = std::find(names_.begin(), names_.end(), name);
-    if (found == names_.end()) throw JsonError(fmt::format("there is no `{}`", name));
+    if (found == names_.end())
+        throw JsonError(key_.empty() ? fmt::format("there is no `{}`", name)
+                                     : fmt::format("`{}` has no `{}`", cut(key_, 80), name));
     return elements_[static_cast<size_t>(found - names_.begin())];
 }
 

@@ -13,7 +13,8 @@
 
 namespace gmc {
 
-/// Thrown where a value is not what its reader asks for. The text says what is wrong.
+/// Thrown where a value is not what its reader asks for. The text says what is wrong, and with
+/// which member, when the value was parsed.
 class JsonError : public std::runtime_error {
   public:
     using std::runtime_error::runtime_error;
@@ -103,6 +104,7 @@ class Json {
     const Json& expect(bool is_so, const char* what) const;
 
     Kind kind_ = Kind::kNull;
+    std::string key_;  ///< of what was parsed: the name of the member that it is, or lies in
     int64_t whole_ = 0;
     double number_ = 0;
     std::string text_;

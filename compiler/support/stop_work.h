@@ -1,9 +1,13 @@
-// Work that may take long, such as reading the data before training, ends early when the program is
-// asked to stop. What asks is one flag of the process: the functions that work so know no training.
+// What ends work early. Work that may take long, such as reading the data before training, ends
+// when the program is asked to stop. What asks is one flag of the process: the functions that work
+// so know no training.
 #pragma once
 
 #include <atomic>
 #include <exception>
+#include <new>
+#include <string>
+#include <utility>
 
 namespace gmc {
 
@@ -11,6 +15,17 @@ namespace gmc {
 class WorkStopped : public std::exception {
   public:
     const char* what() const noexcept override { return "the work was asked to stop"; }
+};
+
+/// A std::bad_alloc that says what could not be done; the commands print "there is no more memory"
+/// and its text, such as "to read `a.yaml`".
+class NoMemory : public std::bad_alloc {
+  public:
+    explicit NoMemory(std::string what) : what_(std::move(what)) {}
+    const char* what() const noexcept override { return what_.c_str(); }
+
+  private:
+    std::string what_;
 };
 
 /// The flag that is looked at now.

@@ -1,4 +1,4 @@
-// Breaks a long line at spaces, for help and reference texts on terminals of 80 columns.
+// Breaks long lines at spaces, and cuts long names.
 #include "compiler/support/wrap.h"
 
 #include <algorithm>
@@ -23,6 +23,56 @@ std::string wrapped(std::string_view line, size_t indent, size_t width) {
         line.remove_prefix(rest);
     }
     return out.append(line);
+}
+
+namespace {
+
+constexpr size_t kLongestQuoted = 200, kLongestWord = 300, kCutTo = 100;
+constexpr size_t kLongestPath = 4096, kLongestInPath = 255;  // as in Linux
+constexpr size_t kLongestSentence = 16384;
+
+bool is_path(std::string_view text) {
+    if (text.find('/') == text.npos || text.size() > kLongestPath) return false;
+    size_t begin = 0;
+    for (size_t end = 0; end != text.npos; begin = end + 1) {
+        end = text.find('/', begin);
+        if (std::min(end, text.size()) - begin > kLongestInPath) return false;
+    }
+    return true;
+}
+
+std::string piece(std::string_view text, size_t longest) {
+    return text.size() <= longest || is_path(text) ? std::string(text) : cut(text, kCutTo);
+}
+
+}  // namespace
+
+std::string cut(std::string_view text, size_t most) {
+    if (text.size() <= most) return std::string(text);
+    while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) --most;
+    return std::string(text.substr(0, most)) + "...";
+}
+
+/// One walk, piece by piece: a piece is what stands between two backticks, or a run of characters
+/// without a space.
+std::string shortened(std::string_view sentence) {
+    std::string out;
+    for (size_t at = 0; at < sentence.size() && out.size() <= kLongestSentence;) {
+        const char c = sentence[at];
+        const size_t close = c == '`' ? sentence.find('`', at + 1) : sentence.npos;
+        if (close != sentence.npos) {
+            out += '`' + piece(sentence.substr(at + 1, close - at - 1), kLongestQuoted) + '`';
+            at = close + 1;
+        } else if (c == ' ' || c == '\n') {
+            out += c;
+            ++at;
+        } else {
+            const size_t end = std::min(sentence.find_first_of(" \n`", at + 1), sentence.size());
+            out += piece(sentence.substr(at, end - at), kLongestWord);
+            at = end;
+        }
+    }
+    return cut(out, kLongestSentence);
 }
 
 }  // namespace gmc

@@ -12,6 +12,7 @@
 #include <sstream>
 #include <unordered_map>
 
+#include "compiler/support/stop_work.h"
 #include "dsl/text/malformed.h"
 #include "dsl/text/parentheses.h"
 #include "dsl/text/scalar.h"
@@ -283,7 +284,7 @@ class TreeBuilder : public YAML::EventHandler {
 /// yaml-cpp calls TreeBuilder for each thing that it reads, which keeps places and refuses what
 /// models may not have; the tree of yaml-cpp itself has neither. The second document is asked for
 /// only in order to refuse it: a `---` in the middle would otherwise silently cut a model in two.
-/// Whatever yaml-cpp throws ends here and becomes a diagnostic.
+/// Whatever yaml-cpp throws ends here and becomes a diagnostic, apart from missing memory.
 Result<NodePtr> parse_document(const std::string& text, uint32_t file, Diagnostics& diagnostics) {
     if (!check_layout(text, file, kMostLevels, diagnostics)) return Failure{};
     const size_t errors_before = diagnostics.count();
@@ -311,6 +312,8 @@ Result<NodePtr> parse_document(const std::string& text, uint32_t file, Diagnosti
         report_malformed(problem.msg, at_end ? text.size() : static_cast<size_t>(problem.mark.pos),
                          text, file, diagnostics);
         return Failure{};
+    } catch (const std::bad_alloc&) {
+        throw NoMemory(fmt::format("to read `{}`", diagnostics.sources().file(file).path()));
     } catch (const std::exception& problem) {
         diagnostics.error(DiagnosticKind::kBadYaml, Span{file, 1, 1, 1},
                           "cannot be read as YAML: {}", problem.what());

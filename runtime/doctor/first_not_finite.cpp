@@ -195,8 +195,8 @@ Result<std::optional<Finding>> find_first_not_finite(LoadedModel& model, const R
         for (int64_t i = 0; i < entry.repeat; ++i) {
             if (batch == replay.batches.size()) {
                 diagnostics.error(DiagnosticKind::kBadFile, {},
-                                  "this is no replay of a step of `{}`: it has {} batches, too few",
-                                  model.module().name, batch);
+                                  "`{}` is no replay of a step of `{}`: it has {} batches, too few",
+                                  replay.file, model.module().name, batch);
                 return Failure{};
             }
             const CallContext context{replay.training.seed, call++,

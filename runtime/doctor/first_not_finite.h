@@ -32,6 +32,7 @@ struct Finding {
 
 /// A step: where training stood, its batches, and how its contractions were computed.
 struct Replay {
+    std::string file;  ///< for errors
     TrainingState training;
     std::vector<ReplayBatch> batches;
     TuningCache* tuning = nullptr;  ///< as LoadedModel::set_tuning takes it

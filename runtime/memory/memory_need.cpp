@@ -222,6 +222,10 @@ std::atomic<int64_t> expected = 0;
 void expect_to_ask_for(int64_t bytes) { expected = bytes; }
 int64_t expected_memory() { return expected; }
 
+int64_t memory_within_limits() {
+    return std::min(left_of(RLIMIT_AS, kAddressSpace), left_of(RLIMIT_DATA, kWritableMemory));
+}
+
 std::string why_no_room(int64_t bytes) {
     MemoryLimit asked{kNoLimit, ""};
     lower_to_limits_of_process(asked, 0);  // libraries and threads are there

@@ -58,6 +58,8 @@ int64_t expected_memory();
 /// Why `bytes` more do not fit beside all that this process has asked for; "" when they do.
 std::string why_no_room(int64_t bytes);
 
+/// Bytes that `ulimit -v` and `ulimit -d` let this process ask for beyond what it has now.
+int64_t memory_within_limits();
 /// Where `ulimit -v` is set, lets all threads share one heap. Otherwise the first malloc of each
 /// thread reserves 64 MB of addresses, touched or not, and 128 MB for a moment.
 void share_heap_under_limit();

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "compiler/support/paths.h"
+#include "compiler/support/wrap.h"
 #include "runtime/output/canvas.h"
 #include "runtime/output/font.h"
 
@@ -137,7 +139,7 @@ void legend(std::span<const Curve> curves, Image& image) {
         segment({kBorder, middle}, {kBorder + 20.0, middle}, kLine, colour_of(i), image);
         const std::string last =
             curves[i].y.empty() ? "" : fmt::format("  {:.4g}", curves[i].y.back());
-        draw_text(curves[i].name + last, top, kBorder + 28, 1, image);
+        draw_text(cut(curves[i].name, kLongestName) + last, top, kBorder + 28, 1, image);
     }
 }
 

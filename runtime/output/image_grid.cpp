@@ -7,6 +7,8 @@
 #include <numeric>
 
 #include "compiler/support/check.h"
+#include "compiler/support/paths.h"
+#include "compiler/support/wrap.h"
 #include "runtime/output/font.h"
 
 namespace gmc::runtime {
@@ -217,6 +219,8 @@ Image stack_labelled(std::span<const LabelledImage> parts, int64_t columns) {
     constexpr int64_t kMargin = 4;
     constexpr int64_t kTextScale = 2;
     const int64_t label_height = kTextScale * kGlyphHeight + 2 * kMargin;
+    // All parts are as wide as the widest label, which may be what a file says.
+    const auto shown = [](const LabelledImage& part) { return cut(part.label, kLongestName); };
     const auto count = static_cast<int64_t>(parts.size());
     columns = std::min(columns, count);
     int64_t width = 0, channels = 1;
@@ -225,7 +229,7 @@ Image stack_labelled(std::span<const LabelledImage> parts, int64_t columns) {
         const LabelledImage& part = parts[static_cast<size_t>(i)];
         int64_t& height = heights[static_cast<size_t>(i / columns)];
         height = std::max(height, label_height + part.image.height);
-        width = std::max({width, part.image.width, text_width(part.label, kTextScale)});
+        width = std::max({width, part.image.width, text_width(shown(part), kTextScale)});
         channels = std::max(channels, part.image.channels);
     }
     const int64_t height = std::accumulate(heights.begin(), heights.end(), kMargin);
@@ -234,7 +238,7 @@ Image stack_labelled(std::span<const LabelledImage> parts, int64_t columns) {
     for (int64_t i = 0; i < count; ++i) {
         const LabelledImage& part = parts[static_cast<size_t>(i)];
         const int64_t left = kMargin + i % columns * (width + kMargin);
-        draw_text(part.label, top + kMargin, left, kTextScale, stack);
+        draw_text(shown(part), top + kMargin, left, kTextScale, stack);
         paste(part.image, top + label_height, left, stack);
         if (i % columns == columns - 1) top += heights[static_cast<size_t>(i / columns)];
     }

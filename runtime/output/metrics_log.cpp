@@ -16,6 +16,7 @@
 #include "compiler/support/json.h"
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
+#include "compiler/support/wrap.h"
 #include "runtime/files/atomic_file.h"
 
 namespace gmc::runtime {
@@ -26,21 +27,6 @@ constexpr uint64_t kLogBytesMost = uint64_t{1} << 32;
 
 /// A JSON string. Malformed UTF-8 is replaced, since a log must not fail because of a name.
 std::string json_string(std::string_view text) { return Json(text).dump(); }
-
-/// What resuming has to know of a line; nothing when it is no JSON object with a "step".
-struct Line {
-    int64_t step = 0;
-    bool has_figures = false;      ///< has_training_figures()
-    bool is_of_epoch_end = false;  ///< is_of_epoch_end()
-};
-std::optional<Line> read_line(std::string_view line) {
-    const std::optional<Json> json = Json::parse(line);
-    if (!json || !json->contains("step") || !json->at("step").is_whole()) return std::nullopt;
-    if (json->contains("epoch") && !json->at("epoch").is_whole()) return std::nullopt;
-    if (json->at("step").whole() < 0) return std::nullopt;
-    if (json->contains("epoch") && json->at("epoch").whole() < 0) return std::nullopt;
-    return Line{json->at("step").whole(), has_training_figures(*json), is_of_epoch_end(*json)};
-}
 
 /// The lines of `text` to keep: all before the first one of a step after `step`, without the
 /// figures of `step` itself where no line of every `every` steps is due, and without what an end of
@@ -54,25 +40,26 @@ Result<std::string> lines_to_keep(const std::string& path, std::string_view text
         const size_t end = text.find('\n', start);
         // The run was killed in the middle of its last line.
         if (end == std::string_view::npos) break;
-        const std::optional<Line> found = read_line(text.substr(start, end - start));
+        const std::optional<Json> found = Json::parse(text.substr(start, end - start));
+        const std::string why = why_no_line(found);
         // A power cut may leave a file longer than what was written, filled with zeros.
-        if (!found && text.find_first_not_of('\0', start) == std::string_view::npos) break;
-        if (!found) {
+        if (!why.empty() && text.find_first_not_of('\0', start) == std::string_view::npos) break;
+        if (!why.empty()) {
             diagnostics
-                .error(DiagnosticKind::kBadFile, {},
-                       "`{}` line {} (offset {}) is not a JSON object with a `step`", path, number,
-                       start)
+                .error(DiagnosticKind::kBadFile, {}, "`{}` line {} (offset {}) {}", path, number,
+                       start, why)
                 .help(
                     "put the line right or delete it; with the file moved away, the run goes on "
-                    "with "
-                    "an empty one");
+                    "with an empty one");
             return Failure{};
         }
-        if (found->step > step) break;
-        ended_at = found->step;
-        const bool comes_again =
-            found->has_figures ? step % every != 0 : found->is_of_epoch_end && epoch_end_left;
-        if (found->step < step || !comes_again) kept += text.substr(start, end + 1 - start);
+        const int64_t of = found->at("step").whole();
+        if (of > step) break;
+        ended_at = of;
+        const bool comes_again = has_training_figures(*found)
+                                     ? step % every != 0
+                                     : is_of_epoch_end(*found) && epoch_end_left;
+        if (of < step || !comes_again) kept += text.substr(start, end + 1 - start);
         start = end + 1;
     }
     return kept;
@@ -85,6 +72,29 @@ bool is_of_epoch_end(const Json& line) {
     return std::any_of(names.begin(), names.end(), [](const std::string& name) {
         return name == "sign" || name.starts_with("validation_");
     });
+}
+
+std::string why_no_line(const std::optional<Json>& line) {
+    if (!line || !line->is_object()) return "is no JSON object";
+    if (!line->contains("step")) return "has no `step`";
+    for (const char* name : {"step", "epoch"})
+        if (line->contains(name) && (!line->at(name).is_whole() || line->at(name).whole() < 0))
+            return fmt::format("has {} as `{}`, which is no whole number from 0",
+                               cut(line->at(name).dump(), 40), name);
+    return "";
+}
+
+Result<std::ifstream> open_log(const std::string& path, Diagnostics& diagnostics) {
+    std::ifstream log;
+    if (!is_there(path)) return log;
+    if (is_regular(path)) {
+        log.open(path, std::ios::binary);
+        if (log) return log;
+    }
+    diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` {}", path,
+                      is_regular(path) ? fmt::format("cannot be read: {}", std::strerror(errno))
+                                       : "is not a regular file");
+    return Failure{};
 }
 
 bool has_training_figures(const Json& line) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +27,12 @@ bool is_of_epoch_end(const Json& line);
 /// The number that a line has under `name`, also one that is not finite (MetricsRow); nothing where
 /// it holds something else. `line` is an object that has the name.
 std::optional<double> logged_number(const Json& line, const std::string& name);
+/// What keeps a line from being one of the log, as "has no `step`"; "" when nothing does. `line`:
+/// what Json::parse() made of it.
+std::string why_no_line(const std::optional<Json>& line);
+/// Opens the log at `path` to read its lines; one that is not there has none. Errors (kBadFile): it
+/// is no regular file (who opens a pipe waits for its writer), or cannot be opened.
+Result<std::ifstream> open_log(const std::string& path, Diagnostics& diagnostics);
 
 /// One line: names and values in the order in which they were added. Numbers are the shortest text
 /// that reads back as the same float or double. JSON has no NaN or infinity: such a value becomes

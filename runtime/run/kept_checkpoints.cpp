@@ -15,6 +15,7 @@
 
 #include "compiler/support/paths.h"
 #include "compiler/support/temporary_files.h"
+#include "runtime/files/numbered_name.h"
 #include "runtime/run/opened_run.h"
 #include "runtime/run/signs.h"
 #include "runtime/train/checkpoint.h"
@@ -26,11 +27,30 @@ namespace fs = std::filesystem;
 
 namespace {
 constexpr char kEnding[] = ".safetensors";
+constexpr char kKeptStep[] = "step-";
 constexpr char kBest[] = "best";
+constexpr NumberedName kStepName{.prefix = kKeptStep, .ending = kEnding, .digits = 8};
 }  // namespace
 
-bool is_kept_checkpoint(const std::string& name) {
-    return name.ends_with(kEnding) && (name.starts_with(kKeptStep) || name.starts_with(kBest));
+/// `best`, or one that was set aside: `best-FIGURE-step-00000500`, perhaps with a number behind it.
+static bool is_best(std::string_view name) {
+    if (!name.starts_with(kBest) || !name.ends_with(kEnding)) return false;
+    name.remove_suffix(std::string_view(kEnding).size());
+    const size_t at = name.rfind(kKeptStep);
+    if (name == kBest || at == std::string::npos || name[at - 1] != '-') return name == kBest;
+    std::string_view step = name.substr(at);
+    if (const size_t digits = step.find_last_not_of("0123456789");
+        digits >= std::string_view(kKeptStep).size() && step[digits] == '-')
+        step = step.substr(0, digits);
+    return step_of_checkpoint(std::string(step) + kEnding).has_value();
+}
+
+std::optional<int64_t> step_of_checkpoint(std::string_view name) {
+    return kStepName.number_in(name);
+}
+
+bool is_kept_checkpoint(std::string_view name) {
+    return step_of_checkpoint(name).has_value() || is_best(name);
 }
 
 bool keep_checkpoint_as(const std::string& run, const std::string& name, Diagnostics& diagnostics) {
@@ -50,16 +70,14 @@ bool keep_checkpoint_as(const std::string& run, const std::string& name, Diagnos
     return !error;
 }
 
-std::string name_of_kept_step(int64_t step) {
-    return fmt::format("{}{:08}{}", kKeptStep, step, kEnding);
-}
+std::string name_of_kept_step(int64_t step) { return kStepName.of(step); }
 
 std::string why_misnamed(const std::string& run, const std::string& name) {
     const std::string path = run + "/checkpoints/" + name;
     Diagnostics unreadable;
     const auto file = open_weights(path, unreadable);
     const std::string* step = file.ok() ? file->metadata("step") : nullptr;
-    if (step == nullptr || !name.starts_with(kKeptStep)) return "";
+    if (step == nullptr || !step_of_checkpoint(name)) return "";
     const std::string right = name_of_kept_step(std::atoll(step->c_str()));
     return name == right ? ""
                          : fmt::format("`{}` holds step {}, which is called `{}`", path,
@@ -78,9 +96,9 @@ void KeptCheckpoints::drop(int64_t step) const {
     std::error_code error;
     std::vector<std::pair<int64_t, fs::path>> kept;
     for (const fs::path& path : paths_in(folder_ + "/checkpoints"))
-        if (const std::string name = path.filename().string();
-            is_kept_checkpoint(name) && name.starts_with(kKeptStep))
-            kept.emplace_back(std::atoll(name.c_str() + std::string_view(kKeptStep).size()), path);
+        if (const auto of = step_of_checkpoint(path.filename().string());
+            of && is_regular(path.string()))
+            kept.emplace_back(*of, path);
     std::sort(kept.rbegin(), kept.rend());
     const int64_t stay = last_ > 1 ? last_ : 0;  // one is the checkpoint itself
     if (std::ssize(kept) > stay || (!kept.empty() && kept.front().first > step)) {
@@ -143,7 +161,8 @@ Result<std::string> KeptCheckpoints::set_best_aside(const std::string& figure,
 std::vector<std::string> kept_checkpoints(const std::string& run) {
     std::vector<std::string> names;
     for (const fs::path& path : paths_in(run + "/checkpoints"))
-        if (is_kept_checkpoint(path.filename().string())) names.push_back(path.filename().string());
+        if (is_kept_checkpoint(path.filename().string()) && is_regular(path.string()))
+            names.push_back(path.filename().string());
     std::sort(names.begin(), names.end());
     return names;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "compiler/support/diagnostic.h"
@@ -15,13 +16,13 @@ namespace gmc::runtime {
 struct OpenedRun;
 struct TrainingState;
 
-/// What names of kept checkpoints begin with: `step-00000500.safetensors`.
-inline constexpr char kKeptStep[] = "step-";
+/// The step in the name of a kept checkpoint, `step-00000500.safetensors`; none in other names.
+std::optional<int64_t> step_of_checkpoint(std::string_view name);
 /// Where the best is kept.
 inline constexpr char kBestName[] = "checkpoints/best.safetensors";
-/// Whether a file of `checkpoints/` has the name of a checkpoint that a run keeps: a step's, or the
-/// best.
-bool is_kept_checkpoint(const std::string& name);
+/// Whether a file of `checkpoints/` has the name of a checkpoint that a run keeps: a step's, the
+/// best, or a best that was set aside.
+bool is_kept_checkpoint(std::string_view name);
 
 /// The name of a step's.
 std::string name_of_kept_step(int64_t step);

@@ -4,8 +4,6 @@
 #include "runtime/run/replay.h"
 #include "compiler/support/paths.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -33,10 +31,8 @@ void remove_old_replays(const std::string& folder) {
     namespace fs = std::filesystem;
     std::vector<std::pair<int64_t, fs::path>> found;
     for (const fs::path& path : paths_in(folder)) {
-        const std::string name = path.filename().string();
-        if (is_replay(name))
-            found.emplace_back(std::atoll(name.c_str() + std::string_view(kReplayPrefix).size()),
-                               path);
+        const auto step = kReplayName.number_in(path.filename().string());
+        if (step && is_regular(path.string())) found.emplace_back(*step, path);
     }
     std::sort(found.begin(), found.end());
     if (!found.empty()) found.pop_back();
@@ -81,8 +77,7 @@ std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,
         if (!batch.ok()) return "";
         batches.push_back(keep(**batch, **reader));
     }
-    const std::string file =
-        fmt::format("{}/{}{}{}", folder, kReplayPrefix, training.step + 1, kReplayEnding);
+    const std::string file = folder + "/" + kReplayName.of(training.step + 1);
     remove_old_replays(folder);
     const std::string functions = model.checksum_of_functions();
     return write_checkpoint(file, states, training, lost, batches, functions) ? file : "";

@@ -5,18 +5,17 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/files/numbered_name.h"
 #include "runtime/run/good_state.h"
 #include "runtime/train/step_runner.h"
 
 namespace gmc::runtime {
 
-/// The name of its file begins and ends so; the step's number is in between.
-inline constexpr char kReplayPrefix[] = "diverged-step-", kReplayEnding[] = ".replay";
+inline constexpr char kReplayEnding[] = ".replay";
+inline constexpr NumberedName kReplayName{.prefix = "diverged-step-", .ending = kReplayEnding};
 
 /// Whether a file in a run's folder is called so.
-inline bool is_replay(std::string_view name) {
-    return name.starts_with(kReplayPrefix) && name.ends_with(kReplayEnding);
-}
+inline bool is_replay(std::string_view name) { return kReplayName.number_in(name).has_value(); }
 
 /// Repeats the steps from `good` on, until one makes a loss or a state that is not finite, but no
 /// more than the one after step `last`. Writes that step to a replay file in `folder`; of the

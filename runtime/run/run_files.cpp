@@ -10,6 +10,7 @@
 
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
+#include "runtime/files/numbered_name.h"
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/replay.h"
 #include "runtime/tensorboard/event_file.h"
@@ -25,8 +26,7 @@ constexpr char kModel[] = "model.gmc";
 std::string whole(const std::string& folder) { return folder + "/" + kReplaced; }
 std::string part(const std::string& folder) { return whole(folder) + ".part"; }
 
-bool is_event_file(const std::string& name) { return name.starts_with(tensorboard::kFilePrefix); }
-bool is_picture(const std::string& name) { return name.starts_with("epoch-"); }
+bool is_picture(const std::string& name) { return kSamplesName.number_in(name).has_value(); }
 
 /// The names in `folder`, relative to it, of what its run wrote; the checkpoint is the last, so
 /// that a folder that has it has all.
@@ -35,13 +35,16 @@ std::vector<std::string> files_of_run(const std::string& folder) {
     const auto add_from = [&](const std::string& inside, auto&& is_ours) {
         for (const fs::path& path : paths_in(inside.empty() ? folder : folder + "/" + inside)) {
             const std::string name = path.filename().string();
-            if (is_ours(name)) names.push_back(inside.empty() ? name : inside + "/" + name);
+            if (is_ours(name) && is_regular(path.string()))
+                names.push_back(inside.empty() ? name : inside + "/" + name);
         }
     };
     add_from("checkpoints", is_kept_checkpoint);
     add_from("samples", is_picture);
-    add_from("tensorboard", is_event_file);
-    add_from("", [](const std::string& name) { return is_event_file(name) || is_replay(name); });
+    add_from("tensorboard", tensorboard::is_event_file);
+    add_from("", [](const std::string& name) {
+        return tensorboard::is_event_file(name) || is_replay(name);
+    });
     for (const char* name :
          {"metrics.jsonl", "run.json", kWayBackName, kOldCheckpointName, kCheckpointName})
         if (is_there(folder + "/" + name)) names.push_back(name);
@@ -98,7 +101,8 @@ bool keeps_to_itself(const std::string& folder, Diagnostics& diagnostics) {
         const std::string path = at->path().string(), name = at->path().filename().string();
         if (!folders.contains(name)) at.disable_recursion_pending();
         const bool own = folders.contains(name) || files.contains(name) || is_replay(name) ||
-                         is_kept_checkpoint(name) || is_picture(name) || is_event_file(name);
+                         is_kept_checkpoint(name) || is_picture(name) ||
+                         tensorboard::is_event_file(name);
         if (in_place.contains(name) ? !fs::is_symlink(path, none) : !own || !leads_away(path))
             continue;
         diagnostics

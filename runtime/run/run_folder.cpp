@@ -13,7 +13,6 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -24,6 +23,7 @@
 #include "compiler/support/say.h"
 #include "compiler/support/temporary_files.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/output/metrics_log.h"
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/replay.h"
 #include "runtime/run/run_files.h"
@@ -96,11 +96,11 @@ Failure lacks_checkpoint(const std::string& run, const std::string& kept,
 }
 
 /// Whether a log of metrics goes beyond the first epoch, at whose end a checkpoint is written.
-bool has_later_epoch(const std::string& path) {
-    if (!is_regular(path)) return false;
-    std::ifstream log(path);
+Result<bool> has_later_epoch(const std::string& path, Diagnostics& diagnostics) {
+    auto log = open_log(path, diagnostics);
+    if (!log.ok()) return Failure{};
     std::string line;
-    while (std::getline(log, line)) {
+    while (std::getline(*log, line)) {
         const std::optional<Json> row = Json::parse(line);
         if (row && row->contains("epoch") && row->at("epoch").is_whole() &&
             row->at("epoch").whole() > 1)
@@ -313,7 +313,9 @@ bool RunFolder::can_go_on(const ir::Module& model, Diagnostics& diagnostics) con
         lacks_checkpoint(path_, kept, diagnostics);
         return false;
     }
-    if (has_later_epoch(file("metrics.jsonl"))) {
+    const auto goes_on = has_later_epoch(file("metrics.jsonl"), diagnostics);
+    if (!goes_on.ok()) return false;
+    if (*goes_on) {
         diagnostics
             .error(DiagnosticKind::kBadFile, {},
                    "the run in `{}` has lost its `{}`: `metrics.jsonl` has more than one epoch",

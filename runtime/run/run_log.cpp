@@ -122,7 +122,7 @@ bool RunLog::picture(const std::string& file, int64_t step, Diagnostics& diagnos
 
 bool has_picture_event(const std::string& folder, int64_t step) {
     for (const fs::path& file : paths_in(folder)) {
-        if (!file.filename().string().starts_with(tensorboard::kFilePrefix)) continue;
+        if (!tensorboard::is_event_file(file.filename().string())) continue;
         Diagnostics unreadable;
         const auto records = read_whole_file(file.string(), kMostBytes, unreadable);
         if (records.ok() && tensorboard::has_picture(*records, step)) return true;
@@ -147,19 +147,23 @@ Result<std::string> events_of_run(const std::string& folder, int64_t batch_size,
     // A last line without a line break was left by a run that was killed; it is ignored.
     for (size_t begin = 0; (end = lines->find('\n', begin)) != std::string::npos; begin = end + 1) {
         ++number;
+        const auto row = Json::parse(std::string_view(*lines).substr(begin, end - begin));
+        std::string why = why_no_line(row);
         try {
-            const Json row =
-                Json::parse(std::string_view(*lines).substr(begin, end - begin)).value();
-            last_step[row.at("epoch").whole()] = row.at("step").whole();
-            events += events_of_line(row, seconds, told);
-        } catch (const std::exception&) {  // no JSON, or members are missing
-            diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` line {} is not one of metrics",
-                              path, number);
+            if (why.empty()) {
+                last_step[row->at("epoch").whole()] = row->at("step").whole();
+                events += events_of_line(*row, seconds, told);
+            }
+        } catch (const JsonError& wrong) {
+            why = fmt::format("is not one of metrics: {}", wrong.what());
+        }
+        if (!why.empty()) {
+            diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` line {} {}", path, number, why);
             return Failure{};
         }
     }
     for (const auto& [epoch, step] : last_step) {
-        const std::string file = fmt::format("{}/samples/epoch-{:03}.png", folder, epoch);
+        const std::string file = folder + "/samples/" + kSamplesName.of(epoch);
         std::error_code error;
         if (!fs::exists(file, error)) continue;
         const auto picture = picture_events(file, step, written_at(file), diagnostics);

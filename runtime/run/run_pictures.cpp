@@ -1,15 +1,12 @@
 // The samples that a run draws after each epoch.
-#include <fmt/format.h>
-
 #include "compiler/support/paths.h"
+#include "runtime/files/numbered_name.h"
 #include "runtime/run/opened_run.h"
 #include "runtime/train/picture.h"
 
 namespace gmc::runtime {
 
-static std::string samples_file(int64_t epoch) {
-    return fmt::format("samples/epoch-{:03}.png", epoch);
-}
+static std::string samples_file(int64_t epoch) { return "samples/" + kSamplesName.of(epoch); }
 
 /// Too many samples are refused before anything is measured, read or trained.
 bool OpenedRun::can_draw() {

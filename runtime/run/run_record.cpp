@@ -265,7 +265,7 @@ static void read_data(const Json& json, RunRecord& record) {
     if (json.contains("validate_share")) record.validate_share = json.at("validate_share").number();
     if (!(record.validate_share >= 0 && record.validate_share < 1))
         throw JsonError(
-            fmt::format("`validate_share` is {}, not from 0 to 1", record.validate_share));
+            fmt::format("`validate_share` is {}, not from 0 to below 1", record.validate_share));
     if (json.contains("data")) record.data = json.at("data").text();
     if (json.contains("data_values")) record.data_values = json.at("data_values").text();
     if (!is_fingerprint(record.data_values))

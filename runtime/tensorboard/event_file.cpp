@@ -12,6 +12,17 @@
 
 namespace gmc::tensorboard {
 
+bool is_event_file(std::string_view name) {
+    constexpr std::string_view kDigits = "0123456789";
+    if (!name.starts_with(kFilePrefix)) return false;
+    name.remove_prefix(kFilePrefix.size());
+    const size_t dot = name.find_first_not_of(kDigits);
+    if (dot == 0 || dot == std::string_view::npos || name[dot] != '.') return false;
+    const std::string_view last = name.substr(dot + 1);
+    return last == kExported ||
+           (!last.empty() && last.find_first_not_of(kDigits) == std::string_view::npos);
+}
+
 Result<EventFile> EventFile::create(const std::string& folder, Moment at,
                                     Diagnostics& diagnostics) {
     for (int number = 0;; ++number) {

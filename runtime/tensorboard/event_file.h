@@ -14,6 +14,10 @@ namespace gmc::tensorboard {
 
 /// What the name of every file of events begins with.
 inline constexpr std::string_view kFilePrefix = "events.out.tfevents.";
+/// What the name ends with in place of NUMBER where `gmrun export` wrote the file of a whole run.
+inline constexpr std::string_view kExported = "exported";
+/// Whether the name of a file is one that gmc gives; other programs write names of hosts into it.
+bool is_event_file(std::string_view name);
 
 class EventFile {
   public:

@@ -9,6 +9,7 @@
 #include "compiler/batch/rebatch.h"
 #include "compiler/ir/artefact.h"
 #include "compiler/support/check.h"
+#include "compiler/support/paths.h"
 #include "compiler/support/shards.h"
 #include "runtime/contractions/tuning_cache.h"
 #include "runtime/files/tables/table.h"
@@ -82,12 +83,31 @@ static std::string help_for_processes(int64_t shards) {
     return fmt::format("start 1 to {0} processes: `mpirun -n {0} ...`", shards);
 }
 
+/// Reads a module that is to be run. One that only lacks passes is one error, not one for each of
+/// its values.
+static Result<ir::Module> read_runnable(const std::string& path, Diagnostics& diagnostics) {
+    ir::ReadArtefactOptions options;
+    options.verify = {.allow_gradient = false, .planned = true, .runnable = true};
+    Diagnostics found = diagnostics, ignored;
+    auto module = ir::read_artefact(path, options, found);
+    options.verify = {.runnable = true};
+    if (!module.ok() && found.has(DiagnosticKind::kBadIr) && is_regular(path) &&
+        ir::read_artefact(path, options, ignored).ok())
+        diagnostics
+            .error(DiagnosticKind::kBadIr, {}, "`{}` cannot be run: {}", path,
+                   found.list()[diagnostics.count()].text)
+            .help(
+                "compile it again, without --passes, --skip and --stop-after: passes were left "
+                "out, or ran after `plan_memory`");
+    else
+        diagnostics = std::move(found);
+    return module;
+}
+
 Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
                                                        Diagnostics& diagnostics, Purpose purpose,
                                                        Sharing sharing) {
-    ir::ReadArtefactOptions options;
-    options.verify = {.allow_gradient = false, .planned = true, .runnable = true};
-    auto module = ir::read_artefact(path, options, diagnostics);
+    auto module = read_runnable(path, diagnostics);
     if (!module.ok() || !tables_fit(*module, path, diagnostics)) return Failure{};
     ProcessGroup* const group = sharing.group;
     SharedSlots slots;

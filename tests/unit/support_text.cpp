@@ -6,6 +6,7 @@
 #include "compiler/support/pace.h"
 #include "compiler/support/paths.h"
 #include "compiler/support/wording.h"
+#include "compiler/support/wrap.h"
 #include "tests/catch.h"
 #include "tests/temporary_folder.h"
 
@@ -192,4 +193,46 @@ TEST_CASE("JSON is read as it stands, or refused", "[support][json]") {
     CHECK_THROWS_AS(gmc::Json::parse_strictly(R"({"a":{"b":1,"b":1}})", 9), gmc::JsonError);
     CHECK_THROWS_AS(gmc::Json::parse_strictly("[1", 9), gmc::JsonError);
     CHECK(gmc::Json::parse_strictly(R"([{"b":1},{"b":1}])", 1).size() == 2);
+}
+
+TEST_CASE("what JSON lacks is said with the member that it is about", "[support][json]") {
+    const std::optional<gmc::Json> json =
+        gmc::Json::parse(R"({"seed":-1e300,"list":[1,"a"],"inner":{"flag":1},"long":")" +
+                         std::string(5000, 'x') + "\"}");
+    REQUIRE(json);
+    const auto why = [](auto&& read) -> std::string {
+        try {
+            read();
+        } catch (const gmc::JsonError& error) {
+            return error.what();
+        }
+        return "";
+    };
+    CHECK(why([&] { (void)json->at("seed").text(); }) == "`seed` is -1e+300, which is no text");
+    CHECK(why([&] { (void)json->at("list").texts(); }) == "`list` is 1, which is no text");
+    CHECK(why([&] { (void)json->at("inner").at("flag").flag(); }) ==
+          "`flag` is 1, which is no flag");
+    CHECK(why([&] { (void)json->at("inner").at("more"); }) == "`inner` has no `more`");
+    CHECK(why([&] { (void)json->at("more"); }) == "there is no `more`");
+    CHECK(why([&] { (void)json->at("long").whole(); }).size() < 150);
+    CHECK(why([&] { (void)json->whole(); }).ends_with("is no whole number"));
+}
+
+TEST_CASE("names of any length become sentences that can be read", "[support]") {
+    const std::string name(100'000, 'x'), shown(100, 'x');
+    CHECK(gmc::shortened("no pass `" + name + "` is there") ==
+          "no pass `" + shown + "...` is there");
+    CHECK(gmc::shortened("it is f32[" + name + "] here").size() < 130);
+    CHECK(gmc::shortened("`" + name).size() < 130);
+    CHECK(gmc::shortened(std::string(100'000, '`')).size() < 20'000);
+    CHECK(gmc::shortened("a `b c` d  e\n  f") == "a `b c` d  e\n  f");
+    std::string path;
+    for (int i = 0; i < 20; ++i) path += "/a folder of a name " + std::string(100, 'y');
+    CHECK(gmc::shortened("`" + path + "` is missing") == "`" + path + "` is missing");
+    CHECK(gmc::cut("\u00e4\u00e4\u00e4", 3) == "\u00e4...");
+    gmc::Diagnostics diagnostics;
+    diagnostics.error(gmc::DiagnosticKind::kBadValue, {}, "`{}` is no name", name)
+        .note({}, "`" + name + "` comes from here")
+        .help("`" + name + "` is too long");
+    CHECK(diagnostics.render().size() < 500);
 }

@@ -20,7 +20,9 @@
 
 #include "compiler/support/check.h"
 #include "compiler/support/edit_distance.h"
+#include "compiler/support/paths.h"
 #include "compiler/support/say.h"
+#include "compiler/support/stop_work.h"
 #include "compiler/support/wrap.h"
 #include "tools/command_line/foreign_options.h"
 #include "tools/command_line/meant_command.h"
@@ -496,14 +498,16 @@ int run_command(std::string_view program, const Command& command,
         return command.run(words);
     } catch (const UsageError& error) {
         say("{} {}: {}\nhelp: `{} {} --help` lists what there is\n", program, command.name,
-            error.what(), program, command.name);
+            shortened(error.what()), program, command.name);
         return kUsageWrong;
     } catch (const InternalError& error) {
         say("{} {}: {}\nThis is a bug in {}; please report it with the model.\n", program,
             command.name, error.what(), program);
         return kBug;
-    } catch (const std::bad_alloc&) {
-        say("{} {}: error: too large: there is no more memory\n", program, command.name);
+    } catch (const std::bad_alloc& error) {
+        const bool known = dynamic_cast<const NoMemory*>(&error) != nullptr;
+        say("{} {}: error: too large: there is no more memory{}{}\n", program, command.name,
+            known ? " " : "", known ? error.what() : "");
         return kRunFailed;
     } catch (const std::exception& error) {
         const auto* system = dynamic_cast<const std::system_error*>(&error);
@@ -574,7 +578,8 @@ int run_program(std::string_view program, std::string_view about, std::span<cons
     for (const Command& c : commands) names.emplace_back(c.name);
     const std::string meant = meant_command(program, name);
     say_for_all(fmt::format("{}: no command `{}`{}\n{}help: `{} --help` lists what there is\n",
-                            program, name, meant.empty() ? suggestion(name, names) : "",
+                            program, cut(name, kLongestName),
+                            meant.empty() ? suggestion(name, names) : "",
                             meant.empty() ? "" : fmt::format("help: {}\n", meant), program));
     return kUsageWrong;
 }

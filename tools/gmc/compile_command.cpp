@@ -5,6 +5,7 @@
 
 #include "compiler/ir/artefact.h"
 #include "compiler/ir/text/parser.h"
+#include "compiler/ir/verifier.h"
 #include "compiler/support/paths.h"
 #include "dsl/data/data_files.h"
 #include "dsl/fingerprint.h"
@@ -56,6 +57,19 @@ int64_t bytes_from(const std::string& text) {
         throw UsageError(fmt::format(
             "--memory-limit is a size such as 64MiB (or KiB, GiB, bytes), not `{}`", text));
     return static_cast<int64_t>(number * unit->second);
+}
+
+/// What passes that are left out, or come in another order, may lead to.
+void warn_if_not_runnable(const CommandLine& line, const ir::Module& module,
+                          const std::string& output, Diagnostics& diagnostics) {
+    if (!line.has("passes") && !line.has("skip") && !line.has("stop-after")) return;
+    Diagnostics found;
+    if (ir::verify(module, found, {.allow_gradient = false, .planned = true, .runnable = true}))
+        return;
+    diagnostics
+        .warning(DiagnosticKind::kBadIr, {}, "gmrun cannot run `{}`: {}", output,
+                 found.list().front().text)
+        .help("without --passes, --skip and --stop-after, `gmc compile` does all that gmrun needs");
 }
 
 /// What a run keeps of the model that it was begun with.
@@ -128,6 +142,7 @@ int compile_command(const Words& words) {
         !ir::write_file(output, ir::artefact_text(*module), diagnostics))
         return report(diagnostics);
     warn_if_too_large(*module, diagnostics);
+    warn_if_not_runnable(line, *module, output, diagnostics);
     (void)dsl::check_data_files(*spec, false, diagnostics);
     check_heads(*module, *spec, false, diagnostics);
     report(diagnostics);

@@ -1,6 +1,10 @@
 // gmc: compiles models written in YAML to .gmc files.
 #include <pthread.h>
 
+#include <algorithm>
+#include <cstdint>
+
+#include "runtime/memory/memory_need.h"
 #include "tools/command_line/command_line.h"
 #include "tools/gmc/commands.h"
 
@@ -8,7 +12,10 @@ namespace {
 
 /// Models are read and built by recursion. Its limits, of which each has thousands of levels, need
 /// more than the stack that some machines and `ulimit -s` leave a program.
-constexpr size_t kStackBytes = size_t{64} << 20;
+constexpr int64_t kStackBytes = int64_t{64} << 20;
+/// Of what `ulimit -v` and `ulimit -d` leave, the stack takes a quarter at the most: the rest is
+/// for the model. Where a quarter is less than this, the stack that the program has will do.
+constexpr int64_t kLeastStackBytes = int64_t{16} << 20;
 
 struct Call {
     int (*run)(int argc, char** argv);
@@ -19,6 +26,8 @@ struct Call {
 
 /// Runs the call in a thread with a large stack; without memory for one, here.
 int with_large_stack(Call call) {
+    const int64_t stack = std::min(kStackBytes, gmc::runtime::memory_within_limits() / 4);
+    if (stack < kLeastStackBytes) return call.run(call.argc, call.argv);
     pthread_attr_t attributes;
     pthread_t thread;
     bool started = false;
@@ -28,7 +37,7 @@ int with_large_stack(Call call) {
             inside.result = inside.run(inside.argc, inside.argv);
             return nullptr;
         };
-        started = pthread_attr_setstacksize(&attributes, kStackBytes) == 0 &&
+        started = pthread_attr_setstacksize(&attributes, static_cast<size_t>(stack)) == 0 &&
                   pthread_create(&thread, &attributes, body, &call) == 0;
         pthread_attr_destroy(&attributes);
     }
@@ -59,4 +68,7 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) { return with_large_stack({run, argc, argv}); }
+int main(int argc, char** argv) {
+    gmc::runtime::share_heap_under_limit();
+    return with_large_stack({run, argc, argv});
+}

@@ -233,18 +233,23 @@ int info_command(const Words& words) {
                        {"seed", training.seed}};
         if (!training.init.empty()) json["run"]["init"] = training.init;
         if (training.rate < 1) json["run"]["rate_factor"] = training.rate;
-        if (const std::string why = why_diverged(folder); !why.empty())
-            json["run"]["diverged"] = why;
+        const auto why = why_diverged(folder, diagnostics);
+        if (!why.ok()) return report(diagnostics);
+        const auto changes = changes_of(folder, diagnostics);
+        if (!changes.ok()) return report(diagnostics);
+        if (!why->empty())
+            json["run"]["diverged"] = *why;
         else if (const std::string early = why_early((*model)->module().run, training, folder);
                  !early.empty())
             json["run"]["ended_early"] = early;
-        if (const auto all = changes_of(folder); !all.empty()) json["run"]["changes"] = all;
+        if (!changes->empty()) json["run"]["changes"] = *changes;
     } else if (!folder.empty()) {
-        const std::string diverged = why_diverged(folder);
+        const auto diverged = why_diverged(folder, diagnostics);
+        if (!diverged.ok()) return report(diagnostics);
         json["run_without_checkpoint"] = {
             {"folder", folder},
             {"because",
-             diverged.empty() ? why_no_checkpoint(folder) : "training ended since " + diverged}};
+             diverged->empty() ? why_no_checkpoint(folder) : "training ended since " + *diverged}};
     }
     for (const ir::DataField& field : (*model)->module().data)
         if (!field.class_names.empty()) json["classes"][field.name] = field.class_names;

@@ -18,7 +18,7 @@ namespace gmc::tools {
 bool print_finding(runtime::LoadedModel& model, const std::string& file,
                    runtime::TuningCache* tuning, bool bf16, bool is_result) {
     Diagnostics diagnostics;
-    runtime::Replay replay;
+    runtime::Replay replay{.file = file};
     replay.tuning = tuning;
     replay.bf16 = bf16;
     if (!runtime::read_checkpoint(file, model.states(), replay.training, diagnostics,
@@ -53,7 +53,7 @@ std::string last_replay(const std::string& folder) {
     for (const std::string& from : {folder, folder + "/" + runtime::kDiverged}) {
         fs::path last;
         for (const fs::path& file : paths_in(from))
-            if (file.extension() == runtime::kReplayEnding &&
+            if (file.extension() == runtime::kReplayEnding && is_regular(file.string()) &&
                 (last.empty() || written(file) > written(last)))
                 last = file;
         if (!last.empty()) return last.string();

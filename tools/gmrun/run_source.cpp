@@ -288,9 +288,11 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
         return Failure{};
     }
     say_of_another(*trained->model, folder, trained->checkpoint);
-    if (const std::string why = why_diverged(folder); !why.empty())
+    const auto why = why_diverged(folder, diagnostics);
+    if (!why.ok()) return Failure{};
+    if (!why->empty())
         say("gmrun: training in `{}` ended since {}; these are the weights of step {}\n", folder,
-            why, trained->training.step);
+            *why, trained->training.step);
     report_warnings(diagnostics);
     return trained;
 }

@@ -92,15 +92,15 @@ struct Kept {
 /// has the name of another step.
 Result<std::vector<Kept>> kept_steps(const std::string& run, Diagnostics& diagnostics) {
     std::vector<Kept> kept;
-    constexpr std::string_view kStep = runtime::kKeptStep;
     for (const std::string& name : runtime::kept_checkpoints(run)) {
-        if (!name.starts_with(kStep)) continue;
+        const auto step = runtime::step_of_checkpoint(name);
+        if (!step) continue;
         if (const std::string why = runtime::why_misnamed(run, name); !why.empty()) {
             diagnostics.error(DiagnosticKind::kBadFile, {}, "{}", why)
                 .help("give it that name, or move it away");
             return Failure{};
         }
-        kept.push_back({run + "/checkpoints/" + name, std::atoll(name.c_str() + kStep.size())});
+        kept.push_back({run + "/checkpoints/" + name, *step});
     }
     std::sort(kept.begin(), kept.end(),
               [](const Kept& a, const Kept& b) { return a.step < b.step; });

@@ -61,10 +61,16 @@ Network network(TokenReader& tokens, const std::vector<Network>& before) {
     return out;
 }
 
+/// More than functions of any model; each stands in the schedule once.
+constexpr size_t kMostScheduled = 4096;
+
 /// schedule @step_critic*5 @step_generator_every_16/16 @step_generator
 void schedule(TokenReader& tokens, const Token& keyword, Module& module) {
     if (!module.schedule.empty()) tokens.stop(keyword, "the schedule is given twice");
     while (tokens.peek().kind == Token::Kind::kState) {
+        if (module.schedule.size() == kMostScheduled)
+            tokens.stop(tokens.peek(),
+                        fmt::format("a schedule has at most {} functions", kMostScheduled));
         ScheduleEntry entry;
         entry.function = tokens.next().text;
         if (tokens.accept('*')) entry.repeat = tokens.integer();

@@ -119,12 +119,13 @@ TEST_CASE("a safetensors file that is wrong is refused, with what is wrong") {
     is("{\"a\":", ": it is no JSON");
     is("[1]", ": it is no JSON object");
     is("{\"a\":1}", ", of `a`: it is no object");
-    is("{\"__metadata__\":{\"n\":1}}", ", of `__metadata__`: 1 is no text");
-    is("{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", ", of `a`: there is no `dtype`");
+    is("{\"__metadata__\":{\"n\":1}}", ", of `__metadata__`: `n` is 1, which is no text");
+    is("{\"a\":{\"shape\":[2],\"data_offsets\":[0,8]}}", ", of `a`: `a` has no `dtype`");
     is("{\"a\":" + good + ",\"a\":" + good + "}", ": `a` occurs twice");
     is("{\"a\":" + tensor("[0,8]", "[2]", "F8_E4M3") + "}", ", of `a`: its type is `F8_E4M3`");
     is("{\"a\":" + tensor("[0,8]", "2") + "}", ", of `a`: `shape` is no list");
-    is("{\"a\":" + tensor("[0,8]", "[-2]") + "}", ", of `a`: -2 is no whole number from 0 on");
+    is("{\"a\":" + tensor("[0,8]", "[-2]") + "}",
+       ", of `a`: `shape` is -2, which is no whole number from 0 on");
     is("{\"a\":" + tensor("[0,8]", "[3]") + "}", ", of `a`: f32 of shape [3] are 12 bytes, but it");
     is("{\"a\":" + tensor("[0,8]", "[4294967296,4294967296]") + "}",
        ", of `a`: its shape is too large");

@@ -104,14 +104,20 @@ TEST_CASE("lines of an epoch's end go when it is to be done again, and no others
 
 TEST_CASE("a log with a line that is none is left alone") {
     const TempFolder folder;
-    for (const char* junk : {"junk", "[1]", "{\"epoch\":1}", "{\"step\":\"1\"}", ""}) {
+    const std::pair<const char*, const char*> kJunk[] = {
+        {"junk", "is no JSON object"},
+        {"[1]", "is no JSON object"},
+        {"", "is no JSON object"},
+        {"{\"epoch\":1}", "has no `step`"},
+        {"{\"step\":\"1\"}", "has \"1\" as `step`, which is no whole number"},
+        {"{\"step\":1e300}", "has 1e+300 as `step`, which is no whole number"}};
+    for (const auto& [junk, why] : kJunk) {
         const std::string text = fmt::format("{{\"step\":1}}\n{}\n{{\"step\":2}}\n", junk);
         const std::string path = folder.write("m", text);
         Diagnostics diagnostics;
         CHECK_FALSE(MetricsLog::resume(path, 5, diagnostics).ok());
         CHECK(only_error(diagnostics) ==
-              fmt::format("[bad-file] `{}` line 2 (offset 11) is not a JSON object with a `step`",
-                          path));
+              fmt::format("[bad-file] `{}` line 2 (offset 11) {}", path, why));
         CHECK(read_text(path) == text);
     }
 }

@@ -46,7 +46,8 @@ bool export_tensorboard(const TrainedModel& trained, const std::string& asked,
         runtime::events_of_run(trained.folder, trained.model->batch_size(), diagnostics);
     if (!events.ok()) return false;
     if (!make_folder(folder, diagnostics)) return false;
-    const std::string file = fmt::format("{}/{}0.exported", folder, tensorboard::kFilePrefix);
+    const std::string file =
+        fmt::format("{}/{}0.{}", folder, tensorboard::kFilePrefix, tensorboard::kExported);
     if (!runtime::write_file_atomically(file, *events, diagnostics)) return false;
     fmt::print("tensorboard --logdir {}\n", folder);
     return true;

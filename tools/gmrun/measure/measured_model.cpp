@@ -8,7 +8,7 @@ namespace gmc::tools {
 void add_measuring(CommandLine& line, int64_t steps) {
     line.add_argument("MODEL", "a .gmc file, or the folder of a run");
     line.add_option<int64_t>("steps", "N", "steps that count, after three that do not", steps,
-                             kFromOne);
+                             Range{1, 10'000});  // all their times are kept
     line.add_flag("json", "print one JSON object");
     add_tuning(line);
 }

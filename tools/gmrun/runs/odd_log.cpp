@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <optional>
 
 #include "compiler/support/json.h"
@@ -19,16 +18,18 @@ namespace gmc::tools {
 std::string odd_log(const std::string& folder, int64_t step) {
     const std::string path = folder + "/metrics.jsonl";
     if (step == 0) return "";
-    if (!is_regular(path))
-        return fmt::format("`{}` is {}", path, is_there(path) ? "no regular file" : "missing");
-    std::ifstream in(path);
+    if (!is_there(path)) return fmt::format("`{}` is missing", path);
+    Diagnostics unreadable;
+    auto log = runtime::open_log(path, unreadable);
+    if (!log.ok()) return unreadable.list().back().text;
+    std::ifstream& in = *log;
     int64_t number = 0, last = 0, widest = 0;
     for (std::string text; std::getline(in, text);) {
         ++number;
         if (in.eof()) return fmt::format("`{}` ends in half a line, {}", path, number);
         const std::optional<Json> line = Json::parse(text);
-        if (!line || !line->contains("step") || !line->at("step").is_whole())
-            return fmt::format("`{}` line {} is not one of metrics", path, number);
+        if (const std::string why = runtime::why_no_line(line); !why.empty())
+            return fmt::format("`{}` line {} {}", path, number, why);
         const int64_t at = line->at("step").whole();
         const bool trains = runtime::has_training_figures(*line);
         if (trains ? at <= last : at < last)

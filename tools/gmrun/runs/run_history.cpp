@@ -6,8 +6,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 
 #include "compiler/ir/artefact.h"
 #include "compiler/support/json.h"
@@ -74,17 +72,14 @@ Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics)
     if (!record) return Failure{};
     run.record = record.take();
     const std::string path = folder + "/metrics.jsonl";
-    if (is_there(path) && !is_regular(path)) {
-        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` is not a regular file", path);
-        return Failure{};
-    }
-    std::ifstream in(path);
+    auto in = runtime::open_log(path, diagnostics);
+    if (!in.ok()) return Failure{};
     int64_t number = 0;
-    for (std::string text; std::getline(in, text) && !in.eof(); ++number) {
+    for (std::string text; std::getline(*in, text) && !in->eof(); ++number) {
         const std::optional<Json> line = Json::parse(text);
-        if (!line || !line->contains("step") || !line->at("step").is_whole()) {
-            diagnostics.error(DiagnosticKind::kBadFile, {},
-                              "`{}`, line {}, is no JSON object with a `step`", path, number + 1);
+        if (const std::string why = runtime::why_no_line(line); !why.empty()) {
+            diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` line {} {}", path, number + 1,
+                              why);
             return Failure{};
         }
         try {
@@ -99,29 +94,28 @@ Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics)
     return run;
 }
 
-std::string why_diverged(const std::string& folder) {
+Result<std::string> why_diverged(const std::string& folder, Diagnostics& diagnostics) {
     constexpr std::streamoff kMost = 1 << 16;  // of the last line
-    const std::string path = folder + "/metrics.jsonl";
-    if (!is_regular(path)) return "";  // opening a pipe waits for a writer
-    std::ifstream in(path, std::ios::binary | std::ios::ate);
-    const std::streamoff size = in.tellg();
-    if (!in || size <= 0) return "";
+    auto in = runtime::open_log(folder + "/metrics.jsonl", diagnostics);
+    if (!in.ok()) return Failure{};
+    in->seekg(0, std::ios::end);
+    const std::streamoff size = in->is_open() ? std::streamoff(in->tellg()) : 0;
+    if (size <= 0) return std::string();
     std::string end(static_cast<size_t>(std::min(size, kMost)), '\0');
-    in.seekg(size - static_cast<std::streamoff>(end.size()));
-    in.read(end.data(), static_cast<std::streamsize>(end.size()));
+    in->seekg(size - static_cast<std::streamoff>(end.size()));
+    in->read(end.data(), static_cast<std::streamsize>(end.size()));
     while (end.ends_with('\n')) end.pop_back();
     const std::optional<Json> line = Json::parse(end.substr(end.rfind('\n') + 1));
     return line && line->contains("diverged") && line->at("diverged").is_text()
                ? line->at("diverged").text()
-               : "";
+               : std::string();
 }
 
-std::vector<std::string> changes_of(const std::string& folder) {
+Result<std::vector<std::string>> changes_of(const std::string& folder, Diagnostics& diagnostics) {
     std::vector<std::string> changes;
-    const std::string path = folder + "/metrics.jsonl";
-    if (!is_regular(path)) return changes;
-    std::ifstream in(path);
-    for (std::string text; std::getline(in, text);) {
+    auto in = runtime::open_log(folder + "/metrics.jsonl", diagnostics);
+    if (!in.ok()) return Failure{};
+    for (std::string text; std::getline(*in, text);) {
         if (text.find("\"changed\"") == std::string::npos) continue;
         const std::optional<Json> line = Json::parse(text);
         if (line && line->contains("changed") && line->at("changed").is_text() &&

@@ -37,10 +37,11 @@ struct RunHistory {
 Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics);
 
 /// Why the training of a run ended, if it diverged, as the last line of its log says; "" else.
-std::string why_diverged(const std::string& folder);
+/// Errors: kBadFile (see runtime::open_log).
+Result<std::string> why_diverged(const std::string& folder, Diagnostics& diagnostics);
 /// "from step 35 on: train.batch_size `32`, now `50`", for each time that a run was resumed with
-/// another model.
-std::vector<std::string> changes_of(const std::string& folder);
+/// another model. Errors: kBadFile.
+Result<std::vector<std::string>> changes_of(const std::string& folder, Diagnostics& diagnostics);
 /// "5 by each of 3 processes, then --outer-step nesterov"; "" for a run that takes none.
 std::string local_steps_of(const runtime::RunRecord& record);
 
