@@ -46,10 +46,12 @@ struct Buffer {
     int64_t first = 0;  ///< index of the op that writes it; -1 for inputs and states
     /// Index of the last op that reads it; the number of ops when it is needed at the end.
     int64_t last = 0;
-    int32_t viewed = kNone;      ///< of a slice that is a view: the buffer it is a part of
-    bool in_states = false;      ///< in the memory of states, not in the arena
-    bool is_workspace = false;   ///< of the scan whose first result is `value`
-    int64_t begin = 0, end = 0;  ///< bytes in the arena, or in the memory of all states
+    int32_t viewed = kNone;     ///< of a slice that is a view: the buffer it is a part of
+    bool in_states = false;     ///< in the memory of states, not in the arena
+    bool is_workspace = false;  ///< of the scan whose first result is `value`
+    /// Bytes in the arena, or in the memory of all states. An offset that is too large for any is
+    /// kLargestMemory, so that sums with it do not overflow.
+    int64_t begin = 0, end = 0;
     bool overlaps(const Buffer& other) const {
         return in_states == other.in_states && begin < other.end && other.begin < end;
     }
@@ -121,7 +123,8 @@ class PlanCheck {
         Buffer& b = buffers_.back();
         const Value& v = function_.values[value];
         b.in_states = v.state != kNone || v.home != kNone;
-        b.begin = b.in_states ? offsets_[v.state != kNone ? v.state : v.home] : v.arena_offset;
+        b.begin = b.in_states ? offsets_[v.state != kNone ? v.state : v.home]
+                              : std::min(v.arena_offset, kLargestMemory);
         b.end = b.begin + v.type.bytes();
     }
 
@@ -156,7 +159,7 @@ class PlanCheck {
         Buffer b{op.result(), index, index};
         const Function* body = body_of(module_, op);
         b.is_workspace = true;
-        b.begin = op.as<Scan>()->workspace;
+        b.begin = std::min(op.as<Scan>()->workspace, kLargestMemory);
         b.end = b.begin + (body == nullptr ? 0 : workspace_bytes(*body, *op.as<Scan>()));
         buffers_.push_back(b);
     }

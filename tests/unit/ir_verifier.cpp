@@ -128,6 +128,20 @@ TEST_CASE("plans: every value has a place inside the arena", "[ir]") {
     CHECK(plan_errors("func @f(%x: f32[4] at 0 = argument) arena 64 unplanned 64 {\n}\n").empty());
 }
 
+TEST_CASE("an offset whose sum with a size would overflow is no place") {
+    const auto planned = [](const std::string& workspace, const std::string& result) {
+        return plan_errors(
+            "body @f.x(%x: f32[4] at 0 = carried, %e: f32[4] at 64 = element) arena 192 "
+            "unplanned 192 {\n  %p = mul %x, %e : f32[4] at 64\n  result x = %p\n}\n"
+            "func @f(%x: f32[4] at 192 = argument, %s: f32[3,4] at 256 = argument) arena 448 "
+            "unplanned 448 {\n  %y = scan %x, %s {body=\"f.x\", count=3, workspace=" +
+            workspace + "} : f32[4] at " + result + "\n  result y = %y\n}\n");
+    };
+    CHECK(planned("0", "384").empty());
+    CHECK(says(planned("9223372036854775744", "384"), "the workspace at "));
+    CHECK(says(planned("0", "9223372036854775744"), "at 9223372036854775744"));
+}
+
 TEST_CASE("plans: values that are alive together do not overlap", "[ir]") {
     const std::string head = "func @f(%x: f32[4,4] at 0 = argument) arena 128 unplanned 192 {\n";
     // Each element of the product needs all of x.

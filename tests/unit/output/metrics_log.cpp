@@ -109,8 +109,8 @@ TEST_CASE("a log with a line that is none is left alone") {
         {"[1]", "is no JSON object"},
         {"", "is no JSON object"},
         {"{\"epoch\":1}", "has no `step`"},
-        {"{\"step\":\"1\"}", "has \"1\" as `step`, which is no whole number"},
-        {"{\"step\":1e300}", "has 1e+300 as `step`, which is no whole number"}};
+        {"{\"step\":\"1\"}", "has \"1\" as `step`, which is no whole number from 0"},
+        {"{\"step\":1e300}", "has 1e+300 as `step`, which is no whole number from 0"}};
     for (const auto& [junk, why] : kJunk) {
         const std::string text = fmt::format("{{\"step\":1}}\n{}\n{{\"step\":2}}\n", junk);
         const std::string path = folder.write("m", text);
