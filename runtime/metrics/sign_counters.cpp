@@ -91,8 +91,10 @@ SignCounters SignCounters::from_text(const std::string& text) {
     out.was_diverse = json.at("was_diverse").flag();
     if (!json.at("shown").is_array()) throw JsonError("its `signs` have no list `shown`");
     for (const Json& sign : json.at("shown").elements()) {
+        // Builds of 29 and 30 November 2026 wrote null for a number that was not finite.
+        const Json& most = sign.at("most");
         const SignHistory history{count_of(sign.at("epochs")), count_of(sign.at("since")),
-                                  sign.at("most").number(), sign.at("told").flag(),
+                                  most.is_null() ? 0 : most.number(), sign.at("told").flag(),
                                   count_of(sign.at("gone"))};
         if (!out.shown.emplace(std::pair(sign.at("sign").text(), sign.at("of").text()), history)
                  .second)

@@ -135,6 +135,7 @@ std::vector<Sign> news_of(const std::vector<Sign>& shown, int64_t step, SignCoun
     std::vector<Sign> news;
     auto before = std::exchange(counters.shown, {});
     for (const Sign& sign : shown) {
+        if (!std::isfinite(sign.number)) continue;  // of weights that training has left behind
         const std::pair key(sign.name, sign.subject);
         const auto [found, is_new] = before.emplace(key, SignHistory{});
         SignHistory& history = counters.shown[key] = found->second;

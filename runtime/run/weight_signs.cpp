@@ -523,7 +523,7 @@ class WeightJudge {
             std::remove_copy_if(rows.begin(), rows.end(), std::back_inserter(judged), is_large);
             const WeightLayer& least =
                 layers_[*std::min_element(judged.begin(), judged.end(), less)];
-            if (least.change > kStill || least.reads_zeros) continue;
+            if (!(least.change <= kStill) || least.reads_zeros) continue;
             signs_.push_back(
                 {"vanishing_gradient", least.change,
                  fmt::format("`{}` moved by {:.2g} of its size in this epoch, `{}` by {:.2g}: "
