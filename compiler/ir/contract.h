@@ -155,7 +155,7 @@ struct Training {
     friend bool operator==(const Training&, const Training&) = default;
 };
 
-/// Of a learning rate whose schedule comes to an end, behind which it trains nothing:
+/// Of a learning rate whose schedule comes to an end, behind which weights hardly move:
 ///   rate_end {networks=["generator"], epochs=5, at="model.yaml:12:9"}
 struct RateEnd {
     std::vector<std::string> networks;  ///< that it trains; {}: all that are trained

@@ -24,7 +24,8 @@ inline constexpr int64_t kTensorAlignment = 64;
 /// byte counts cannot overflow.
 inline constexpr int64_t kLargestMemory = int64_t{1} << 46;
 
-/// The most elements of a tensor.
+/// The most elements of a tensor, so that its byte count, and sums of such, fit in 64 bits. Shape
+/// rules rely on it.
 inline constexpr int64_t kMostElements = int64_t{1} << 40;
 
 using Shape = std::vector<int64_t>;

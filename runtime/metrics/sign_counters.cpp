@@ -91,7 +91,7 @@ SignCounters SignCounters::from_text(const std::string& text) {
     out.was_diverse = json.at("was_diverse").flag();
     if (!json.at("shown").is_array()) throw JsonError("its `signs` have no list `shown`");
     for (const Json& sign : json.at("shown").elements()) {
-        // Builds of 29 and 30 November 2026 wrote null for a number that was not finite.
+        // Earlier versions kept signs whose number was not finite, which JSON has as null.
         const Json& most = sign.at("most");
         const SignHistory history{count_of(sign.at("epochs")), count_of(sign.at("since")),
                                   most.is_null() ? 0 : most.number(), sign.at("told").flag(),

@@ -54,6 +54,7 @@ struct Frame {
             high = std::max(high, y);
         }
     }
+    bool has_points() const { return left <= right; }
     /// Room above and below; a single value gets a frame of its own size.
     void widen() {
         if (right == left) right = left + 1;
@@ -162,12 +163,19 @@ std::vector<double> smoothed(std::span<const double> values, double smoothing) {
     return out;
 }
 
+bool has_points(std::span<const Curve> curves, const ChartOptions& options) {
+    Frame frame;
+    frame.logarithmic = options.logarithmic;
+    for (const Curve& curve : curves) frame.include(curve);
+    return frame.has_points();
+}
+
 Result<Image> line_chart(std::span<const Curve> curves, const ChartOptions& options,
                          Diagnostics& diagnostics) {
     Frame frame;
     frame.logarithmic = options.logarithmic;
     for (const Curve& curve : curves) frame.include(curve);
-    const bool has_points = frame.left <= frame.right;
+    const bool has_points = frame.has_points();
     if (!in_range(options) || !has_points) {
         diagnostics.error(DiagnosticKind::kBadValue, {}, "no chart can be drawn: {}",
                           has_points            ? "the size or the smoothing is out of range"

@@ -25,6 +25,9 @@ struct ChartOptions {
     double smoothing = 0;
 };
 
+/// Whether one of the curves has a point that is drawn.
+bool has_points(std::span<const Curve> curves, const ChartOptions& options);
+
 /// All curves in one frame with a grid of round numbers, their labels and a legend of the curves'
 /// names and last values. Errors: kBadValue (a size or a smoothing out of range, nothing finite).
 Result<Image> line_chart(std::span<const Curve> curves, const ChartOptions& options,

@@ -1,5 +1,4 @@
-// Checkpoints that stay beside the last one, in the run's folder `checkpoints/`, and which of them
-// training goes back to.
+// Checkpoints that stay beside the last one, in the run's folder `checkpoints/`.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +12,6 @@
 
 namespace gmc::runtime {
 
-struct OpenedRun;
 struct TrainingState;
 
 /// The step in the name of a kept checkpoint, `step-00000500.safetensors`; none in other names.
@@ -77,44 +75,6 @@ class KeptCheckpoints {
   private:
     std::string folder_;
     int64_t last_;
-};
-
-/// States that training goes back to lie at ends of epochs and at a pace in steps, so that equal
-/// runs, and runs that were stopped or killed, go back to the same ones: no clock, and no end of
-/// training, has a say in it. The newest is the run's checkpoint or, where that was written for
-/// another reason since, kWayBackName. Where training diverges again before there is a newer one,
-/// an earlier one is taken, of those that the run keeps (`keep: {last: 5}`), and at last the first
-/// weights, but only where little is lost by that.
-///
-/// What later decisions depend on is in the checkpoints: TrainingState::back_to, before, went_back.
-class WayBack {
-  public:
-    explicit WayBack(OpenedRun& run) : run_(run) {}
-
-    /// Where the loop begins, with the state of run.training.
-    void find();
-    /// A checkpoint of run.training is about to be written: fills in what it says of the way back,
-    /// and keeps the one that is there where it stays the newest to go back to. `is_placed`: the
-    /// step says that it is due. False after an error.
-    [[nodiscard]] bool before_writing(bool is_placed, Diagnostics& diagnostics);
-    void has_written() const;
-
-    /// Takes the states, and of `good` where training stood there, for training that has diverged
-    /// in `diverged`. Says which they are: "back to the weights of step 12"; "" where none can be
-    /// read.
-    std::string take(const TrainingState& diverged, TrainingState& good);
-
-  private:
-    std::string path_of(int64_t step) const;
-    std::optional<int64_t> before(int64_t step) const;
-    bool is_early(int64_t step) const;
-    void clear() const;
-    bool read(int64_t step, TrainingState& good) const;
-    bool make_first(TrainingState& good) const;
-
-    OpenedRun& run_;
-    int64_t newest_ = 0;             ///< the step of the newest state to go back to
-    std::optional<int64_t> before_;  ///< of the one before that, if there is one
 };
 
 }  // namespace gmc::runtime

@@ -72,9 +72,8 @@ std::string man_page(const ProgramPage& program) {
            ".TP\n3\na run failed: it diverged, or a disk or the memory is full\n"
            ".TP\n70\na bug of the program\n"
            ".TP\n128 and N\nended by signal N; training writes a checkpoint first when it is "
-           "SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2 or SIGXCPU, and ends at once at a second "
-           "one, "
-           "with the checkpoint that is there\n"
+           "SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2 or SIGXCPU; at a second one it ends at "
+           "once, with the checkpoint that is there\n"
            ".SH SEE ALSO\n" +
            fmt::format("{} (1)\n", bold(program.name == "gmc" ? "gmrun" : "gmc"));
 }

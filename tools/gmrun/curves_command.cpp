@@ -1,6 +1,5 @@
 // gmrun curves: losses and metrics over the steps of one or several runs.
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 #include "compiler/support/paths.h"
@@ -53,15 +52,6 @@ std::vector<std::string> metrics_of(const CommandLine& line, const std::vector<R
     return all;
 }
 
-/// Whether one of the curves has a point to draw.
-bool has_points(const std::vector<runtime::Curve>& curves, bool logarithmic) {
-    return std::any_of(curves.begin(), curves.end(), [&](const runtime::Curve& curve) {
-        return std::any_of(curve.y.begin(), curve.y.end(), [&](double value) {
-            return std::isfinite(value) && (!logarithmic || value > 0);
-        });
-    });
-}
-
 /// One chart per metric, one curve per run that has it. A metric without a point has no chart; that
 /// is said.
 bool draw_charts(const CommandLine& line, const std::vector<RunHistory>& runs,
@@ -79,7 +69,7 @@ bool draw_charts(const CommandLine& line, const std::vector<RunHistory>& runs,
                 curves.push_back({run.folder, series->second.steps, series->second.values});
                 title = run.title(metric);
             }
-        if (!has_points(curves, options.logarithmic)) {
+        if (!runtime::has_points(curves, options)) {
             diagnostics.warning(DiagnosticKind::kBadValue, {},
                                 "`{}` has no finite value{}, so there is no chart of it", metric,
                                 options.logarithmic ? " above 0" : "");

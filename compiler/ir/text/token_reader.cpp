@@ -7,12 +7,6 @@
 #include <cmath>
 
 namespace gmc::ir {
-namespace {
-
-/// An upper bound of a tensor's elements, so that the byte count and sums of it fit in 64 bits.
-/// Shape rules rely on it.
-
-}  // namespace
 
 const Token& TokenReader::peek() {
     while (lexer_.peek().kind == Token::Kind::kComment) lexer_.next();
