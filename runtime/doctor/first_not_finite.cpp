@@ -1,7 +1,6 @@
-// Finds the first operation whose result is not finite. Operations run one by one, those in the
-// body of a scan in each pass; what they read is copied before, since results may take its place.
-// The values inside a fused loop live in registers, so the reference repeats its body to find the
-// operation.
+// Finds the operation that a loss or an update owes it to that it is not finite. Operations run one
+// by one, those in the body of a scan in each pass; what they read is copied before, since results
+// may take its place.
 #include "runtime/doctor/first_not_finite.h"
 
 #include <fmt/format.h>
@@ -9,6 +8,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
+#include <utility>
 
 #include "runtime/kernels/tile_cast.h"
 #include "runtime/profile/operation_text.h"
@@ -51,61 +52,130 @@ TensorStatistics statistics_of(const std::string& name, const ReferenceTensor& t
     return out;
 }
 
-/// Looks at the operations of one function while it runs.
+/// Looks at the operations of one function while it runs. Each value that is not finite comes from
+/// the first operation on its way that made it so of finite operands. What matters is where a loss,
+/// a metric or an update comes from: an infinity that is masked later spoils nothing.
 class Search final : public OperationWatcher {
   public:
     explicit Search(const ir::Module& module) : module_(module) {}
 
     void before(const WatchedOperation& watched) override {
-        if (finding_) return;
-        ReferenceValues& operands = operands_.emplace_back();
+        Running& running = running_.emplace_back();
+        running.found_before = findings_.size();
         for (const ir::ValueId id : watched.operation.operands)
             if (const void* data = watched.buffers.data(id))
-                operands[id] = tensor(watched, id, data);
+                running.operands[id] = tensor(watched, id, data);
     }
 
     void after(const WatchedOperation& watched) override {
-        if (finding_) return;
+        const Running running = std::move(running_.back());
+        running_.pop_back();
         for (const ir::ValueId id : watched.operation.results) {
             const void* data = watched.buffers.data(id);
             if (data == nullptr) continue;
+            Origin& origin = origins_[{&watched.function, id}];
+            origin.reset();
             const ReferenceTensor result = tensor(watched, id, data);
-            if (all_finite(result.data)) continue;
-            if (!find_in_fused(watched))
-                report(watched, watched.operation, id, operands_.back(), result);
-            return;
+            if (!all_finite(result.data)) origin = origin_of(watched, running, id, result);
         }
-        operands_.pop_back();
     }
 
-    std::optional<Finding>& finding() { return finding_; }
+    /// When the function is done: where its first loss, metric or else update that is not finite
+    /// comes from.
+    std::optional<Finding> finding(const ir::Function& function) const {
+        for (const ir::NamedValue& result : function.results)
+            if (const Origin origin = known_origin(function, result.value))
+                return findings_[*origin];
+        for (const ir::Update& update : function.updates)
+            if (const Origin origin = known_origin(function, update.value))
+                return findings_[*origin];
+        return std::nullopt;
+    }
 
   private:
+    /// Index into findings_; nothing of a value that is finite.
+    using Origin = std::optional<size_t>;
+
+    /// An operation that runs: what it reads, and how many findings there were before it.
+    struct Running {
+        ReferenceValues operands;
+        size_t found_before = 0;
+    };
+
     static ReferenceTensor tensor(const WatchedOperation& watched, ir::ValueId id,
                                   const void* data) {
         const ir::Type& type = watched.function.type(id);
         return {type, numbers_at(data, type)};
     }
 
-    /// The operation of a fused loop that is to blame.
-    bool find_in_fused(const WatchedOperation& watched) {
-        ReferenceValues values = operands_.back();
-        for (const ir::ValueId id : watched.operation.operands)
-            if (values.count(id) == 0) return false;
+    /// Where a value comes from that an operation has made, or that is a view of such a value:
+    /// nothing runs to make a view.
+    Origin known_origin(const ir::Function& function, ir::ValueId id) const {
+        if (const auto at = origins_.find({&function, id}); at != origins_.end()) return at->second;
+        for (const ir::Operation& operation : function.operations)
+            if (std::count(operation.results.begin(), operation.results.end(), id) != 0)
+                for (const ir::ValueId operand : operation.operands)
+                    if (const Origin origin = known_origin(function, operand)) return origin;
+        return std::nullopt;
+    }
+
+    Origin origin_of(const WatchedOperation& watched, const Running& running, ir::ValueId id,
+                     const ReferenceTensor& result) {
+        const ir::Operation& operation = watched.operation;
+        if (!operation.body.empty())
+            if (const Origin origin = origin_in_fused(watched, running, id)) return origin;
+        for (const ir::ValueId operand : operation.operands)
+            if (const Origin origin = origin_of_operand(watched, running.operands, operand))
+                return origin;
+        if (const auto* scan = operation.as<ir::Scan>()) {
+            const ir::Function& body = *module_.find_function(scan->body);
+            for (const ir::NamedValue& value : body.results)
+                if (const Origin origin = known_origin(body, value.value)) return origin;
+            if (running.found_before < findings_.size()) return running.found_before;
+        }
+        return report(watched, operation, id, running.operands, result);
+    }
+
+    /// Nothing where the operand is finite, or came in as it is. In the body of a scan it may have
+    /// come from an earlier pass.
+    Origin origin_of_operand(const WatchedOperation& watched, const ReferenceValues& values,
+                             ir::ValueId operand) const {
+        const auto at = values.find(operand);
+        if (at == values.end() || all_finite(at->second.data)) return std::nullopt;
+        if (const Origin origin = known_origin(watched.function, operand)) return origin;
+        const bool is_inside = watched.function.is_body && !running_.empty();
+        return is_inside && running_.back().found_before < findings_.size()
+                   ? Origin(running_.back().found_before)
+                   : std::nullopt;
+    }
+
+    /// The reference repeats the body of a fused loop, whose values lie in registers.
+    Origin origin_in_fused(const WatchedOperation& watched, const Running& running,
+                           ir::ValueId id) {
+        ReferenceValues values = running.operands;
+        for (const ir::ValueId operand : watched.operation.operands)
+            if (values.count(operand) == 0) return std::nullopt;
+        std::map<ir::ValueId, Origin> made;
         for (const ir::Operation& inner : watched.operation.body) {
             run_reference_operation(module_, watched.function, inner, values, watched.call,
                                     {.round_to_float = true});
+            Origin& origin = made[inner.result()];
             const ReferenceTensor& result = values.at(inner.result());
             if (all_finite(result.data)) continue;
-            report(watched, inner, inner.result(), values, result);
-            return true;
+            for (const ir::ValueId operand : inner.operands) {
+                const auto within = made.find(operand);
+                origin = within != made.end() ? within->second
+                                              : origin_of_operand(watched, values, operand);
+                if (origin) break;
+            }
+            if (!origin) origin = report(watched, inner, inner.result(), values, result);
         }
-        return false;
+        return made.count(id) != 0 ? made.at(id) : std::nullopt;
     }
 
     /// `done` is the watched operation or one inside of it.
-    void report(const WatchedOperation& watched, const ir::Operation& done, ir::ValueId id,
-                const ReferenceValues& values, const ReferenceTensor& result) {
+    size_t report(const WatchedOperation& watched, const ir::Operation& done, ir::ValueId id,
+                  const ReferenceValues& values, const ReferenceTensor& result) {
         const ir::Function& function = watched.function;
         Finding found;
         found.function = function.name;
@@ -118,14 +188,17 @@ class Search final : public OperationWatcher {
                 found.operands.push_back(
                     statistics_of(function.values[operand].name, values.at(operand)));
         found.result = statistics_of(function.values[id].name, result);
-        finding_ = found;
+        findings_.push_back(std::move(found));
+        return findings_.size() - 1;
     }
 
     const ir::Module& module_;
-    /// What the running operations read: one entry, and within the body of a scan a second one
-    /// after that of the scan.
-    std::vector<ReferenceValues> operands_;
-    std::optional<Finding> finding_;
+    /// One entry, and within the body of a scan a second one after that of the scan.
+    std::vector<Running> running_;
+    /// Operations that made a value that is not finite of finite operands, in their order.
+    std::vector<Finding> findings_;
+    /// Of all values that operations have made so far; in the body of a scan, of the last pass.
+    std::map<std::pair<const ir::Function*, ir::ValueId>, Origin> origins_;
 };
 
 /// Copies a batch into the function's inputs. False after an error: the batch comes from a file,
@@ -205,7 +278,7 @@ Result<std::optional<Finding>> find_first_not_finite(LoadedModel& model, const R
             if (!set_batch(*executable, replay.batches[batch++], diagnostics)) return Failure{};
             Search search(model.module());
             executable->run_watched(context, search);
-            if (search.finding()) return std::move(search.finding());
+            if (std::optional<Finding> found = search.finding(function)) return found;
         }
     }
     return std::optional<Finding>{};

@@ -1,4 +1,5 @@
-// Where a step of training goes wrong: the first operation of which a result is not finite.
+// Where a step of training goes wrong: the first operation whose result is not finite and reaches a
+// loss, a metric or a state.
 #pragma once
 
 #include <optional>
@@ -39,10 +40,10 @@ struct Replay {
     bool bf16 = true;               ///< what was compiled for bf16 is computed so
 };
 
-/// Repeats the step and looks at every result. Returns nothing where all were finite, which happens
-/// when this machine rounds differently from the one that recorded the step. The model's states
-/// must be those of the replay; they are changed. Errors: those of Executable::make; batches that
-/// are missing or not the model's.
+/// Repeats the step and looks at every result. Returns nothing where all losses, metrics and
+/// updates were finite, which happens when this machine rounds differently from the one that
+/// recorded the step. The model's states must be those of the replay; they are changed. Errors:
+/// those of Executable::make; batches that are missing or not the model's.
 Result<std::optional<Finding>> find_first_not_finite(LoadedModel& model, const Replay& replay,
                                                      Diagnostics& diagnostics);
 

@@ -104,7 +104,7 @@ Progress::Progress(std::FILE* out, ProgressOptions options)
     printed_s_ = started_s_;
 }
 
-Progress::~Progress() { finish(); }
+Progress::~Progress() { end_line(); }
 
 double Progress::seconds_left(const ProgressState& state) const {
     const int64_t done = state.step - started_step_;
@@ -121,19 +121,12 @@ void Progress::update(const ProgressState& state) {
         started_step_ = state.step;
         started_s_ = now;
     }
-    if (state.epoch > last_.epoch && last_.epoch > 0) keep_epoch();
+    if (state.epoch > last_.epoch && last_.epoch > 0) end_line();
     last_ = state;
     shown_ = false;
     if (!live_ || now - printed_s_ < options_.live_interval_s) return;
     printed_s_ = now;
     print(state);
-}
-
-/// Leaves the last line of an epoch on the screen, or in the file.
-void Progress::keep_epoch() {
-    if (!shown_) print(last_);
-    if (line_open_) put("\n");
-    line_open_ = false;
 }
 
 /// Writes without fmt::print, which throws when the reader of a pipe is gone; training should go
@@ -161,7 +154,7 @@ void Progress::message(std::string_view text) {
     line_open_ = false;
 }
 
-void Progress::finish() {
+void Progress::end_line() {
     if (!shown_) print(last_);
     if (line_open_) put("\n");
     line_open_ = false;

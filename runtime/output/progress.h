@@ -75,13 +75,13 @@ class Progress {
     void update(const ProgressState& state);
     /// Prints a whole line of its own, above a line that is rewritten.
     void message(std::string_view text);
-    /// Prints the last state given to update() and ends the line. The destructor calls it too.
-    void finish();
+    /// Prints the last state given to update(), unless it is there, and ends the line: messages
+    /// then stand below it. At an epoch's end update() calls it, too, and so does the destructor.
+    void end_line();
 
   private:
     void put(const std::string& text);
     void print(const ProgressState& state);
-    void keep_epoch();
     double seconds_left(const ProgressState& state) const;
 
     std::FILE* out_;

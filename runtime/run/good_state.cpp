@@ -185,8 +185,9 @@ std::string WayBack::take(const TrainingState& diverged, TrainingState& good) {
         return fmt::format("back to the weights of step {}{}", good.step, since);
     if (to > 0 && is_early(to) && make_first(good)) return "back to the first weights" + since;
     if (read(to, good) || (to == 0 && make_first(good)) || read(newest_, good))
-        return fmt::format("once more back to the weights of step {}, as no earlier ones are kept",
-                           good.step);
+        return fmt::format("once more back to {}, as no earlier ones are kept",
+                           good.step == 0 ? "the first weights"
+                                          : fmt::format("the weights of step {}", good.step));
     return "";
 }
 

@@ -144,18 +144,30 @@ static std::string why_none_yet(const ir::RunPolicy& policy, int64_t step) {
         every, step);
 }
 
+/// What is left of training that diverged.
+static std::string text_of_kept(const OpenedRun& run, int64_t saved_step) {
+    const TrainingState& at = run.training;
+    if (!run.folder->has_checkpoint())
+        return at.step > 1 ? why_none_yet(run.policy, at.step)
+                           : "there is no checkpoint: the first step went wrong";
+    const bool went_back = at.went_back && at.went_back->at == saved_step;
+    const int64_t weights = went_back ? at.went_back->weights : saved_step;
+    return fmt::format(
+        "the last good state, of step {}, is kept in `{}`{}", saved_step, run.path(kCheckpointName),
+        weights == saved_step ? ""
+        : weights == 0
+            ? ": the first weights, which training went back to"
+            : fmt::format(": the weights of step {}, which training went back to", weights));
+}
+
 void OpenedRun::report_divergence(const std::string& why, const std::string& replay,
                                   int64_t saved_step, bool at_once) {
     MetricsRow row(training.step, epoch_number());
     row.add("diverged", why);
     Diagnostics unwritable;  // the error that follows counts
     (void)log->write({row}, unwritable);
-    const std::string kept =
-        folder->has_checkpoint() ? fmt::format("the last good state, of step {}, is kept in `{}`",
-                                               saved_step, path(kCheckpointName))
-        : training.step > 1      ? why_none_yet(policy, training.step)
-                                 : "there is no checkpoint: the first step went wrong";
-    Diagnostic& error = diagnostics.error(DiagnosticKind::kDiverged, {}, "{}", why).help(kept);
+    Diagnostic& error = diagnostics.error(DiagnosticKind::kDiverged, {}, "{}", why)
+                            .help(text_of_kept(*this, saved_step));
     if (!replay.empty()) error.help(fmt::format("`gmrun replay {}` runs the step again", replay));
     if (at_once) {
         error.help(

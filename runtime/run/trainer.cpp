@@ -135,7 +135,7 @@ class TrainingLoop {
             if (end == TrainEnd::kDiverged && roll_back()) end = TrainEnd::kDone;
             if (end != TrainEnd::kDone) return end;
         }
-        if (run_.stops_early()) progress_.message(run_.why_early());
+        if (run_.stops_early() && training_.pass < run_.epochs) progress_.message(run_.why_early());
         if (run_.has_no_best()) progress_.message(run_.why_no_best());
         return TrainEnd::kDone;
     }
@@ -231,6 +231,7 @@ class TrainingLoop {
         run_.begin_epoch(training_);
         good_.keep(training_);
         if (const TrainEnd end = write(Due::kByStep); end != TrainEnd::kDone) return end;
+        progress_.end_line();
         for (const std::string& line : ended.shown) progress_.message(line);
         return keep_checkpoint(ended.is_best) && draw_and_note(training_.pass) ? TrainEnd::kDone
                                                                                : TrainEnd::kFailed;
@@ -391,18 +392,20 @@ class TrainingLoop {
         model_.set_states_changed();
         training_ = std::exchange(diverged_at_, {});
         training_.outer_momentum = good.outer_momentum;
-        training_.went_back = {good.step, training_.step};
+        training_.went_back = {good.step, training_.step, good.weights_step()};
         ++training_.retries;
         if (policy_.on_divergence == "lower_rate") training_.rate /= 2;
         last_.reset();  // it was left out
         loader_.seek(run_.cursor());
         good_.keep(model_.states(), training_);
-        progress_.message(
-            fmt::format("{}: {} ({} of {}){}", back, why_diverged_, training_.retries,
-                        counted(policy_.retries, "time"),
-                        training_.rate < 1
-                            ? fmt::format("; updates are {:.4g} of what they were", training_.rate)
-                            : ""));
+        const std::string lower =
+            training_.rate < 1
+                ? fmt::format("; updates are {:.4g} of what they were", training_.rate)
+                : "";
+        if (!options_.in_copy)
+            progress_.message(fmt::format("{}: {} ({} of {}){}", back, why_diverged_,
+                                          training_.retries, counted(policy_.retries, "time"),
+                                          lower));
         MetricsRow row(training_.step, epoch());
         row.add("rolled_back_to", good.step).add("because", why_diverged_);
         if (training_.rate < 1) row.add("rate_factor", training_.rate);
@@ -561,7 +564,7 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
     if (end == TrainEnd::kFailed && run.folder->has_checkpoint()) run.log->back_to_saved();
     if (end == TrainEnd::kFailed) loop.tell_what_is_kept();
     run.loader->dataset().add_warnings(run.diagnostics);
-    if (!options.quiet) progress.finish();
+    if (!options.quiet) progress.end_line();
     return end;
 }
 

@@ -80,6 +80,7 @@ Metadata describe(const StateStore& states, const TrainingState& training, bool 
     if (training.before) step("before", *training.before);
     if (training.went_back) step("went_back_to", training.went_back->to);
     if (training.went_back) step("went_back_at", training.went_back->at);
+    if (training.went_back) step("went_back_weights", training.went_back->weights);
     if (training.epoch_end_left) out.emplace_back("epoch_end_left", "1");
     if (const std::string signs = training.signs.to_text(); !signs.empty())
         out.emplace_back("signs", signs);
@@ -143,6 +144,9 @@ TrainingState read_training(const SafetensorsFile& file) {
     if (file.metadata("went_back_to") != nullptr) {
         reader.read("went_back_to", training.went_back.emplace().to);
         reader.read("went_back_at", training.went_back->at);
+        training.went_back->weights = training.went_back->to;  // older ones do not say it
+        if (file.metadata("went_back_weights") != nullptr)
+            reader.read("went_back_weights", training.went_back->weights);
     }
     if (const std::string* left = file.metadata("epoch_end_left")) {
         if (*left != "1")

@@ -40,9 +40,11 @@ struct Watched {
     int64_t epochs_since = 0;  ///< without a better value
 };
 
-/// Where training went back to after divergence, and from which step.
+/// Where training went back to after divergence, and from which step. An epoch's end without a step
+/// since writes the same weights again, which are found under its step then: `weights` is the step
+/// that made them, 0 of the first weights.
 struct WentBack {
-    int64_t to = 0, at = 0;
+    int64_t to = 0, at = 0, weights = 0;
 };
 
 /// The parameters that training updates, as they once were.
@@ -86,6 +88,10 @@ struct TrainingState {
     bool epoch_end_left = false;
     SignCounters signs;
     std::string init;  ///< the file that the weights came from; "": their initializers
+    /// The step that made the weights.
+    int64_t weights_step() const {
+        return went_back && went_back->at == step ? went_back->weights : step;
+    }
     /// The batch that comes next, for batches of this size: it begins with the next example, even
     /// where the present pass was begun with batches of another size.
     Cursor cursor(int64_t batch_size) const {

@@ -71,6 +71,7 @@ void check_training_state(const TrainingState& at) {
     if (at.went_back) {
         refuse_above("went_back_to", at.went_back->to, "went_back_at", at.went_back->at);
         refuse_above("went_back_at", at.went_back->at, "step", at.step);
+        refuse_above("went_back_weights", at.went_back->weights, "went_back_to", at.went_back->to);
     }
     for (const auto& [name, watched] :
          {std::pair("best_since", &at.best), std::pair("stopping_since", &at.stopping)})

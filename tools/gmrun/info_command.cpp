@@ -149,13 +149,16 @@ void print_run(const Json& run) {
 
 /// Why early stopping has ended the run, "" where it has not. Epochs from before --more-epochs went
 /// on after that do not count.
-std::string why_early(const ir::RunPolicy& policy, const runtime::TrainingState& training,
+std::string why_early(const ir::Module& module, const runtime::TrainingState& training,
                       const std::string& folder) {
+    const ir::RunPolicy& policy = module.run;
     Diagnostics unreadable;
     const auto record = runtime::read_run_record(folder + "/run.json", unreadable);
     const int64_t from = record.ok() ? record->patient_from : 0;
     const int64_t waited = std::min(training.stopping.epochs_since, training.pass - from);
-    if (policy.stopping_metric.empty() || waited < policy.patience) return "";
+    const std::optional<int64_t> asked = record.ok() ? record->epochs : std::nullopt;
+    const bool is_done = training.pass >= asked.value_or(module.training->epochs);
+    if (policy.stopping_metric.empty() || waited < policy.patience || is_done) return "";
     return fmt::format("`{}` of the validation data got no better for {}", policy.stopping_metric,
                        counted(waited, "epoch"));
 }
@@ -239,7 +242,7 @@ int info_command(const Words& words) {
         if (!changes.ok()) return report(diagnostics);
         if (!why->empty())
             json["run"]["diverged"] = *why;
-        else if (const std::string early = why_early((*model)->module().run, training, folder);
+        else if (const std::string early = why_early((*model)->module(), training, folder);
                  !early.empty())
             json["run"]["ended_early"] = early;
         if (!changes->empty()) json["run"]["changes"] = *changes;

@@ -32,7 +32,7 @@ bool print_finding(runtime::LoadedModel& model, const std::string& file,
     const std::string text = fmt::format(
         "step {}: {}\n", replay.training.step + 1,
         *found ? runtime::text_of(**found)
-               : "every result of every operation is finite, so it is an update that is not");
+               : "repeated here, it makes no loss, no metric and no state that is not finite");
     if (is_result)
         fmt::print("{}", text);
     else

@@ -292,7 +292,7 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
     if (!why.ok()) return Failure{};
     if (!why->empty())
         say("gmrun: training in `{}` ended since {}; these are the weights of step {}\n", folder,
-            *why, trained->training.step);
+            *why, trained->training.weights_step());
     report_warnings(diagnostics);
     return trained;
 }

@@ -36,7 +36,7 @@ void add_line(const Json& line, RunHistory& run) {
     run.step = line.at("step").whole();
     if (line.contains("epoch")) run.epoch = line.at("epoch").whole();
     if (line.contains("rolled_back_to"))
-        return forget_after(line.at("rolled_back_to").whole(), run);
+        return forget_after(*(run.went_back_to = line.at("rolled_back_to").whole()), run);
     run.diverged = line.contains("diverged") ? line.at("diverged").text() : "";
     if (line.contains("changed")) run.changes.push_back(change_text(line));
     if (line.contains("sign") || line.contains("diverged") || line.contains("changed")) return;
