@@ -147,7 +147,7 @@ bool check_range(double value, const Node& node, const KeyRow& row, Diagnostics&
                     node);
     if (std::string_view(row.key) == "rate" && value >= 2 && value <= 100)
         error.help(fmt::format("a share of {} % is {}", value, value / 100));
-    else if (std::string_view(row.key) == "rate" && value == 1)
+    else if (std::string_view(row.key) == "rate" && static_cast<float>(value) == 1)
         error.help(
             "`rate` is the share that is set to 0, and then nothing is left; usual are 0.1 to 0.5");
     return false;

@@ -70,9 +70,14 @@ Evaluated Evaluator::bounded_scalar(const Expression& expression, const std::str
         e.failed = e.value == kNone;
         return e;
     }
-    if (const std::string why = misfit(*e.number, range); !why.empty())
+    if (const std::string why = misfit(*e.number, range); !why.empty()) {
+        const std::string written = dsl::to_string(expression);
+        const std::string value = fmt::format("{}", *e.number);
         return fail(DiagnosticKind::kBadValue, expression.span,
-                    fmt::format("{} is {}, {}", what, *e.number, why));
+                    written == value
+                        ? fmt::format("{} is {}, {}", what, value, why)
+                        : fmt::format("{} is {}, that is {}, {}", what, written, value, why));
+    }
     e.value = f_.b.constant(*e.number);
     return e;
 }

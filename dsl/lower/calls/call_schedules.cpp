@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 #include <numbers>
 
+#include "compiler/support/numbers.h"
 #include "dsl/lower/calls/call_functions.h"
 
 namespace gmc::lower {
@@ -21,6 +23,18 @@ Evaluated wrong_unit(Evaluator& e, const Expression& call, size_t i) {
     return e.fail(DiagnosticKind::kBadExpression, call.arguments[i]->span,
                   fmt::format("the unit of `{}` is the word `step` or `epoch`, not `{}`", call.text,
                               dsl::to_string(*call.arguments[i])));
+}
+
+/// Whether argument `i`, a number above 0, is so in f32, in which the schedule divides by it, and
+/// its inverse is finite there. False after an error.
+bool can_divide(Evaluator& e, const Expression& call, size_t i, double number) {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    std::string why = dsl::misfit(number, {0, kInfinity, true, true});
+    if (why.empty() && !fits_f32(1 / number)) why = "whose inverse does not fit in f32";
+    if (why.empty()) return true;
+    e.fail(DiagnosticKind::kBadValue, call.arguments[i]->span,
+           fmt::format("`{}` divides by {}, {}", call.text, number, why));
+    return false;
 }
 
 /// Half a cosine from 0 to 1: (1 - cos(pi t)) / 2.
@@ -41,6 +55,7 @@ Evaluated schedule(Evaluator& e, const Expression& call, Bend bend) {
     if (!from.number || !to.number || !over.number || *over.number <= 0)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "a schedule needs constant numbers, and `over` above 0");
+    if (!can_divide(e, call, 2, *over.number)) return failed();
     ir::Builder& b = e.b();
     const ValueId t = at_most_one(b, b.scale(unit.value, 1 / *over.number));
     unit.value = b.offset(b.scale(bend(b, t), *to.number - *from.number), *from.number);
@@ -66,6 +81,7 @@ Evaluated one_cycle(Evaluator& e, const Expression& call) {
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "`one_cycle` needs constant numbers, and `over` above 0");
     if (!is_unit(*call.arguments[2])) return wrong_unit(e, call, 2);
+    if (!can_divide(e, call, 1, *over.number)) return failed();
     const double early = call.arguments[2]->text == "step" ? 1 : 0;
     if (early > 0 && *over.number < kFewest)
         return e.fail(DiagnosticKind::kBadExpression, call.arguments[1]->span,
@@ -94,6 +110,8 @@ Evaluated cyclical(Evaluator& e, const Expression& call) {
                       "`cyclical` needs constant numbers, `growing` above 0 and at most 1, and "
                       "`every` above 0");
     if (!is_unit(*call.arguments[4])) return wrong_unit(e, call, 4);
+    if (!can_divide(e, call, 2, *growing.number) || !can_divide(e, call, 3, *every.number))
+        return failed();
     ir::Builder& b = e.b();
     const ValueId t = b.div(unit.value, b.constant(*every.number));
     const ValueId r = b.sub(t, b.emit(ir::Floor{}, {t}));
@@ -114,6 +132,7 @@ Evaluated steps(Evaluator& e, const Expression& call) {
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "`steps` needs constant numbers, and `factor` and `every` above 0");
     if (!is_unit(*call.arguments[3])) return wrong_unit(e, call, 3);
+    if (!can_divide(e, call, 2, *every.number)) return failed();
     ir::Builder& b = e.b();
     const ValueId times = b.emit(ir::Floor{}, {b.div(unit.value, b.constant(*every.number))});
     const ValueId power = b.emit(ir::Exp{}, {b.scale(times, std::log(*factor.number))});
@@ -131,6 +150,7 @@ Evaluated warm_up(Evaluator& e, const Expression& call) {
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "`warm_up` needs a constant number above 0");
     if (!is_unit(*call.arguments[1])) return wrong_unit(e, call, 1);
+    if (!can_divide(e, call, 0, *over.number)) return failed();
     ir::Builder& b = e.b();
     if (call.arguments[1]->text == "step") unit.value = b.offset(unit.value, 1);
     unit.value = at_most_one(b, b.div(unit.value, b.constant(*over.number)));
