@@ -60,6 +60,12 @@ Evaluated Evaluator::folded(Evaluated e, size_t first) {
     return e;
 }
 
+Evaluated Evaluator::whole_or_infinite(const Expression& expression) {
+    const std::optional<double> number = dsl::constant_value(expression);
+    if (!number || std::isfinite(*number)) return tensor(expression);
+    return number_value(std::isnan(*number) ? std::abs(*number) : *number);  // no "-nan" in texts
+}
+
 Evaluated Evaluator::bounded_scalar(const Expression& expression, const std::string& what,
                                     const dsl::Range& range) {
     Evaluated e = tensor(expression);

@@ -161,7 +161,7 @@ Evaluated warm_up(Evaluator& e, const Expression& call) {
 /// constant. In functions of other steps something that is 0 stands for it, and x is not computed.
 Evaluated every(Evaluator& e, const Expression& call) {
     FunctionScope& f = e.scope();
-    const Evaluated k = argument(e, call, 1);
+    const Evaluated k = e.whole_or_infinite(*call.arguments[1]);
     if (k.failed) return k;
     constexpr double kMost = 1e6;
     if (!k.number || *k.number < 1 || *k.number > kMost || *k.number != std::floor(*k.number))
