@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "compiler/support/numbers.h"
 #include "dsl/lower/broadcasting.h"
 #include "dsl/lower/calls/call_functions.h"
 #include "dsl/lower/evaluate.h"
@@ -60,9 +61,9 @@ Evaluated Evaluator::folded(Evaluated e, size_t first) {
     return e;
 }
 
-Evaluated Evaluator::whole_or_infinite(const Expression& expression) {
+Evaluated Evaluator::whole(const Expression& expression) {
     const std::optional<double> number = dsl::constant_value(expression);
-    if (!number || std::isfinite(*number)) return tensor(expression);
+    if (!number || fits_f32(*number)) return tensor(expression);
     return number_value(std::isnan(*number) ? std::abs(*number) : *number);  // no "-nan" in texts
 }
 

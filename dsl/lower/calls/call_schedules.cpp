@@ -1,7 +1,9 @@
 // Schedules: numbers that are functions of the step or the epoch.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <numbers>
 
@@ -13,6 +15,12 @@ namespace {
 
 using dsl::Expression;
 using ir::ValueId;
+
+/// Whether an error was reported in one of them.
+bool any_failed(std::initializer_list<const Evaluated*> arguments) {
+    return std::any_of(arguments.begin(), arguments.end(),
+                       [](const Evaluated* one) { return one->failed; });
+}
 
 /// True for the word `step` or `epoch`.
 bool is_unit(const Expression& e) {
@@ -51,7 +59,7 @@ Evaluated schedule(Evaluator& e, const Expression& call, Bend bend) {
     const Evaluated from = argument(e, call, 0), to = argument(e, call, 1),
                     over = argument(e, call, 2);
     Evaluated unit = argument(e, call, 3);
-    if (unit.failed) return unit;
+    if (any_failed({&from, &to, &over, &unit})) return failed();
     if (!from.number || !to.number || !over.number || *over.number <= 0)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "a schedule needs constant numbers, and `over` above 0");
@@ -76,7 +84,7 @@ Evaluated one_cycle(Evaluator& e, const Expression& call) {
     constexpr double kFirst = 1.0 / 25, kLast = 1.0 / 250'000, kFewest = 4;
     const Evaluated peak = argument(e, call, 0), over = argument(e, call, 1);
     Evaluated unit = argument(e, call, 2);
-    if (unit.failed) return unit;
+    if (any_failed({&peak, &over, &unit})) return failed();
     if (!peak.number || !over.number || *over.number <= 0)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "`one_cycle` needs constant numbers, and `over` above 0");
@@ -103,7 +111,7 @@ Evaluated cyclical(Evaluator& e, const Expression& call) {
     const Evaluated from = argument(e, call, 0), to = argument(e, call, 1),
                     growing = argument(e, call, 2), every = argument(e, call, 3);
     Evaluated unit = argument(e, call, 4);
-    if (unit.failed) return unit;
+    if (any_failed({&from, &to, &growing, &every, &unit})) return failed();
     if (!from.number || !to.number || !growing.number || !every.number || *every.number <= 0 ||
         *growing.number <= 0 || *growing.number > 1)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
@@ -126,7 +134,7 @@ Evaluated steps(Evaluator& e, const Expression& call) {
     const Evaluated from = argument(e, call, 0), factor = argument(e, call, 1),
                     every = argument(e, call, 2);
     Evaluated unit = argument(e, call, 3);
-    if (unit.failed) return unit;
+    if (any_failed({&from, &factor, &every, &unit})) return failed();
     if (!from.number || !factor.number || !every.number || *factor.number <= 0 ||
         *every.number <= 0)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
@@ -145,7 +153,7 @@ Evaluated steps(Evaluator& e, const Expression& call) {
 Evaluated warm_up(Evaluator& e, const Expression& call) {
     const Evaluated over = argument(e, call, 0);
     Evaluated unit = argument(e, call, 1);
-    if (unit.failed) return unit;
+    if (any_failed({&over, &unit})) return failed();
     if (!over.number || *over.number <= 0)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "`warm_up` needs a constant number above 0");
@@ -161,7 +169,7 @@ Evaluated warm_up(Evaluator& e, const Expression& call) {
 /// constant. In functions of other steps something that is 0 stands for it, and x is not computed.
 Evaluated every(Evaluator& e, const Expression& call) {
     FunctionScope& f = e.scope();
-    const Evaluated k = e.whole_or_infinite(*call.arguments[1]);
+    const Evaluated k = e.whole(*call.arguments[1]);
     if (k.failed) return k;
     constexpr double kMost = 1e6;
     if (!k.number || *k.number < 1 || *k.number > kMost || *k.number != std::floor(*k.number))
