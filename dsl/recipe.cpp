@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "compiler/support/edit_distance.h"
+#include "compiler/support/numbers.h"
 #include "compiler/support/paths.h"
 #include "dsl/reader.h"
 #include "dsl/rewrite.h"
@@ -266,12 +267,21 @@ class Binder {
         }
     }
 
+    /// Whether `e`, and each part of it that is a number, fits in f32; what does not is an error.
+    static bool numbers_fit(const Expression& e) {
+        const std::optional<double> value = constant_value(e);
+        return (!value || fits_f32(*value)) &&
+               std::all_of(e.arguments.begin(), e.arguments.end(),
+                           [](const ExpressionPtr& part) { return numbers_fit(*part); });
+    }
+
     /// A number that the recipe has above 0, such as the weight of a term, and the model below.
     void check_sign(const Parameter& parameter, const Expression& e) {
         const std::optional<double> value = constant_value(e);
         const std::optional<double> usual =
             parameter.fallback ? parse_number(parameter.fallback->text) : std::nullopt;
-        if (!value || !usual || *usual <= 0 || !(*value < 0)) return;
+        if (!value || !usual || *usual <= 0 || !(static_cast<float>(*value) < 0)) return;
+        if (!numbers_fit(e)) return;
         diagnostics_
             .warning(DiagnosticKind::kBadValue, e.span,
                      "`{}` is {}, below 0: the loss falls as its term grows", parameter.name,

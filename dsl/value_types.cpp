@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "compiler/support/check.h"
-#include "compiler/support/numbers.h"
 #include "dsl/text/lexer.h"
 #include "dsl/text/scalar.h"
 #include "dsl/text/text_file.h"
@@ -134,20 +133,29 @@ void wrong_type(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
         error.help(fmt::format("if it is a variable, write `${{{}}}`", node.text));
 }
 
+/// Why `value`, which has no fraction, cannot be a whole number in `range`; "" when it can.
+std::string whole_misfit(double value, const Range& range) {
+    if (range.holds(value)) return "";
+    return std::isfinite(value)
+               ? "it has to be " + describe(range)
+               : "which is not a finite number, it has to be an integer " + describe(range);
+}
+
 /// True when `value` is in the row's range. Reports kTooLarge above it and kBadValue below it.
 bool check_range(double value, const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
-    const std::string why = misfit(value, row.range);
+    const bool whole = row.type != KeyType::kNumber;
+    const std::string why = whole ? whole_misfit(value, row.range) : misfit(value, row.range);
     if (why.empty()) return true;
     // A value above a limit that bounds memory is kTooLarge; one above, say, 1 is merely kBadValue.
-    const bool large =
-        value > row.range.low && row.range.high >= 1000 && std::isfinite(row.range.high);
+    const bool large = std::isfinite(value) && value > row.range.low && row.range.high >= 1000 &&
+                       std::isfinite(row.range.high);
     Diagnostic& error =
         note_origin(diagnostics.error(large ? DiagnosticKind::kTooLarge : DiagnosticKind::kBadValue,
                                       node.span, "`{}` is {}, {}", row.key, node.text, why),
                     node);
     if (std::string_view(row.key) == "rate" && value >= 2 && value <= 100)
         error.help(fmt::format("a share of {} % is {}", value, value / 100));
-    else if (std::string_view(row.key) == "rate" && value == 1)
+    else if (std::string_view(row.key) == "rate" && static_cast<float>(value) == 1)
         error.help(
             "`rate` is the share that is set to 0, and then nothing is left; usual are 0.1 to 0.5");
     return false;
@@ -159,17 +167,15 @@ std::optional<int64_t> read_integer(const Node& node, const KeyRow& row, Diagnos
     const bool plain = node.is_scalar() && !node.quoted;
     std::optional<int64_t> value = plain ? parse_integer(node.text) : std::nullopt;
     if (const std::optional<double> computed = value ? std::nullopt : computed_number(node)) {
-        constexpr double kMost = 1e15;
-        if (!fits_f32(*computed) && !check_range(*computed, node, row, diagnostics))
-            return std::nullopt;
-        if (*computed != std::floor(*computed) || std::abs(*computed) > kMost) {
+        if (std::isfinite(*computed) && *computed != std::floor(*computed)) {
             note_origin(diagnostics.error(DiagnosticKind::kBadValue, node.span,
                                           "`{}` is {}, that is {}, but has to be an integer",
                                           row.key, node.text, *computed),
                         node);
             return std::nullopt;
         }
-        value = static_cast<int64_t>(*computed);
+        if (!check_range(*computed, node, row, diagnostics)) return std::nullopt;
+        return static_cast<int64_t>(*computed);
     }
     if (value) {
         if (!check_range(static_cast<double>(*value), node, row, diagnostics)) return std::nullopt;

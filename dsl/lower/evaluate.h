@@ -84,6 +84,9 @@ class Evaluator {
     Evaluated tensor(const dsl::Expression& expression) {
         return as_tensor(evaluate(expression), expression);
     }
+    /// The same where a whole number is wanted: a constant that does not fit in f32 is given as
+    /// it is. The caller refuses it, and knows what would be right.
+    Evaluated whole(const dsl::Expression& expression);
     /// The value of `expression` as one tensor or number; an error when it is neither.
     Evaluated as_tensor(Evaluated value, const dsl::Expression& expression);
     /// The same as a scalar f32[], such as a loss or a learning rate. Reports kLossNotScalar about

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "compiler/support/numbers.h"
 #include "dsl/lower/broadcasting.h"
 #include "dsl/lower/calls/call_functions.h"
 #include "dsl/lower/evaluate.h"
@@ -60,6 +61,12 @@ Evaluated Evaluator::folded(Evaluated e, size_t first) {
     return e;
 }
 
+Evaluated Evaluator::whole(const Expression& expression) {
+    const std::optional<double> number = dsl::constant_value(expression);
+    if (!number || fits_f32(*number)) return tensor(expression);
+    return number_value(std::isnan(*number) ? std::abs(*number) : *number);  // no "-nan" in texts
+}
+
 Evaluated Evaluator::bounded_scalar(const Expression& expression, const std::string& what,
                                     const dsl::Range& range) {
     Evaluated e = tensor(expression);
@@ -70,9 +77,14 @@ Evaluated Evaluator::bounded_scalar(const Expression& expression, const std::str
         e.failed = e.value == kNone;
         return e;
     }
-    if (const std::string why = misfit(*e.number, range); !why.empty())
+    if (const std::string why = misfit(*e.number, range); !why.empty()) {
+        const std::string written = dsl::to_string(expression);
+        const std::string value = fmt::format("{}", *e.number);
         return fail(DiagnosticKind::kBadValue, expression.span,
-                    fmt::format("{} is {}, {}", what, *e.number, why));
+                    written == value
+                        ? fmt::format("{} is {}, {}", what, value, why)
+                        : fmt::format("{} is {}, that is {}, {}", what, written, value, why));
+    }
     e.value = f_.b.constant(*e.number);
     return e;
 }

@@ -58,7 +58,8 @@ them: after a change, run the unit tests with `GMC_BLESS=1`.
 - A number that is an expression may also be a schedule: `{linear: {from: 0, to: 1, over: 10 epochs}}`.
 - Wherever a number is meant, arithmetic of numbers stands for it: `units: "${width} * 2"`, `reshape: ["${side}^2", 8]`.
 - Inside of `{}` and `[]` a comma ends a text without quotes, but not between parentheses: `{loss: mean(f(a, b))}`.
-- Numbers are decimal, and fit in f32: `1e-4` is one; `1_000`, `0x10`, `010` and `1e39` are not.
+- Numbers are decimal, and fit in f32: `1e-4` is one; `1_000`, `0x10`, `010` and `1e39` are not. Limits hold in f32:
+  0.99999999 is 1 there, which is not below 1.
 - Flags are `true` and `false`, nothing else.
 
 )";

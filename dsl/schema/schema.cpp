@@ -80,14 +80,18 @@ std::string describe(const Range& range) {
     return out;
 }
 
-// What is above 0 has to be so as a number of 32 bits too: a variance plus 1e-50 may be 0.
+// What is above 0 or below 1 has to be so as a number of 32 bits too: a variance plus 1e-50 may be
+// 0, and 1 - 1e-9 is 1.
 std::string misfit(double value, const Range& range) {
     if (std::isnan(value)) return "which is not a number";
     if (!fits_f32(value)) return "which does not fit in f32";
     if (range.low == range.high) return "";
     if (!range.holds(value)) return "it has to be " + describe(range);
-    const bool vanishes = value != 0 && static_cast<float>(value) == 0 && !range.holds(0);
-    return vanishes ? "which is 0 in f32, it has to be " + describe(range) : "";
+    const auto in_f32 = [](double x) { return static_cast<float>(x); };
+    const Range rounded{in_f32(range.low), in_f32(range.high), range.open_low, range.open_high};
+    return rounded.holds(in_f32(value))
+               ? ""
+               : fmt::format("which is {} in f32, it has to be {}", in_f32(value), describe(range));
 }
 
 // What a key accepts, in the words that messages and the reference page share.

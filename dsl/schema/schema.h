@@ -160,7 +160,8 @@ std::vector<std::string> key_names(std::span<const KeyRow> rows);
 /// "from 1 to 1,000,000", "at least 0 and below 1", "above 0".
 std::string describe(const Range& range);
 /// Why `value` cannot be a number of a model in `range`, as in "which does not fit in f32" or "it
-/// has to be above 0"; "" when it can. A range whose ends are equal allows every number.
+/// has to be above 0"; "" when it can. It has to be in the range as it is written, and as it is
+/// rounded to f32, in which models compute. A range whose ends are equal allows every number.
 std::string misfit(double value, const Range& range);
 /// "an integer from 1 to 1,000", "`same` or `valid`".
 std::string describe(const KeyRow& row);

@@ -1,12 +1,15 @@
 // gmrun info: describes a compiled model, and its run if there is one.
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
+#include <optional>
 
 #include "compiler/support/json.h"
 #include "compiler/support/paths.h"
 #include "compiler/support/wording.h"
 #include "compiler/support/wrap.h"
 #include "runtime/files/tables/table.h"
+#include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/run_record.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
@@ -130,8 +133,14 @@ void print_run(const Json& run) {
             begun += (begun.empty() ? ", begun with weights of " : " and of ") + weights;
     else if (run.contains("init"))  // an older run
         begun = ", begun with weights of " + run.at("init").text();
-    fmt::print("run {}: epoch {}, step {}, seed {}{}\n", run.at("folder").text(),
-               run.at("epoch").dump(), run.at("step").dump(), run.at("seed").dump(), begun);
+    std::string far;
+    if (run.contains("step"))
+        far = fmt::format("epoch {}, step {}", run.at("epoch").dump(), run.at("step").dump());
+    if (run.contains("checkpoint"))
+        far = "its checkpoint cannot be read" +
+              (far.empty() ? "" : fmt::format(" (the log ends at {})", far));
+    const std::string seed = run.contains("seed") ? ", seed " + run.at("seed").dump() : "";
+    fmt::print("run {}: {}{}{}\n", run.at("folder").text(), far, seed, begun);
     if (run.contains("local_steps"))
         fmt::print("    local steps: {}\n", run.at("local_steps").text());
     if (run.contains("changes"))
@@ -163,8 +172,8 @@ std::string why_early(const ir::Module& module, const runtime::TrainingState& tr
                        counted(waited, "epoch"));
 }
 
-/// What a user asks first: what it is, what it learns from, how far it got.
-void print_model(const ir::Module& module, const Json& json) {
+/// What a user asks first: what it is, and what it learns from.
+void print_model(const ir::Module& module) {
     fmt::print("{}{}{}\n", module.name, module.description.empty() ? "" : ": ", module.description);
     print_networks(module);
     print_data("data", module.data);
@@ -172,13 +181,17 @@ void print_model(const ir::Module& module, const Json& json) {
     if (module.training)
         fmt::print("training: {} epoch{}, batches of {}\n", module.training->epochs,
                    module.training->epochs == 1 ? "" : "s", module.training->batch_size);
+}
+
+/// How far it got.
+void print_training(const Json& json, bool is_known) {
     if (json.contains("run"))
         print_run(json.at("run"));
     else if (json.contains("run_without_checkpoint"))
         fmt::print("run {}: it has no checkpoint: {}\n",
                    json.at("run_without_checkpoint").at("folder").text(),
                    one_line(json.at("run_without_checkpoint").at("because").text()));
-    else
+    else if (is_known)
         fmt::print("no run yet\n");
 }
 
@@ -207,10 +220,88 @@ void print_classes(const Json& classes) {
     }
 }
 
+/// What a checkpoint says of training, also where its states are not those of `model`, which is an
+/// error (null: that cannot be loaded). Nothing where it cannot be read.
+std::optional<runtime::TrainingState> training_of(const std::string& folder,
+                                                  runtime::LoadedModel* model,
+                                                  Diagnostics& diagnostics) {
+    const std::string path = folder + "/" + runtime::kCheckpointName;
+    runtime::TrainingState training;
+    if (model != nullptr &&
+        runtime::read_checkpoint(path, model->states(), training, diagnostics)) {
+        say_of_another(*model, folder, path);
+        return training;
+    }
+    Diagnostics heard;
+    auto header = runtime::read_checkpoint_header(path, model ? heard : diagnostics);
+    if (header.ok()) return header->training;
+    runtime::help_with_kept_checkpoint(folder, diagnostics);
+    return std::nullopt;
+}
+
+/// Adds what the checkpoint and the log of a run say. Where the checkpoint cannot be read, the log
+/// tells how far training got.
+void add_progress(const std::string& folder, runtime::LoadedModel* model, Json& run,
+                  Diagnostics& diagnostics) {
+    run["folder"] = folder;
+    const auto training = training_of(folder, model, diagnostics);
+    if (training) {
+        run["step"] = training->step;
+        run["epoch"] = training->pass;
+        run["seed"] = training->seed;
+        if (!training->init.empty()) run["init"] = training->init;
+        if (training->rate < 1) run["rate_factor"] = training->rate;
+    } else {
+        run["checkpoint"] = "unreadable";
+        Diagnostics unheard;
+        if (const auto told = read_run(folder, unheard); told.ok() && told->step > 0) {
+            run["step"] = told->step;
+            run["epoch"] = told->epoch;
+        }
+    }
+    const auto why = why_diverged(folder, diagnostics);
+    if (!why.ok()) return;
+    if (!why->empty())
+        run["diverged"] = *why;
+    else if (const std::string early =
+                 training && model ? why_early(model->module(), *training, folder) : "";
+             !early.empty())
+        run["ended_early"] = early;
+    const auto changes = changes_of(folder, diagnostics);
+    if (changes.ok() && !changes->empty()) run["changes"] = *changes;
+}
+
+/// Adds how far a run got, with a checkpoint or without one.
+void add_run_of(const std::string& folder, runtime::LoadedModel* model, Json& json,
+                Diagnostics& diagnostics) {
+    if (runtime::has_checkpoint(folder))
+        return add_progress(folder, model, json["run"], diagnostics);
+    const auto diverged = why_diverged(folder, diagnostics);
+    json["run_without_checkpoint"] = {
+        {"folder", folder},
+        {"because", diverged.ok() && !diverged->empty() ? "training ended since " + *diverged
+                                                        : why_no_checkpoint(folder)}};
+}
+
+/// Adds what run.json says of a run.
+void add_record_of(const std::string& folder, Json& json, Diagnostics& diagnostics) {
+    if (!is_there(folder + "/run.json")) return;
+    const auto record = runtime::read_run_record(folder + "/run.json", diagnostics);
+    if (!record.ok()) return;
+    if (!record->data.empty()) json["data"] = record->data;
+    if (!json.contains("run")) return;
+    Json& run = json["run"];
+    if (!run.contains("seed")) run["seed"] = record->seed;
+    if (!record->begun_with.empty()) run["begun_with"] = record->begun_with;
+    if (const std::string local = local_steps_of(*record); !local.empty())
+        run["local_steps"] = local;
+}
+
 }  // namespace
 
 /// The run is optional: a model that nobody trained is described without it. The text is printed
-/// from the same JSON that --json prints.
+/// from the same JSON that --json prints. Where a file of the run is damaged, what the others say
+/// is printed all the same, and then the error.
 int info_command(const Words& words) {
     CommandLine line(
         "gmrun info [options] MODEL",
@@ -220,61 +311,32 @@ int info_command(const Words& words) {
     line.add_flag("json", "print one JSON object");
     if (!line.parse(words)) return kDone;
     Diagnostics diagnostics;
-    auto model = load_model(line, diagnostics);
-    if (!model.ok()) return report(diagnostics);
-    auto json = describe((*model)->module());
-    const std::string folder = run_folder(line, (*model)->module(), Needs::kCheckpoint);
-    if (!folder.empty() && runtime::has_checkpoint(folder)) {
-        runtime::TrainingState training;
-        if (!runtime::read_checkpoint(folder + "/" + runtime::kCheckpointName, (*model)->states(),
-                                      training, diagnostics))
-            return report(diagnostics);
-        say_of_another(**model, folder, folder + "/" + runtime::kCheckpointName);
-        json["run"] = {{"folder", folder},
-                       {"step", training.step},
-                       {"epoch", training.pass},
-                       {"seed", training.seed}};
-        if (!training.init.empty()) json["run"]["init"] = training.init;
-        if (training.rate < 1) json["run"]["rate_factor"] = training.rate;
-        const auto why = why_diverged(folder, diagnostics);
-        if (!why.ok()) return report(diagnostics);
-        const auto changes = changes_of(folder, diagnostics);
-        if (!changes.ok()) return report(diagnostics);
-        if (!why->empty())
-            json["run"]["diverged"] = *why;
-        else if (const std::string early = why_early((*model)->module(), training, folder);
-                 !early.empty())
-            json["run"]["ended_early"] = early;
-        if (!changes->empty()) json["run"]["changes"] = *changes;
-    } else if (!folder.empty()) {
-        const auto diverged = why_diverged(folder, diagnostics);
-        if (!diverged.ok()) return report(diagnostics);
-        json["run_without_checkpoint"] = {
-            {"folder", folder},
-            {"because",
-             diverged->empty() ? why_no_checkpoint(folder) : "training ended since " + *diverged}};
-    }
-    for (const ir::DataField& field : (*model)->module().data)
-        if (!field.class_names.empty()) json["classes"][field.name] = field.class_names;
-    if (!folder.empty() && is_there(folder + "/run.json")) {
-        const auto record = runtime::read_run_record(folder + "/run.json", diagnostics);
-        if (!record.ok()) return report(diagnostics);
-        if (!record->data.empty()) json["data"] = record->data;
-        if (!record->begun_with.empty() && json.contains("run"))
-            json["run"]["begun_with"] = record->begun_with;
-        if (const std::string local = local_steps_of(*record);
-            !local.empty() && json.contains("run"))
-            json["run"]["local_steps"] = local;
-    }
-    if (line.flag("json")) {
+    auto loaded = load_model(line, diagnostics);
+    runtime::LoadedModel* const model = loaded.ok() ? loaded->get() : nullptr;
+    Json json = model ? describe(model->module()) : Json::object();
+    std::string folder;
+    if (model)
+        folder = run_folder(line, model->module(), Needs::kCheckpoint);
+    else if (const std::string given = line.has("run") ? line.text("run") : line.text("MODEL");
+             is_folder(given) && is_there(given + "/run.json"))
+        folder = given;
+    if (!folder.empty()) add_run_of(folder, model, json, diagnostics);
+    if (model)
+        for (const ir::DataField& field : model->module().data)
+            if (!field.class_names.empty()) json["classes"][field.name] = field.class_names;
+    if (!folder.empty()) add_record_of(folder, json, diagnostics);
+    if (line.flag("json") && json.size() > 0) {
         fmt::print("{}\n", json.dump());
-        return kDone;
+    } else {
+        if (model) print_model(model->module());
+        print_training(json, model != nullptr);
+        if (json.contains("classes")) print_classes(json.at("classes"));
+        if (json.contains("data")) fmt::print("  data: {}\n", json.at("data").text());
+        if (model) print_functions(json);
     }
-    print_model((*model)->module(), json);
-    if (json.contains("classes")) print_classes(json.at("classes"));
-    if (json.contains("data")) fmt::print("  data: {}\n", json.at("data").text());
-    print_functions(json);
-    return kDone;
+    if (!diagnostics.any()) return kDone;
+    std::fflush(stdout);
+    return report(diagnostics);
 }
 
 }  // namespace gmc::tools

@@ -26,7 +26,7 @@ Evaluated with_number(Evaluator& e, const Expression& call, const char* name, do
     Evaluated x = argument(e, call, 0), number;
     number.number = otherwise;
     if (call.arguments.size() > 1) number = argument(e, call, 1);
-    if (x.failed) return x;
+    if (x.failed || number.failed) return failed();
     if (!number.number || *number.number < 0)
         return e.fail(
             DiagnosticKind::kBadExpression, call.span,

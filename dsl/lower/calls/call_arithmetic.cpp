@@ -27,7 +27,7 @@ Evaluated square(Evaluator& e, const Expression& call) {
 Evaluated clamp(Evaluator& e, const Expression& call) {
     Evaluated x = argument(e, call, 0);
     const Evaluated low = argument(e, call, 1), high = argument(e, call, 2);
-    if (x.failed) return x;
+    if (x.failed || low.failed || high.failed) return failed();
     if (!low.number || !high.number)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "the bounds of `clamp` must be constant numbers");

@@ -50,7 +50,7 @@ Evaluated categorical(Evaluator& e, const Expression& call) {
 int64_t wanted_classes(Evaluator& e, const Expression& call) {
     constexpr double kMostClasses = 1e6;  ///< as in the schema's row of the layer
     if (call.arguments.size() < 2) return 0;
-    const Evaluated classes = e.evaluate(*call.arguments[1]);
+    const Evaluated classes = e.whole(*call.arguments[1]);
     if (classes.failed) return -1;
     const double count = classes.number.value_or(0);
     if (count >= 1 && count <= kMostClasses && count == std::floor(count))

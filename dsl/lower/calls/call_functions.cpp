@@ -43,7 +43,7 @@ const Expression* named_argument(const Expression& call, std::string_view name) 
 
 /// What is no constant counts as 0.5, which is no axis.
 int64_t axis_of(Evaluator& e, const Expression& axis, const Evaluated& x) {
-    const Evaluated number = e.evaluate(axis);
+    const Evaluated number = e.whole(axis);
     if (number.failed) return kNone;
     const int64_t first = x.batched ? 1 : 0;
     const int64_t rank = x.number ? 0 : e.b().type(x.value).rank() - first;
@@ -73,7 +73,7 @@ int64_t named_axis(Evaluator& e, const Expression& call, const Evaluated& x, boo
 
 std::optional<int64_t> whole_number(Evaluator& e, const Expression& call, size_t i, double low,
                                     double high) {
-    const Evaluated x = e.evaluate(*call.arguments[i]);
+    const Evaluated x = e.whole(*call.arguments[i]);
     if (x.failed) return std::nullopt;
     const double value = x.number.value_or(low - 1);
     if (value == std::floor(value) && value >= low && value <= high)

@@ -52,12 +52,12 @@ bool shape_like(Evaluator& e, const Expression& like, Shape& shape) {
     if (like.kind == Expression::Kind::kList) {
         shape = {f.m.batch};
         for (const dsl::ExpressionPtr& size : like.arguments) {
-            const Evaluated n = e.tensor(*size);
+            const Evaluated n = e.whole(*size);
             if (n.failed || !add_size(e, *size, n, shape)) return false;
         }
         return true;
     }
-    const Evaluated x = e.tensor(like);
+    const Evaluated x = e.whole(like);
     if (x.failed) return false;
     shape = {f.m.batch};
     if (x.number) return add_size(e, like, x, shape);

@@ -1,9 +1,13 @@
 // Schedules: numbers that are functions of the step or the epoch.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <initializer_list>
+#include <limits>
 #include <numbers>
 
+#include "compiler/support/numbers.h"
 #include "dsl/lower/calls/call_functions.h"
 
 namespace gmc::lower {
@@ -11,6 +15,12 @@ namespace {
 
 using dsl::Expression;
 using ir::ValueId;
+
+/// Whether an error was reported in one of them.
+bool any_failed(std::initializer_list<const Evaluated*> arguments) {
+    return std::any_of(arguments.begin(), arguments.end(),
+                       [](const Evaluated* one) { return one->failed; });
+}
 
 /// True for the word `step` or `epoch`.
 bool is_unit(const Expression& e) {
@@ -21,6 +31,18 @@ Evaluated wrong_unit(Evaluator& e, const Expression& call, size_t i) {
     return e.fail(DiagnosticKind::kBadExpression, call.arguments[i]->span,
                   fmt::format("the unit of `{}` is the word `step` or `epoch`, not `{}`", call.text,
                               dsl::to_string(*call.arguments[i])));
+}
+
+/// Whether argument `i`, a number above 0, is so in f32, in which the schedule divides by it, and
+/// its inverse is finite there. False after an error.
+bool can_divide(Evaluator& e, const Expression& call, size_t i, double number) {
+    constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    std::string why = dsl::misfit(number, {0, kInfinity, true, true});
+    if (why.empty() && !fits_f32(1 / number)) why = "whose inverse does not fit in f32";
+    if (why.empty()) return true;
+    e.fail(DiagnosticKind::kBadValue, call.arguments[i]->span,
+           fmt::format("`{}` divides by {}, {}", call.text, number, why));
+    return false;
 }
 
 /// Half a cosine from 0 to 1: (1 - cos(pi t)) / 2.
@@ -37,10 +59,11 @@ Evaluated schedule(Evaluator& e, const Expression& call, Bend bend) {
     const Evaluated from = argument(e, call, 0), to = argument(e, call, 1),
                     over = argument(e, call, 2);
     Evaluated unit = argument(e, call, 3);
-    if (unit.failed) return unit;
+    if (any_failed({&from, &to, &over, &unit})) return failed();
     if (!from.number || !to.number || !over.number || *over.number <= 0)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "a schedule needs constant numbers, and `over` above 0");
+    if (!can_divide(e, call, 2, *over.number)) return failed();
     ir::Builder& b = e.b();
     const ValueId t = at_most_one(b, b.scale(unit.value, 1 / *over.number));
     unit.value = b.offset(b.scale(bend(b, t), *to.number - *from.number), *from.number);
@@ -61,11 +84,12 @@ Evaluated one_cycle(Evaluator& e, const Expression& call) {
     constexpr double kFirst = 1.0 / 25, kLast = 1.0 / 250'000, kFewest = 4;
     const Evaluated peak = argument(e, call, 0), over = argument(e, call, 1);
     Evaluated unit = argument(e, call, 2);
-    if (unit.failed) return unit;
+    if (any_failed({&peak, &over, &unit})) return failed();
     if (!peak.number || !over.number || *over.number <= 0)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "`one_cycle` needs constant numbers, and `over` above 0");
     if (!is_unit(*call.arguments[2])) return wrong_unit(e, call, 2);
+    if (!can_divide(e, call, 1, *over.number)) return failed();
     const double early = call.arguments[2]->text == "step" ? 1 : 0;
     if (early > 0 && *over.number < kFewest)
         return e.fail(DiagnosticKind::kBadExpression, call.arguments[1]->span,
@@ -87,13 +111,15 @@ Evaluated cyclical(Evaluator& e, const Expression& call) {
     const Evaluated from = argument(e, call, 0), to = argument(e, call, 1),
                     growing = argument(e, call, 2), every = argument(e, call, 3);
     Evaluated unit = argument(e, call, 4);
-    if (unit.failed) return unit;
+    if (any_failed({&from, &to, &growing, &every, &unit})) return failed();
     if (!from.number || !to.number || !growing.number || !every.number || *every.number <= 0 ||
         *growing.number <= 0 || *growing.number > 1)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "`cyclical` needs constant numbers, `growing` above 0 and at most 1, and "
                       "`every` above 0");
     if (!is_unit(*call.arguments[4])) return wrong_unit(e, call, 4);
+    if (!can_divide(e, call, 2, *growing.number) || !can_divide(e, call, 3, *every.number))
+        return failed();
     ir::Builder& b = e.b();
     const ValueId t = b.div(unit.value, b.constant(*every.number));
     const ValueId r = b.sub(t, b.emit(ir::Floor{}, {t}));
@@ -108,12 +134,13 @@ Evaluated steps(Evaluator& e, const Expression& call) {
     const Evaluated from = argument(e, call, 0), factor = argument(e, call, 1),
                     every = argument(e, call, 2);
     Evaluated unit = argument(e, call, 3);
-    if (unit.failed) return unit;
+    if (any_failed({&from, &factor, &every, &unit})) return failed();
     if (!from.number || !factor.number || !every.number || *factor.number <= 0 ||
         *every.number <= 0)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "`steps` needs constant numbers, and `factor` and `every` above 0");
     if (!is_unit(*call.arguments[3])) return wrong_unit(e, call, 3);
+    if (!can_divide(e, call, 2, *every.number)) return failed();
     ir::Builder& b = e.b();
     const ValueId times = b.emit(ir::Floor{}, {b.div(unit.value, b.constant(*every.number))});
     const ValueId power = b.emit(ir::Exp{}, {b.scale(times, std::log(*factor.number))});
@@ -126,11 +153,12 @@ Evaluated steps(Evaluator& e, const Expression& call) {
 Evaluated warm_up(Evaluator& e, const Expression& call) {
     const Evaluated over = argument(e, call, 0);
     Evaluated unit = argument(e, call, 1);
-    if (unit.failed) return unit;
+    if (any_failed({&over, &unit})) return failed();
     if (!over.number || *over.number <= 0)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "`warm_up` needs a constant number above 0");
     if (!is_unit(*call.arguments[1])) return wrong_unit(e, call, 1);
+    if (!can_divide(e, call, 0, *over.number)) return failed();
     ir::Builder& b = e.b();
     if (call.arguments[1]->text == "step") unit.value = b.offset(unit.value, 1);
     unit.value = at_most_one(b, b.div(unit.value, b.constant(*over.number)));
@@ -141,7 +169,7 @@ Evaluated warm_up(Evaluator& e, const Expression& call) {
 /// constant. In functions of other steps something that is 0 stands for it, and x is not computed.
 Evaluated every(Evaluator& e, const Expression& call) {
     FunctionScope& f = e.scope();
-    const Evaluated k = argument(e, call, 1);
+    const Evaluated k = e.whole(*call.arguments[1]);
     if (k.failed) return k;
     constexpr double kMost = 1e6;
     if (!k.number || *k.number < 1 || *k.number > kMost || *k.number != std::floor(*k.number))

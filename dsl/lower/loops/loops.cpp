@@ -105,7 +105,7 @@ class LoopBuilder {
         for (size_t i = 0; i < loop_.arguments.size(); ++i) {
             if (loop_.loop->parts[i].kind != Part::kTimes) continue;
             const Expression& text = *loop_.arguments[i];
-            const Evaluated times = e_.tensor(text);
+            const Evaluated times = e_.whole(text);
             if (times.failed) return false;
             const bool whole = times.number && *times.number == std::floor(*times.number);
             if (!whole || *times.number < 1 || *times.number > ir::kMostPasses)

@@ -8,9 +8,11 @@
 #include <map>
 #include <set>
 #include <sstream>
+#include <string_view>
 
 #include "compiler/ir/attributes.h"
 #include "runtime/files/tables/table.h"
+#include "tools/gmrun/runs/side_by_side.h"
 
 namespace gmc::tools {
 namespace {
@@ -139,11 +141,10 @@ namespace {
 /// More lines than these are another model, of which no list of lines says what it is.
 constexpr int kLinesMost = 20;
 
-/// A line of a text, and its number there, which does not count where lines are compared.
+/// A line of a text, and its number there, from 1.
 struct Line {
     std::string text;
     size_t number;
-    friend bool operator==(const Line& a, const Line& b) { return a.text == b.text; }
 };
 using Lines = std::vector<Line>;
 
@@ -277,31 +278,22 @@ std::vector<Row> text_rows(const std::vector<RunHistory>& runs) {
     std::vector<Row> rows;
     for (const std::string& name : names) {
         int listed = 0;
-        const Lines& first = texts[0][name];
-        size_t before = first.size(), after = first.size(), longest = 0;
+        std::vector<std::vector<std::string_view>> views;
         for (auto& text : texts) {
-            const Lines& lines = text[name];
-            const size_t most = std::min(first.size(), lines.size());
-            longest = std::max(longest, lines.size());
-            before = std::min<size_t>(
-                before, std::mismatch(first.begin(), first.begin() + most, lines.begin()).first -
-                            first.begin());
-            after = std::min<size_t>(
-                after, std::mismatch(first.rbegin(), first.rbegin() + most, lines.rbegin()).first -
-                           first.rbegin());
+            views.emplace_back();
+            for (const Line& line : text[name]) views.back().push_back(line.text);
         }
-        for (size_t i = before; i + std::min(after, longest - before) < longest; ++i) {
+        for (const LineRow& lines : side_by_side(views)) {
             Row row;
             bool everywhere = true;
-            for (auto& text : texts) {
-                const Lines& lines = text[name];
-                const bool there = i + after < lines.size();
+            for (size_t run = 0; run < runs.size(); ++run) {
+                const bool there = lines[run] != kNoLine;
                 everywhere = everywhere && there;
-                row.values.push_back(there ? lines[i].text : kNotSet);
-                if (there && row.name.empty())
-                    row.name = fmt::format("{}:{}", name, lines[i].number);
+                const Line* line = there ? &texts[run][name][lines[run]] : nullptr;
+                row.values.push_back(there ? line->text : kNotSet);
+                if (there && row.name.empty()) row.name = fmt::format("{}:{}", name, line->number);
             }
-            if (!row.differs() || listed > kLinesMost) continue;
+            if ((everywhere && !row.differs()) || listed > kLinesMost) continue;
             if (++listed > kLinesMost) {
                 rows.push_back({fmt::format("{}: more lines", name),
                                 std::vector<std::string>(runs.size(), "...")});

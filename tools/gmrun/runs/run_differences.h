@@ -25,9 +25,8 @@ struct Row {
 /// What the runs were told beside the model's text, and what computed them: a row per setting in
 /// which they differ or, with `all`, per setting.
 std::vector<Row> setting_rows(const std::vector<RunHistory>& runs, bool all);
-/// The lines in which the texts of the models differ; comments and empty lines are none. Lines are
-/// compared in their order: behind lines that were added or removed all differ, up to the end that
-/// is common to all texts.
+/// The lines in which the texts of the models differ, side by side as side_by_side.h says; comments
+/// and empty lines are none. Of each file, the first 20; then a row says that there are more.
 std::vector<Row> text_rows(const std::vector<RunHistory>& runs);
 
 }  // namespace gmc::tools
