@@ -253,10 +253,13 @@ void add_progress(const std::string& folder, runtime::LoadedModel* model, Json& 
         if (training->rate < 1) run["rate_factor"] = training->rate;
     } else {
         run["checkpoint"] = "unreadable";
-        Diagnostics unheard;
-        if (const auto told = read_run(folder, unheard); told.ok() && told->step > 0) {
-            run["step"] = told->step;
-            run["epoch"] = told->epoch;
+        RunHistory told;
+        told.folder = folder;
+        Diagnostics unheard;  // why_diverged() says what keeps the log from being read
+        (void)read_log(told, unheard);
+        if (told.step > 0) {
+            run["step"] = told.step;
+            run["epoch"] = told.epoch;
         }
     }
     const auto why = why_diverged(folder, diagnostics);

@@ -62,6 +62,30 @@ std::string RunHistory::title(const std::string& name) const {
 
 /// A training that still runs may have written half of the last line; getline then meets the end of
 /// the file before a line break, and the line is left out.
+bool read_log(RunHistory& run, Diagnostics& diagnostics) {
+    const std::string path = run.folder + "/metrics.jsonl";
+    auto in = runtime::open_log(path, diagnostics);
+    if (!in.ok()) return false;
+    int64_t number = 0;
+    for (std::string text; std::getline(*in, text) && !in->eof(); ++number) {
+        const std::optional<Json> line = Json::parse(text);
+        if (const std::string why = runtime::why_no_line(line); !why.empty()) {
+            diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` line {} {}", path, number + 1,
+                              why);
+            return false;
+        }
+        try {
+            add_line(*line, run);
+        } catch (const JsonError& wrong) {
+            diagnostics.error(DiagnosticKind::kBadFile, {},
+                              "`{}` line {} is not one of metrics: {}", path, number + 1,
+                              wrong.what());
+            return false;
+        }
+    }
+    return true;
+}
+
 Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics) {
     RunHistory run;
     run.folder = folder;
@@ -71,26 +95,7 @@ Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics)
     Result<runtime::RunRecord> record = runtime::read_run_record(folder + "/run.json", diagnostics);
     if (!record) return Failure{};
     run.record = record.take();
-    const std::string path = folder + "/metrics.jsonl";
-    auto in = runtime::open_log(path, diagnostics);
-    if (!in.ok()) return Failure{};
-    int64_t number = 0;
-    for (std::string text; std::getline(*in, text) && !in->eof(); ++number) {
-        const std::optional<Json> line = Json::parse(text);
-        if (const std::string why = runtime::why_no_line(line); !why.empty()) {
-            diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` line {} {}", path, number + 1,
-                              why);
-            return Failure{};
-        }
-        try {
-            add_line(*line, run);
-        } catch (const JsonError& wrong) {
-            diagnostics.error(DiagnosticKind::kBadFile, {},
-                              "`{}` line {} is not one of metrics: {}", path, number + 1,
-                              wrong.what());
-            return Failure{};
-        }
-    }
+    if (!read_log(run, diagnostics)) return Failure{};
     return run;
 }
 

@@ -40,6 +40,10 @@ struct RunHistory {
 /// no series. Errors: kBadFile.
 Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics);
 
+/// Reads the last of these, metrics.jsonl of `run.folder`, into `run`. False after an error, with
+/// what the lines before it say.
+[[nodiscard]] bool read_log(RunHistory& run, Diagnostics& diagnostics);
+
 /// Why the training of a run ended, if it diverged, as the last line of its log says; "" else.
 /// Errors: kBadFile (see runtime::open_log).
 Result<std::string> why_diverged(const std::string& folder, Diagnostics& diagnostics);
