@@ -226,8 +226,10 @@ bool OpenedRun::is_of_this_model() {
 void OpenedRun::follow_record() {
     record.bf16 = record.bf16 && options.bf16;  // as it is trained last, like instructions
     if (!record.bf16) model.disable_bf16();
-    if (record.tuned && tuning_ == nullptr)
+    if (record.tuned && tuning_ == nullptr) {
         tuning_ = &recorded_choices_.emplace("", tuning_machine());
+        tuning_->measure_nothing();
+    }
     if (!record.tuned) tuning_ = nullptr;
     if (tuning_ != nullptr) tuning_->pin(record.contractions);
     model.set_tuning(tuning_);
