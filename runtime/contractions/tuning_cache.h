@@ -63,6 +63,9 @@ class TuningCache {
     /// (--fast-math). Such a cache needs a machine's name of its own.
     void accept_any_error() { accepts_any_error_ = true; }
     bool accepts_any_error() const { return accepts_any_error_; }
+    /// From now on nothing is measured: what is not known is chosen by the static rules.
+    void measure_nothing() { measures_ = false; }
+    bool measures() const { return measures_; }
     /// From now on what other processes measured counts as doubtful.
     void renew() { renew_ = true; }
     void record(const std::string& problem, TuningEntry entry);
@@ -120,7 +123,7 @@ class TuningCache {
     std::string path_, machine_;
     std::map<std::string, TuningEntry> entries_, pinned_;
     std::set<std::string> mine_;  ///< problems that this process has measured
-    bool renew_ = false, accepts_any_error_ = false;
+    bool renew_ = false, accepts_any_error_ = false, measures_ = true;
     std::map<std::string, std::string> used_;
     std::function<bool()> stop_;
     int lock_ = -1;  ///< of the file beside the cache, while this process measures

@@ -349,17 +349,30 @@ bool begins_with(const Dataset& dataset, const std::string& then) {
     return false;
 }
 
-/// Two names may have the same key, which then tells nothing.
+/// Whether something that both know is another. Two names may have the same key, which then tells
+/// nothing.
+static bool know_others(const Parts& before, const Parts& after) {
+    return std::any_of(before.known.begin(), before.known.end(), [&](const auto& example) {
+        const auto found = after.known.find(example.first);
+        return before.known.count(example.first) == 1 && after.known.count(example.first) == 1 &&
+               found->second != example.second;
+    });
+}
+
+bool has_other_examples(const Dataset& dataset, const std::string& then) {
+    if (then.empty()) return false;
+    std::string now = fmt::format("{}", dataset.count());
+    for (const auto& [key, index] : known_examples(dataset))
+        (void)add_known(dataset, key, index, now);
+    return know_others(Parts(then), Parts(now));
+}
+
 bool may_be_same_data(const std::string& then, const std::string& now) {
     if (then.empty() || now.empty()) return true;
     const Parts before(then), after(now);
     if (before.count == after.count)
         return before.whole == after.whole && before.has_same_further(after);
-    return std::none_of(before.known.begin(), before.known.end(), [&](const auto& example) {
-        const auto found = after.known.find(example.first);
-        return before.known.count(example.first) == 1 && after.known.count(example.first) == 1 &&
-               found->second != example.second;
-    });
+    return !know_others(before, after);
 }
 
 std::string how_they_changed(const std::string& then, const std::string& now, bool are_others,

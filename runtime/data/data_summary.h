@@ -61,6 +61,10 @@ std::string how_they_changed(const std::string& then, const std::string& now, bo
 std::string how_they_changed(const std::string& then, const Dataset& now,
                              const std::vector<ir::DataField>& declared);
 
+/// Whether examples that an earlier fingerprint knows by name have other values now: for data that
+/// have no fingerprint, as one of them cannot be read. Those that cannot be are not compared.
+bool has_other_examples(const Dataset& dataset, const std::string& then);
+
 /// How data with these fingerprints differ, of two processes: "the data of `image` (`a.npy`): 64
 /// examples here, 63 there".
 std::string how_they_differ(const std::string& here, const std::string& there,

@@ -81,10 +81,13 @@ std::string why_misnamed(const std::string& run, const std::string& name) {
                                        step->substr(0, 20), right);
 }
 
+bool KeptCheckpoints::add(int64_t step, Diagnostics& diagnostics) const {
+    return last_ <= 1 ||
+           keep_checkpoint_as(folder_, "checkpoints/" + name_of_kept_step(step), diagnostics);
+}
+
 bool KeptCheckpoints::keep(int64_t step, Diagnostics& diagnostics) const {
-    if (last_ > 1 &&
-        !keep_checkpoint_as(folder_, "checkpoints/" + name_of_kept_step(step), diagnostics))
-        return false;
+    if (!add(step, diagnostics)) return false;
     drop(step);
     return true;
 }

@@ -56,7 +56,9 @@ class KeptCheckpoints {
     /// `last`: how many of the latest checkpoints stay; 1 is `checkpoint` itself.
     KeptCheckpoints(std::string folder, int64_t last) : folder_(std::move(folder)), last_(last) {}
 
-    /// checkpoints/step-NNNNNNNN, and those beyond the last ones go. False after an error.
+    /// checkpoints/step-NNNNNNNN, where any are kept. False after an error.
+    [[nodiscard]] bool add(int64_t step, Diagnostics& diagnostics) const;
+    /// The same, and those beyond the last ones go.
     [[nodiscard]] bool keep(int64_t step, Diagnostics& diagnostics) const;
     /// Of those up to `step`, where the run stands, only the last ones stay. Later ones go, too:
     /// the run went back before them, and comes to these steps again. Files that hold another step

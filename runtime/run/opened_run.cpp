@@ -19,6 +19,7 @@
 #include "runtime/files/atomic_file.h"
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/validation.h"
+#include "runtime/tensorboard/event_file.h"
 #include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
@@ -33,6 +34,7 @@ OpenedRun::OpenedRun(LoadedModel& trained, const TrainOptions& asked, Diagnostic
       tuning_(asked.tuning) {}
 
 OpenedRun::~OpenedRun() {
+    before_.put_back();
     if (recorded_choices_) model.set_tuning(nullptr);
 }
 
@@ -152,16 +154,8 @@ bool OpenedRun::keep_end() {
     }
     const bool is_later = options.more_epochs > 0 || (options.epochs && *options.epochs > at.pass);
     if (!is_later || !options.resume || !is_there(path("run.json"))) return true;
-    auto before = read_whole_file(path("run.json"), uint64_t{1} << 32, diagnostics);
-    if (!before.ok()) return false;
-    record_before_ = before.take();
-    return write_run_record(path("run.json"), record, diagnostics);
-}
-
-/// A command that is refused leaves the record as it was.
-void OpenedRun::take_back_end() {
-    Diagnostics unwritable;
-    if (record_before_) (void)write_file_atomically(path("run.json"), *record_before_, unwritable);
+    return before_.keep(path("run.json"), diagnostics) &&
+           write_run_record(path("run.json"), record, diagnostics);
 }
 
 /// What was not said anew is as it was.
@@ -226,8 +220,10 @@ bool OpenedRun::is_of_this_model() {
 void OpenedRun::follow_record() {
     record.bf16 = record.bf16 && options.bf16;  // as it is trained last, like instructions
     if (!record.bf16) model.disable_bf16();
-    if (record.tuned && tuning_ == nullptr)
+    if (record.tuned && tuning_ == nullptr) {
         tuning_ = &recorded_choices_.emplace("", tuning_machine());
+        tuning_->measure_nothing();
+    }
     if (!record.tuned) tuning_ = nullptr;
     if (tuning_ != nullptr) tuning_->pin(record.contractions);
     model.set_tuning(tuning_);
@@ -267,7 +263,6 @@ bool OpenedRun::prepare(Progress& progress) {
     slow.tell();
     if (!prepare_validation()) return false;
     take_up_test_data();
-    watch_validation(progress);
     const DataSummary summary = summarise(loader->dataset());
     record.ranges.clear();
     for (const FieldSummary& field : summary.fields) {
@@ -280,8 +275,10 @@ bool OpenedRun::prepare(Progress& progress) {
         }
     }
     data_text_ = to_text(summary);
+    if (!can_draw() || (goes_on() && !keep_what_a_kill_left())) return false;
+    watch_validation(progress);
     go_to_next_batch(progress);
-    return can_draw();
+    return true;
 }
 
 /// Where the batches are larger than before, or the data fewer, too few examples may be left of the
@@ -380,7 +377,9 @@ bool OpenedRun::keep_what_a_kill_left() {
     const int64_t every = policy.checkpoint_steps, average = record.local.every;
     const bool at_pace =
         every > 0 && training.step > 0 && training.step % every < std::max<int64_t>(average, 1);
-    if ((at_pace || ends_epoch()) && !kept.keep(training.step, diagnostics)) return false;
+    before_.keep_absence(path("checkpoints/" + name_of_kept_step(training.step)));
+    before_.keep_absence(path(kBestName));
+    if ((at_pace || ends_epoch()) && !kept.add(training.step, diagnostics)) return false;
     const bool is_best = training.best.best && training.best.epochs_since == 0 && ends_epoch();
     return policy.keep_best.empty() || !is_best || kept.keep_best(diagnostics);
 }
@@ -390,6 +389,7 @@ bool OpenedRun::keep_older_best() {
     if (policy.keep_best.empty() || training.best.best) return true;
     const auto name =
         KeptCheckpoints(folder->path(), policy.keep_last).set_best_aside(best_by_, diagnostics);
+    if (name.ok() && !name->empty()) before_.keep_name(path(kBestName), path(*name));
     if (name.ok() && !name->empty() && !options.in_copy)
         say("gmrun: the best checkpoint so far{} is kept as `{}`\n",
             best_by_.empty() ? "" : fmt::format(", by `{}`,", best_by_), path(*name));
@@ -405,8 +405,7 @@ bool OpenedRun::begin_states(Progress& progress) {
     if (goes_on())
         return read_checkpoint(path(kCheckpointName), model.states(), training, diagnostics) &&
                read_epoch_start(path(kCheckpointName), model.states(), training, diagnostics) &&
-               read_outer_momentum(path(kCheckpointName), model.states(), training, diagnostics) &&
-               keep_what_a_kill_left();
+               read_outer_momentum(path(kCheckpointName), model.states(), training, diagnostics);
     const auto all = fill_first_states(diagnostics);
     if (!all.ok()) return false;
     if (!record.init.empty()) training.init = all->back().file;
@@ -489,18 +488,32 @@ bool OpenedRun::keep_choices() {
     return record.contractions == before || write_run_record(path("run.json"), record, diagnostics);
 }
 
+/// A model that stays is not read into memory.
+bool OpenedRun::keep_files_before() {
+    step_before_ = training.step;
+    before_.keep_names(folder->path(), tensorboard::is_event_file);
+    std::error_code none;
+    const bool same_model = fs::equivalent(model.path(), path("model.gmc"), none) && !none;
+    return before_.keep(path("run.json"), diagnostics) &&
+           before_.keep(path("metrics.jsonl"), diagnostics) &&
+           (same_model || before_.keep(path("model.gmc"), diagnostics));
+}
+
 /// The copy of the model lets the run be resumed alone.
 bool OpenedRun::write_beginnings() {
     if (!goes_on() && !folder->begin_new(options.overwrite, diagnostics)) return false;
+    if (goes_on() && !keep_files_before()) return false;
     record.model = model.module().name;
     record.version = options.version;
     record.origin = model.module().origin;
     record.sources = model.module().files;
     note_choices(record);
     if (!write_model_and_record() || !open_log()) return false;
-    if (!goes_on()) return true;
+    if (!goes_on()) {
+        has_changed();
+        return true;
+    }
     if (!keep_older_best()) return false;
-    drop_checkpoints();
     if (changed_.empty() || options.in_copy) return true;
     MetricsRow row(training.step, epoch_number());
     row.add("changed", fmt::format("{}", fmt::join(changed_, "; ")));
@@ -531,14 +544,6 @@ void OpenedRun::warn_of_lost_lines(int64_t every) {
                         last == 0 ? "has no lines" : fmt::format("ends at step {}", last),
                         training.step);
     if (options.show_warnings) options.show_warnings(diagnostics);
-}
-
-/// Where run.json cannot be written, the run is refused until somebody removes that.
-void OpenedRun::expect_mended_data() {
-    Diagnostics unwritable;
-    record.data_values = without_files(record.data_values);
-    if (!training.data.empty()) training.data = record.data_values;
-    (void)write_run_record(path("run.json"), record, unwritable);
 }
 
 /// Of model.gmc and run.json what somebody has removed while the run trained.

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "runtime/contractions/tuning_cache.h"
+#include "runtime/files/files_before.h"
 #include "runtime/output/progress.h"
 #include "runtime/run/run_folder.h"
 #include "runtime/run/run_log.h"
@@ -30,8 +31,12 @@ struct OpenedRun {
     /// settings that it was trained with last. The record is told a new end (--epochs,
     /// --more-epochs).
     bool open();
-    /// Of a command that was refused behind open().
-    void take_back_end();
+    /// Behind this the run is another than before: a checkpoint was written, or the command has
+    /// ended as it should. A run that goes on and has no such end, as it is refused or fails
+    /// before, is left with the files that it had.
+    void has_changed() { before_.forget(); }
+    /// Whether a run that goes on has had no step, and nothing was written that stays.
+    bool is_as_it_was() const { return before_.holds() && training.step == step_before_; }
     /// Makes the loaders and the states. Whatever can be wrong with a run shows here.
     bool prepare(Progress& progress);
     /// Behind prepare(), with the runner: says what there is and what has changed.
@@ -150,6 +155,7 @@ struct OpenedRun {
     bool prepare_validation();
     void go_to_next_batch(Progress& progress);
     void watch_validation(Progress& progress);
+    bool keep_files_before();
     bool keep_what_a_kill_left();
     bool keep_older_best();
     bool begin_states(Progress& progress);
@@ -162,14 +168,16 @@ struct OpenedRun {
     bool keep_end();
 
     TuningCache* tuning_;
-    bool is_recorded_ = false;                  ///< `record` was read from run.json
-    bool has_states_ = false;                   ///< of begin_states()
-    std::optional<std::string> record_before_;  ///< run.json, where keep_end() changed it
-    std::vector<std::string> changed_;          ///< of a resumed run, for its log
-    std::string best_by_;                       ///< the figure of the best that was kept
-    std::string data_text_;                     ///< what the data are, in a line
-    std::string model_text_;                    ///< of model.gmc; "" where that is large
-    RunSettings settings_before_;               ///< of a resumed run, as it was trained last
+    bool is_recorded_ = false;          ///< `record` was read from run.json
+    bool has_states_ = false;           ///< of begin_states()
+    FilesBefore before_;                ///< of a run that goes on
+    int64_t step_before_ = 0;           ///< of its checkpoint
+    bool has_all_data_ = false;         ///< the data have a fingerprint: all can be read
+    std::vector<std::string> changed_;  ///< of a resumed run, for its log
+    std::string best_by_;               ///< the figure of the best that was kept
+    std::string data_text_;             ///< what the data are, in a line
+    std::string model_text_;            ///< of model.gmc; "" where that is large
+    RunSettings settings_before_;       ///< of a resumed run, as it was trained last
     /// A resumed run's choices, where nothing is measured.
     std::optional<TuningCache> recorded_choices_;
 };

@@ -40,7 +40,11 @@ bool OpenedRun::take_up_data() {
     const std::string values = fingerprint(loader->dataset());
     if (goes_on() && !agrees_on_data()) return false;
     if (record.data_values.empty()) record.data_values = training.data;
-    const bool same = !goes_on() || are_data_of(record, model.module().origin, values);
+    has_all_data_ = !values.empty();
+    const bool same =
+        !goes_on() ||
+        (are_data_of(record, model.module().origin, values) &&
+         (has_all_data_ || !has_other_examples(loader->dataset(), record.data_values)));
     const bool has_grown = same && goes_on() && !begins_with(loader->dataset(), record.data_values);
     // Steps can be repeated with the examples only that the checkpoint was trained on.
     const std::string& then = training.data.empty() ? record.data_values : training.data;
@@ -61,7 +65,11 @@ bool OpenedRun::take_up_data() {
             is_another_run(folder->path(), kOtherData, model.path(), diagnostics);
         const ir::Module& module = model.module();
         const std::string& declared = record.origin.data;
-        if ((declared.empty() || declared == module.origin.data) && !values.empty())
+        if (!has_all_data_)
+            diagnostics.note_last({},
+                                  "not all of the data can be read, and of what can, some examples "
+                                  "have other values than the run was trained on");
+        else if (declared.empty() || declared == module.origin.data)
             diagnostics.note_last({},
                                   how_they_changed(record.data_values, values, true, module.data));
     }
@@ -110,6 +118,18 @@ bool OpenedRun::is_where_it_can_be() {
                path(kCheckpointName), training.example, most)
         .help("start a new run, or name the checkpoint of this model");
     return false;
+}
+
+/// Where run.json cannot be written, the run is refused until somebody removes that. Data that
+/// could not be compared with those of the run may be others altogether: what is known of its own
+/// stays until a step was taken.
+void OpenedRun::expect_mended_data() {
+    if (is_as_it_was() && !has_all_data_) return;
+    before_.forget(path("run.json"));
+    Diagnostics unwritable;
+    record.data_values = without_files(record.data_values);
+    if (!training.data.empty()) training.data = record.data_values;
+    (void)write_run_record(path("run.json"), record, unwritable);
 }
 
 std::string OpenedRun::data_trained_on() const {

@@ -114,11 +114,17 @@ bool keeps_to_itself(const std::string& folder, Diagnostics& diagnostics) {
     return true;
 }
 
-void remove_run(const std::string& folder) {
+/// Without what an earlier one left that diverged.
+static void remove_files(const std::string& folder) {
     std::error_code ignored;  // what cannot be removed is an error when it is written
-    fs::remove_all(folder + "/" + kDiverged, ignored);
     for (const std::string& name : files_of_run(folder)) fs::remove(folder + "/" + name, ignored);
     remove_empty_folders(folder);
+}
+
+void remove_run(const std::string& folder) {
+    std::error_code ignored;
+    fs::remove_all(folder + "/" + kDiverged, ignored);
+    remove_files(folder);
 }
 
 /// Copies a file so that it is there whole or not at all.
@@ -174,7 +180,7 @@ void bring_run_back(const std::string& folder) {
     bool diverged = false;
     if (!is_folder(part(folder))) {
         diverged = keep_diverged(folder);
-        if (!diverged) remove_run(folder);
+        if (!diverged) remove_files(folder);
         fs::rename(whole(folder), part(folder), error);
     }
     if (!error) error = move_back(folder);

@@ -56,11 +56,21 @@ bool make_parents(const std::string& path, Diagnostics& diagnostics) {
     return !error;
 }
 
-/// The process id that the holder of the lock wrote into the file.
-std::string holder(int fd) {
+/// What the file of a lock says: the number of a process.
+std::string read_lock(int fd) {
     std::array<char, 32> text{};
     const ssize_t bytes = ::pread(fd, text.data(), text.size() - 1, 0);
-    const std::string id(text.data(), static_cast<size_t>(std::max<ssize_t>(bytes, 0)));
+    return {text.data(), static_cast<size_t>(std::max<ssize_t>(bytes, 0))};
+}
+
+/// What fails is no matter: the number only serves a message.
+void write_lock(int fd, const std::string& text) {
+    if (::ftruncate(fd, 0) == 0) (void)!::pwrite(fd, text.data(), text.size(), 0);
+}
+
+/// The process that holds the lock.
+std::string holder(int fd) {
+    const std::string id = read_lock(fd);
     return id.empty() ? "" : " (process " + id.substr(0, id.find('\n')) + ")";
 }
 
@@ -201,10 +211,11 @@ Result<RunFolder> RunFolder::lock(const std::string& path, bool made, Diagnostic
             .help("wait until it ends, or name another folder with --run");
         return Failure{};
     }
-    const std::string id = fmt::format("{}\n", getpid());
     struct stat status {};  // a hard link is a file of another folder, too
-    if (::fstat(fd, &status) == 0 && status.st_nlink == 1 && ::ftruncate(fd, 0) == 0)
-        (void)!::pwrite(fd, id.data(), id.size(), 0);
+    if (::fstat(fd, &status) == 0 && status.st_nlink == 1) {
+        folder.lock_before_ = read_lock(fd);
+        write_lock(fd, fmt::format("{}\n", getpid()));
+    }
     remove_abandoned_files(path);
     remove_abandoned_files(path + "/samples");
     remove_abandoned_files(path + "/checkpoints");
@@ -298,10 +309,13 @@ RunFolder::RunFolder(RunFolder&& other) noexcept
     : path_(std::move(other.path_)),
       fd_(std::exchange(other.fd_, -1)),
       made_(other.made_),
-      held_run_(other.held_run_) {}
+      held_run_(other.held_run_),
+      lock_before_(std::move(other.lock_before_)) {}
 
 RunFolder::~RunFolder() {
-    if (fd_ >= 0) ::close(fd_);
+    if (fd_ < 0) return;
+    if (lock_before_) write_lock(fd_, *lock_before_);
+    ::close(fd_);
 }
 
 bool RunFolder::has_checkpoint() const { return runtime::has_checkpoint(path_); }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -93,6 +94,8 @@ class RunFolder {
     int fd_ = -1;
     bool made_ = false;
     bool held_run_ = false;  ///< when it was opened
+    /// What the lock's file said before this process wrote its number; nothing where it has not.
+    std::optional<std::string> lock_before_;
 };
 
 }  // namespace gmc::runtime

@@ -12,6 +12,7 @@
 #include "compiler/support/json.h"
 #include "compiler/support/paths.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/files/numbered_name.h"
 
 namespace gmc::runtime {
 namespace {

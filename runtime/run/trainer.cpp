@@ -338,6 +338,7 @@ class TrainingLoop {
         if (!write_checkpoint(run_.path(kCheckpointName), model_.states(), training_, diagnostics))
             return false;
         if (told_stop() != nullptr) told_stop()->checkpoint = training_.step;
+        run_.has_changed();
         log_.has_saved();
         way_back_.has_written();
         return true;
@@ -454,7 +455,7 @@ class TrainingLoop {
         if (replaces()) return TrainEnd::kFailed;
         const std::string remedy = when + ", --resume goes on from there";
         Diagnostics again;
-        if (save_quietly(again))
+        if (!run_.is_as_it_was() && save_quietly(again))
             diagnostics_.note_last(
                 {}, fmt::format("the state after step {} is kept in `{}`; {}", training_.step,
                                 run_.path(kCheckpointName), remedy));
@@ -576,10 +577,8 @@ TrainResult train(LoadedModel& model, const TrainOptions& options, Diagnostics& 
     Progress progress(stdout);
     const TrainEnd end = begin_and_loop(run, progress);
     run.folder->has_ended(end);
-    if (end == TrainEnd::kNotStarted) {
-        run.take_back_end();
-        run.folder->discard();
-    }
+    if (end == TrainEnd::kNotStarted) run.folder->discard();
+    if (end != TrainEnd::kNotStarted && end != TrainEnd::kFailed) run.has_changed();
     return {end, run.folder->path(), run.training.step};
 }
 

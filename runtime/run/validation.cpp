@@ -91,6 +91,25 @@ Result<DatasetParts> split_dataset(const Dataset& dataset, double share, uint64_
     return DatasetParts{training.take(), validation.take()};
 }
 
+Result<std::unique_ptr<Loader>> validation_loader(LoadedModel& model, uint64_t seed,
+                                                  const LoaderOptions& options,
+                                                  Diagnostics& diagnostics) {
+    const ir::RunPolicy& policy = model.module().run;
+    if (!policy.validates()) {
+        diagnostics
+            .error(DiagnosticKind::kMissingKey, {},
+                   "`{}` has no validation data: nothing is kept out of training", model.path())
+            .help("`train: {validate: 0.1}` in the model keeps a share out of it");
+        return Failure{};
+    }
+    const DataSplit split = policy.validate_test ? DataSplit::kTest : DataSplit::kTrain;
+    auto whole = model.data().make_loader(split, options, diagnostics);
+    if (!whole.ok() || policy.validate_test) return whole;
+    auto parts = split_dataset((*whole)->dataset(), policy.validate_share, seed, diagnostics);
+    if (!parts.ok()) return Failure{};
+    return Loader::create(std::move(parts->validation), options, diagnostics);
+}
+
 bool watch(Watched& watched, double value, bool highest) {
     const bool better =
         std::isfinite(value) &&

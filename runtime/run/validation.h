@@ -26,6 +26,13 @@ struct DatasetParts {
 Result<DatasetParts> split_dataset(const Dataset& dataset, double share, uint64_t seed,
                                    Diagnostics& diagnostics);
 
+/// A loader of the examples that a run of this seed validates with, as the model says: of the test
+/// data, or of the share of the training data that is kept out of training. Errors: the model has
+/// no `validate` (kMissingKey); those of split_dataset and of loaders.
+Result<std::unique_ptr<Loader>> validation_loader(LoadedModel& model, uint64_t seed,
+                                                  const LoaderOptions& options,
+                                                  Diagnostics& diagnostics);
+
 /// Takes in the value of an epoch. True when it is the best so far; a value that is not finite
 /// never is.
 bool watch(Watched& watched, double value, bool highest);

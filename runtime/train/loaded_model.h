@@ -104,6 +104,7 @@ class LoadedModel {
     /// Makes functions that are bound from now on choose contractions by measuring, or as `tuning`
     /// knows already. `tuning` has to outlive the model.
     void set_tuning(TuningCache* tuning) { tuning_ = tuning; }
+    TuningCache* tuning() const { return tuning_; }
     /// Whether the module was compiled for bf16.
     bool is_bf16() const { return module_.compilation.precision == ir::DType::kBf16; }
     /// Makes functions that are bound from now on compute in f32, whatever the module was compiled

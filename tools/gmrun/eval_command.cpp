@@ -1,9 +1,14 @@
 // gmrun eval: computes losses and metrics over the test data, and the quality of samples.
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "compiler/support/json.h"
+#include "compiler/support/paths.h"
 #include "compiler/support/wording.h"
+#include "runtime/contractions/choice/tuning_machine.h"
+#include "runtime/run/run_record.h"
+#include "runtime/run/validation.h"
 #include "runtime/train/sample_quality.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/own_data.h"
@@ -70,16 +75,120 @@ Figures figures_of(const runtime::LoadedModel& model, const runtime::EvaluationR
     return figures;
 }
 
+/// Which examples are measured.
+enum class Examined { kTest, kTraining, kValidation };
+
+runtime::DataSplit split_of(Examined measured) {
+    return measured == Examined::kTraining ? runtime::DataSplit::kTrain : runtime::DataSplit::kTest;
+}
+
+Examined measured_data(const CommandLine& line) {
+    const bool validation = line.flag("validation-data"), training = line.flag("train-data");
+    if (validation && (training || !line.list("data").empty()))
+        throw UsageError(
+            fmt::format("--validation-data and {} both say which examples are read: leave one out",
+                        training ? "--train-data" : "--data"));
+    return validation ? Examined::kValidation : training ? Examined::kTraining : Examined::kTest;
+}
+
+/// Whether the run kept the examples out of training that the model says; it did where that is the
+/// model that it keeps. False after an error: others would be measured than the run has not seen.
+bool kept_out_as_said(const TrainedModel& trained, const runtime::RunRecord& record,
+                      Diagnostics& diagnostics) {
+    const ir::RunPolicy& policy = trained.model->module().run;
+    std::error_code none;
+    if (!policy.validates() || policy.validate_test ||
+        record.validate_share == policy.validate_share ||
+        std::filesystem::equivalent(trained.model->path(), trained.folder + "/model.gmc", none))
+        return true;
+    const std::string kept = record.validate_share == 0
+                                 ? "no share of its data"
+                                 : fmt::format("a share of {}", record.validate_share);
+    diagnostics
+        .error(DiagnosticKind::kBadValue, {},
+               "the run in `{}` kept {} out of training, but `{}` says a share of {}",
+               trained.folder, kept, trained.model->path(), policy.validate_share)
+        .help(fmt::format("`gmrun eval {} --validation-data` takes the model that the run keeps",
+                          trained.folder));
+    return false;
+}
+
+/// The figures of the validation data, computed as the run computes them after an epoch: with its
+/// kernels and, unless --seed is given, its seed. `choices`: for the kernels; it has to outlive the
+/// model.
+Result<runtime::EvaluationResult> evaluate_validation(const CommandLine& line,
+                                                      const TrainedModel& trained,
+                                                      runtime::TuningCache& choices,
+                                                      Diagnostics& diagnostics) {
+    runtime::LoadedModel& model = *trained.model;
+    const std::string file = trained.folder + "/run.json";
+    if (is_there(file)) {
+        const auto record = runtime::read_run_record(file, diagnostics);
+        if (!record.ok() || !kept_out_as_said(trained, *record, diagnostics)) return Failure{};
+        if (keeps_to_avx2(line, trained.folder)) keep_to_avx2(trained.folder);
+        if (!record->bf16) model.disable_bf16();
+        choices.pin(record->contractions);
+        choices.measure_nothing();
+        if (record->tuned) model.set_tuning(&choices);
+    }
+    const uint64_t own = trained.training.seed;
+    const auto loader = runtime::validation_loader(
+        model, own, {model.batch_size(), runtime::LoaderMode::kEvaluate, own, 2}, diagnostics);
+    if (!loader.ok()) return Failure{};
+    auto result = runtime::evaluate(
+        model, **loader, line.given("seed") ? line.get<uint64_t>("seed") : own, diagnostics);
+    (*loader)->dataset().add_warnings(diagnostics);
+    return result;
+}
+
 /// For the first line of the report. A model without test data is measured on its training data,
 /// and says so.
-std::string what_was_measured(runtime::LoadedModel& model, runtime::DataSplit split) {
+std::string what_was_measured(runtime::LoadedModel& model, Examined measured) {
+    const ir::RunPolicy& policy = model.module().run;
+    if (measured == Examined::kValidation)
+        return policy.validate_test
+                   ? "test data, with which the run validates"
+                   : fmt::format("training data that `validate: {}` kept out of training",
+                                 policy.validate_share);
     if (model.data().is_replaced()) return "data that --data names";
-    if (!reads_training_data(model, split)) return "test data";
-    return "training data" + kept_out(model, split) +
-           (split == runtime::DataSplit::kTrain ? "" : ": the model names no test data");
+    if (!reads_training_data(model, split_of(measured))) return "test data";
+    return "training data" + kept_out(model, split_of(measured)) +
+           (measured == Examined::kTraining ? "" : ": the model names no test data");
+}
+
+/// The word for the data in JSON.
+const char* word_for_data(runtime::LoadedModel& model, Examined measured) {
+    if (measured == Examined::kValidation) return "validation";
+    if (model.data().is_replaced()) return "given";
+    return reads_training_data(model, split_of(measured)) ? "train" : "test";
 }
 
 /// `units` has those figures that have a unit.
+void print_json(const TrainedModel& trained, Examined measured, int64_t examples,
+                const Figures& figures, const Json& units) {
+    runtime::LoadedModel& model = *trained.model;
+    Figures json{{"model", model.module().name},
+                 {"run", trained.folder},
+                 {"step", trained.training.step},
+                 {"data", word_for_data(model, measured)},
+                 {"examples", examples}};
+    const double share = model.module().run.validate_share;
+    if (share > 0 &&
+        (measured == Examined::kValidation || !kept_out(model, split_of(measured)).empty()))
+        json["validate_share"] = share;
+    if (!units.names().empty()) json["units"] = units;
+    json.update(figures);
+    for (const std::string& name : figures.names()) {  // JSON has no word for them but null
+        const Json& figure = figures.at(name);
+        if (!figure.is_number() || std::isfinite(figure.number())) continue;
+        json["nonfinite"][name] = std::isnan(figure.number()) ? "nan"
+                                  : figure.number() > 0       ? "inf"
+                                                              : "-inf";
+    }
+    fmt::print("{}\n", json.dump());
+}
+
+/// The same as text.
 void print_figures(const Figures& figures, const Json& units) {
     for (const std::string& name : figures.names())
         fmt::print("  {:24} {:.6g}{}\n", name, unsigned_nan(figures.at(name).number()),
@@ -92,6 +201,10 @@ void add_eval_options(CommandLine& line) {
     add_checkpoint(line);
     add_computing(line);
     line.add_flag("train-data", "evaluate on the training data instead");
+    line.add_flag("validation-data",
+                  "evaluate on the data that the run validates with instead: those that `train: "
+                  "{validate: 0.1}` keeps out of training, or for `validate: test` the test data; "
+                  "with the run's seed, so that the figures of its last epoch come out");
     line.add_option<int64_t>("samples", "N", "how many samples to draw for figures about samples",
                              10000, Range{2, 10'000'000});
     line.add_option<std::string>(
@@ -122,14 +235,16 @@ int eval_command(const Words& words) {
     if (!line.parse(words)) return kDone;
     const auto samples = line.get<int64_t>("samples");
     const auto seed = line.get<uint64_t>("seed");
+    const Examined measured = measured_data(line);
     Diagnostics diagnostics;
+    runtime::TuningCache choices("", runtime::tuning_machine());
     auto trained = load_trained(line, diagnostics);
     if (!trained.ok()) return report(diagnostics);
     runtime::LoadedModel& model = *trained->model;
-    const auto split =
-        line.flag("train-data") ? runtime::DataSplit::kTrain : runtime::DataSplit::kTest;
     if (!use_own_data(line, model, "evaluate", diagnostics)) return report(diagnostics);
-    const auto result = runtime::evaluate(model, split, seed, diagnostics);
+    const auto result = measured == Examined::kValidation
+                            ? evaluate_validation(line, *trained, choices, diagnostics)
+                            : runtime::evaluate(model, split_of(measured), seed, diagnostics);
     if (!result.ok()) return report(diagnostics);
     Figures figures;
     Json units = Json::object();
@@ -147,30 +262,12 @@ int eval_command(const Words& words) {
         return report(diagnostics);
     report_warnings(diagnostics);
     if (line.flag("json")) {
-        Figures json{{"model", model.module().name},
-                     {"run", trained->folder},
-                     {"step", trained->training.step},
-                     {"data", model.data().is_replaced()          ? "given"
-                              : reads_training_data(model, split) ? "train"
-                                                                  : "test"},
-                     {"examples", result->examples}};
-        if (!kept_out(model, split).empty())
-            json["validate_share"] = model.module().run.validate_share;
-        if (!units.names().empty()) json["units"] = units;
-        json.update(figures);
-        for (const std::string& name : figures.names()) {  // JSON has no word for them but null
-            const Json& figure = figures.at(name);
-            if (!figure.is_number() || std::isfinite(figure.number())) continue;
-            json["nonfinite"][name] = std::isnan(figure.number()) ? "nan"
-                                      : figure.number() > 0       ? "inf"
-                                                                  : "-inf";
-        }
-        fmt::print("{}\n", json.dump());
+        print_json(*trained, measured, result->examples, figures, units);
         return kDone;
     }
     fmt::print("{} after {}, over the {} of the {}\n", trained->folder,
                counted(trained->training.step, "step"), counted(result->examples, "example"),
-               what_was_measured(model, split));
+               what_was_measured(model, measured));
     print_figures(figures, units);
     return kDone;
 }

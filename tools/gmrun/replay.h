@@ -9,11 +9,10 @@
 
 namespace gmc::tools {
 
-/// Runs the step of the file `replay` again, and prints the first operation of which a result is
-/// not finite, with its place in the model. The model's states are changed. False after an error,
-/// which is printed. The finding goes to the standard output where it `is_result` of the command,
-/// else to the standard error.
-bool print_finding(runtime::LoadedModel& model, const std::string& replay,
-                   runtime::TuningCache* tuning, bool bf16, bool is_result);
+/// Runs the step of the file `replay` again, and says which operation was the first to give a
+/// result that is not finite, with its place in the model: "step 3: ...". The model's states are
+/// changed. Errors: the file cannot be read, or is of another model; the step cannot be run.
+Result<std::string> finding_in(const std::string& replay, runtime::LoadedModel& model,
+                               runtime::TuningCache* tuning, bool bf16, Diagnostics& diagnostics);
 
 }  // namespace gmc::tools

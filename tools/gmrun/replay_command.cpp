@@ -15,29 +15,20 @@
 
 namespace gmc::tools {
 
-bool print_finding(runtime::LoadedModel& model, const std::string& file,
-                   runtime::TuningCache* tuning, bool bf16, bool is_result) {
-    Diagnostics diagnostics;
+Result<std::string> finding_in(const std::string& file, runtime::LoadedModel& model,
+                               runtime::TuningCache* tuning, bool bf16, Diagnostics& diagnostics) {
     runtime::Replay replay{.file = file};
     replay.tuning = tuning;
     replay.bf16 = bf16;
     if (!runtime::read_checkpoint(file, model.states(), replay.training, diagnostics,
-                                  &replay.batches)) {
-        report(diagnostics);
-        return false;
-    }
+                                  &replay.batches))
+        return Failure{};
     const auto found = runtime::find_first_not_finite(model, replay, diagnostics);
-    report(diagnostics);
-    if (!found.ok()) return false;
-    const std::string text = fmt::format(
+    if (!found.ok()) return Failure{};
+    return fmt::format(
         "step {}: {}\n", replay.training.step + 1,
         *found ? runtime::text_of(**found)
                : "repeated here, it makes no loss, no metric and no state that is not finite");
-    if (is_result)
-        fmt::print("{}", text);
-    else
-        say("{}", text);
-    return true;
 }
 
 namespace {
@@ -147,8 +138,10 @@ int replay_command(const Words& words) {
         tuned = record->tuned;
         bf16 = record->bf16;
     }
-    return print_finding(**model, *file, tuned ? &tuning : nullptr, bf16, true) ? kDone
-                                                                                : kInputWrong;
+    const auto text = finding_in(*file, **model, tuned ? &tuning : nullptr, bf16, diagnostics);
+    const int code = report(diagnostics);
+    if (text.ok()) fmt::print("{}", *text);
+    return code;
 }
 
 }  // namespace gmc::tools

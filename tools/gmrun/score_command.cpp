@@ -90,18 +90,12 @@ Result<Normal> score_normal(const TrainedModel& trained, const runtime::ScoreOpt
     runtime::LoadedModel& model = *trained.model;
     const runtime::LoaderOptions in_order{model.batch_size(), runtime::LoaderMode::kEvaluate,
                                           options.seed, 2};
-    auto loader = model.data().make_loader(runtime::DataSplit::kTrain, in_order, diagnostics);
+    const bool keeps_out = model.module().run.validate_share > 0;
+    auto loader =
+        keeps_out ? runtime::validation_loader(model, trained.training.seed, in_order, diagnostics)
+                  : model.data().make_loader(runtime::DataSplit::kTrain, in_order, diagnostics);
     if (!loader.ok()) return Failure{};
-    Normal out{{}, "of training"};
-    const double share = model.module().run.validate_share;
-    if (share > 0) {
-        auto parts =
-            runtime::split_dataset((*loader)->dataset(), share, trained.training.seed, diagnostics);
-        if (!parts.ok()) return Failure{};
-        loader = runtime::Loader::create(std::move(parts->validation), in_order, diagnostics);
-        if (!loader.ok()) return Failure{};
-        out.what = "kept out of training";
-    }
+    Normal out{{}, keeps_out ? "kept out of training" : "of training"};
     auto scores = runtime::score(model, **loader, options, diagnostics);
     if (!scores.ok()) return Failure{};
     out.scores = scores.take();

@@ -1,6 +1,9 @@
 // gmrun train: trains a model, or resumes a run.
+#include <new>
+
 #include "compiler/support/pace.h"
 #include "compiler/support/paths.h"
+#include "compiler/support/say.h"
 #include "compiler/support/stop_work.h"
 #include "runtime/memory/memory_need.h"
 #include "runtime/run/trainer.h"
@@ -182,17 +185,40 @@ std::string slots_text(runtime::LoadedModel& model) {
                        runtime::memory_text(slots->shared().slot_bytes));
 }
 
-/// Shows the operation that was at fault in the step of a replay. In a group this process does that
-/// alone, with a model that computes whole batches. Where there is no memory for a second one, the
-/// error that follows names the file.
-void show_finding(runtime::LoadedModel& model, const std::string& replay, Tuning& tuning) {
-    if (model.group() == nullptr) {
-        print_finding(model, replay, tuning.cache(), tuning.bf16(), false);
-        return;
+/// What finding_in() says, with the kernels that the run has; "" where measuring was stopped, and
+/// `why` it says nothing. In a group this process does that alone, with a model that computes whole
+/// batches.
+std::string examine(runtime::LoadedModel& model, const std::string& replay, std::string& why) {
+    Diagnostics found;
+    try {
+        const auto examine_in = [&](runtime::LoadedModel& in) {
+            const auto text = finding_in(replay, in, model.tuning(), model.may_use_bf16(), found);
+            return text.ok() ? *text : "";
+        };
+        if (model.group() == nullptr) {
+            if (const std::string text = examine_in(model); !text.empty()) return text;
+        } else if (const auto alone = runtime::LoadedModel::load(model.path(), found); alone.ok()) {
+            if (const std::string text = examine_in(**alone); !text.empty()) return text;
+        }
+        for (const Diagnostic& one : found.list())
+            if (!one.is_warning && why.empty()) why = one.text;
+    } catch (const runtime::MeasuringStopped&) {
+    } catch (const std::bad_alloc&) {
+        why = "there is too little memory to run it again";
     }
-    Diagnostics no_memory;
-    const auto alone = runtime::LoadedModel::load(model.path(), no_memory);
-    if (alone.ok()) print_finding(**alone, replay, tuning.cache(), tuning.bf16(), false);
+    return "";
+}
+
+/// Shows the operation that was at fault in the step of a replay. The error that follows tells of
+/// the divergence, and how the file is run again; so what keeps the step from being examined is
+/// told without advice of its own.
+void show_finding(runtime::LoadedModel& model, const std::string& replay) {
+    std::string why;
+    const std::string text = examine(model, replay, why);
+    if (!text.empty())
+        say("{}", text);
+    else if (!why.empty())
+        say("gmrun: which operation was at fault in the step is not known: {}\n", why);
 }
 
 /// What the run will take, before it takes it.
@@ -235,12 +261,7 @@ static int train_model(const CommandLine& line, runtime::LoadedModel& model,
     options.tuning = tuning.cache();
     options.bf16 = tuning.bf16();
     if (options.tuning != nullptr) options.tuning->stop_when([&stop] { return stop.asked(); });
-    options.on_diverged = [&](const std::string& replay) {
-        try {
-            show_finding(model, replay, tuning);
-        } catch (const runtime::MeasuringStopped&) {  // the error that follows names the file
-        }
-    };
+    options.on_diverged = [&](const std::string& replay) { show_finding(model, replay); };
     const runtime::TrainResult result = runtime::train(model, options, diagnostics);
     const bool disk_full = report(diagnostics) == kRunFailed;
     if (model.group() != nullptr && !options.quiet)

@@ -1,16 +1,18 @@
 // Repeats one operation at a time: the one that lowers the memory in use at and around the peak
-// most for its work, as plan_memory counts memory. The search is greedy. It tries each candidate by
-// planning the changed function, which takes time (a plan per candidate, for each repetition) but
-// is exact; it runs only when a limit is set and exceeded.
+// most for its work, as plan_memory counts memory. The search is greedy. It tries candidates by
+// planning the changed function, which takes time but is exact; most of them can save no more than
+// the best so far (most_saved), and are not tried. It runs only when a limit is set and exceeded.
 #include "compiler/passes/memory/recompute.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
 
+#include "compiler/passes/memory/memory_views.h"
 #include "compiler/passes/memory/plan_memory.h"
 
 namespace gmc::passes {
@@ -22,7 +24,7 @@ using namespace ir;  // NOLINT
 /// a bound the search would go on for negligible gains.
 constexpr double kWorthRepeating = 1e-4;
 /// Bounds the search: the sum of the lengths of all functions that were planned to look at them.
-constexpr int64_t kMostPlanned = 4'000'000;
+constexpr int64_t kMostPlanned = 1'500'000;
 /// The factor from one bound to the next, and the last bound as a share of the limit. Bounds below
 /// the limit are tried because packing leaves gaps: values may sum up to less than the limit while
 /// the arena is larger.
@@ -111,27 +113,147 @@ class Recomputer {
         for (const bool loops : {true, false}) {
             std::optional<Function> best;
             double best_rate = 0;
-            for (int i = 0; i < peak; ++i) {
-                const Operation& op = f_.operations[i];
-                // The body of a scan belongs to it alone; numbers are sent once.
-                if (op.as<Reshape>() != nullptr || op.as<Scan>() != nullptr ||
-                    is_over_processes(op))
-                    continue;
-                if (runs_as_loop(op.info()) != loops) continue;
-                std::optional<Function> candidate = repeated(i, peak);
-                if (!candidate) continue;
+            int best_at = 0;
+            const auto try_one = [&](const Choice& choice) {
+                std::optional<Function> candidate = repeated(choice.operation, peak);
+                if (!candidate) return;
                 const double saved = before - excess(*candidate, bound);
-                if (saved <= kWorthRepeating * before) continue;
-                const double rate = saved / (work(op) + 1);
-                if (rate <= best_rate) continue;
+                if (saved <= kWorthRepeating * before) return;
+                const double rate = saved / choice.work;
+                // Of equal ones the first in the function.
+                if (best && (rate < best_rate || (rate == best_rate && choice.operation > best_at)))
+                    return;
                 best_rate = rate;
+                best_at = choice.operation;
                 best = std::move(candidate);
+            };
+            for (const Choice& choice : choices(loops, peak, live, bound)) {
+                if (choice.most_saved <= kWorthRepeating * before) continue;
+                if (best && choice.rate() < best_rate) break;
+                try_one(choice);
             }
             if (!best) continue;
             f_ = std::move(*best);
             return true;
         }
         return false;
+    }
+
+    /// An operation that may be repeated.
+    struct Choice {
+        int operation = 0;
+        double most_saved = 0, work = 1;
+        double rate() const { return most_saved / work; }
+    };
+
+    /// The operations before the peak whose results are read behind it, those that may save most
+    /// for their work first.
+    std::vector<Choice> choices(bool loops, int peak, const std::vector<int64_t>& live,
+                                int64_t bound) const {
+        const MemoryViews views(f_);
+        const Uses uses = uses_of_values(views);
+        std::vector<Choice> all;
+        for (int i = 0; i < peak; ++i) {
+            const Operation& op = f_.operations[i];
+            // The body of a scan belongs to it alone; numbers are sent once.
+            if (op.as<Reshape>() != nullptr || op.as<Scan>() != nullptr || is_over_processes(op))
+                continue;
+            if (runs_as_loop(op.info()) != loops) continue;
+            const double most = most_saved(i, peak, views, uses, live, bound);
+            if (most > 0) all.push_back({i, most, work(op) + 1});
+        }
+        std::stable_sort(all.begin(), all.end(),
+                         [](const Choice& a, const Choice& b) { return a.rate() > b.rate(); });
+        return all;
+    }
+
+    /// When values are read.
+    struct Uses {
+        std::vector<std::vector<int>> readers;  ///< by value: operations, in order
+        std::vector<int> last;                  ///< by container: the last operation that needs it
+    };
+    Uses uses_of_values(const MemoryViews& views) const {
+        Uses uses{std::vector<std::vector<int>>(f_.values.size()),
+                  std::vector<int>(f_.values.size(), kNone)};
+        const auto count = static_cast<int>(f_.operations.size());
+        for (int k = 0; k < count; ++k)
+            for (ValueId v : f_.operations[k].operands) {
+                std::vector<int>& readers = uses.readers[v];
+                if (readers.empty() || readers.back() != k) readers.push_back(k);
+                uses.last[views.container(v).of] = k;
+            }
+        const auto stays = [&](ValueId v) { uses.last[views.container(v).of] = count; };
+        for (const NamedValue& r : f_.results) stays(r.value);
+        for (const Update& u : f_.updates) stays(u.value);
+        // States have memory of their own, numbers a place for the whole call; what a body takes
+        // may lie outside.
+        for (size_t v = 0; v < f_.values.size(); ++v)
+            if (const auto id = static_cast<ValueId>(v);
+                !views.states(id).empty() || f_.type(id).elements() == 1)
+                stays(id);
+        if (f_.is_body)
+            for (const Input& input : f_.inputs) stays(input.value);
+        return uses;
+    }
+
+    /// The most by which repeating operation `i` behind `peak` lowers the excess over the bound.
+    /// Its results need not live from the last operation that reads them before, whose result may
+    /// then take their place, to the next one; and what it reads has to live until then. Nothing
+    /// else gets less by it, unless views share memory: of those it says that they may save
+    /// anything. 0 where nothing is read behind the peak.
+    double most_saved(int i, int peak, const MemoryViews& views, const Uses& uses,
+                      const std::vector<int64_t>& live, int64_t bound) const {
+        constexpr double kAnything = std::numeric_limits<double>::infinity();
+        const auto joins = [&](const Operation& op) {
+            return op.as<Concat>() != nullptr || op.as<Pack>() != nullptr ||
+                   op.as<Slice>() != nullptr;
+        };
+        Operation copy = f_.operations[i];
+        if (joins(copy)) return kAnything;
+        int next_use = static_cast<int>(f_.operations.size());
+        std::vector<std::pair<ValueId, int>> results;  // and their last readers until the peak
+        std::vector<ValueId> wanted;
+        for (ValueId result : f_.operations[i].results) {
+            if (leaves(result)) continue;
+            if (views.container(result).of != result) return kAnything;
+            std::vector<ValueId> same{result};  // with reshapes of it
+            int last = i;
+            bool is_wanted = false;
+            for (size_t n = 0; n < same.size(); ++n)
+                for (const int k : uses.readers[same[n]]) {
+                    const Operation& reader = f_.operations[k];
+                    if (joins(reader)) return kAnything;
+                    if (k <= peak)
+                        last = std::max(last, k);
+                    else
+                        next_use = std::min(next_use, k), is_wanted = true;
+                    if (reader.as<Reshape>() != nullptr && k <= peak)
+                        same.push_back(reader.result());
+                }
+            if (is_wanted) wanted.push_back(result), results.emplace_back(result, last);
+        }
+        if (wanted.empty()) return 0;
+        copy.results = std::move(wanted);
+        if (copy.as<Fused>() != nullptr) keep_needed(copy);
+        // Bytes that live less at each operation from `from` on.
+        const int from = i;
+        std::set<ValueId> read;
+        for (ValueId v : copy.operands)
+            if (const ValueId whole = views.container(v).of; uses.last[whole] < next_use)
+                read.insert(whole);
+        std::vector<int64_t> less(static_cast<size_t>(next_use - from), 0);
+        for (const auto& [result, last] : results)
+            for (int k = last; k < next_use; ++k) less[k - from] += aligned_bytes(f_.type(result));
+        for (const ValueId whole : read)
+            for (int k = uses.last[whole] + 1; k < next_use; ++k)
+                less[k - from] -= aligned_bytes(f_.type(whole));
+        double sum = 0;
+        for (int k = from; k < next_use; ++k) {
+            const int64_t over = live[k] - bound;
+            sum += static_cast<double>(std::max<int64_t>(over, 0) -
+                                       std::max<int64_t>(over - less[k - from], 0));
+        }
+        return sum;
     }
 
     /// The function with a copy of operation `i`, and of the reshapes of its results, before the

@@ -15,7 +15,7 @@ namespace gmc::runtime {
 /// candidate is never chosen when its result differs from that of plain loops; the two are compared
 /// on a smaller problem, with one or two examples, since plain loops are slow. The choice is
 /// recorded even where only one candidate can do the problem, so that later processes need not look
-/// again. Null when no candidate is right.
+/// again. Null when no candidate is right, or it is not known and the cache measures nothing.
 std::unique_ptr<Kernel> make_fastest(std::span<const Candidate<ConvProblem>> candidates,
                                      const ConvProblem& problem, ContractionContext& context,
                                      TuningCache& cache);
