@@ -84,7 +84,7 @@ def same_replay(processes, out, alone, group):
         if one.read_bytes() != other.read_bytes():
             sys.exit(f"{other} differs from that of one process")
     told = [line for line in out.splitlines() if "the first value that is not finite" in line]
-    if len(told) != out.count("back to the weights of step"):
+    if len(told) != out.count("back to the "):
         sys.exit(f"told {len(told)} times what was at fault:\n{out}")
     found = processes.bench.run("gmrun", "replay", str(files[1][-1]))
     if found.splitlines()[0] not in told:
