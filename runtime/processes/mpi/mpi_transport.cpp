@@ -2,8 +2,10 @@
 // programs of one MPI do not run with another.
 #include <mpi.h>
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
 #include <vector>
 
 #include "runtime/processes/mpi/exchange.h"
@@ -45,6 +47,8 @@ class MpiTransport final : public Transport {
 
     [[noreturn]] void end_all(int code) override {
         std::fflush(nullptr);
+        // Launchers drop what they have not read of a process when they end.
+        std::this_thread::sleep_for(std::chrono::milliseconds(300));
         MPI_Abort(MPI_COMM_WORLD, code);
         std::_Exit(code);
     }
