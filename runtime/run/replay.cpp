@@ -40,16 +40,27 @@ void remove_old_replays(const std::string& folder) {
     for (const auto& [step, path] : found) fs::remove(path, ignored);
 }
 
+/// The first error that is told in `lost`, in words.
+std::string first_error(const Diagnostics& lost) {
+    for (const Diagnostic& one : lost.list())
+        if (!one.is_warning) return one.text;
+    return "repeated, it is found in no step";
+}
+
 }  // namespace
 
 /// When numbers stop being finite, the last states that are known to be good may be many steps old.
 /// So these steps are run again from there, with the states kept before each of them, until the
 /// step that goes wrong is found; its states and its batches are what is written. Runs repeat to
 /// the bit, so it goes wrong again.
-std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,
-                         const GoodState& good, int64_t last, const std::string& folder) {
+BadStep write_replay(LoadedModel& model, StepRunner& runner, Loader& loader, const GoodState& good,
+                     int64_t last, const std::string& folder) {
     const int64_t batch_size = loader.options().batch_size;
     Diagnostics lost;
+    const auto without_file = [&](BadStep step) {
+        step.why_no_file = first_error(lost);
+        return step;
+    };
     StateStore& states = model.states();
     good.restore(states);
     model.set_states_changed();
@@ -58,29 +69,31 @@ std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,
     GoodState start;
     while (training.step <= last) {
         start.keep(states, training);
-        if (!runner.run(loader, training, lost)) return "";
+        if (!runner.run(loader, training, lost)) return without_file({});
         if (!runner.first_not_finite().empty() || !first_not_finite(states).empty()) break;
     }
-    if (!start.kept()) return "";
+    if (!start.kept()) return without_file({});
     start.restore(states);
     model.set_states_changed();
-    training = start.training();
+    BadStep bad{start.training()};
     // A process of a group reads only its share of each batch, and a replay is of one process.
     LoaderOptions whole = loader.options();
     whole.first_row = whole.own_rows = 0;
     const auto reader = Loader::create(loader.dataset(), whole, lost);
-    if (!reader.ok()) return "";
-    (*reader)->seek(training.cursor(batch_size));
-    std::vector<ReplayBatch> batches;
+    if (!reader.ok()) return without_file({});
+    (*reader)->seek(bad.training.cursor(batch_size));
     for (int64_t i = 0; i < runner.batches_per_round(); ++i) {
         const auto batch = (*reader)->next(lost);
-        if (!batch.ok()) return "";
-        batches.push_back(keep(**batch, **reader));
+        if (!batch.ok()) return without_file({});
+        bad.batches.push_back(keep(**batch, **reader));
     }
-    const std::string file = folder + "/" + kReplayName.of(training.step + 1);
+    const std::string file = folder + "/" + kReplayName.of(bad.training.step + 1);
     remove_old_replays(folder);
-    const std::string functions = model.checksum_of_functions();
-    return write_checkpoint(file, states, training, lost, batches, functions) ? file : "";
+    if (!write_checkpoint(file, states, bad.training, lost, bad.batches,
+                          model.checksum_of_functions()))
+        return without_file(std::move(bad));
+    bad.file = file;
+    return bad;
 }
 
 }  // namespace gmc::runtime

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/files/numbered_name.h"
 #include "runtime/run/good_state.h"
@@ -17,13 +18,21 @@ inline constexpr NumberedName kReplayName{.prefix = "diverged-step-", .ending = 
 /// Whether a file in a run's folder is called so.
 inline bool is_replay(std::string_view name) { return kReplayName.number_in(name).has_value(); }
 
+/// A step in which something went wrong.
+struct BadStep {
+    TrainingState training;            ///< before it
+    std::vector<ReplayBatch> batches;  ///< of it; none where it could not be repeated
+    std::string file;                  ///< its replay; "": there is none
+    std::string why_no_file;           ///< what kept it from being repeated or written; else ""
+};
+
 /// Repeats the steps from `good` on, until one makes a loss or a state that is not finite, but no
-/// more than the one after step `last`. Writes that step to a replay file in `folder`; of the
-/// replay files that were there, only the newest stays. Returns the path; "" when data cannot be
-/// read or the file cannot be written. Afterwards the model's states are those from before that
-/// step. In a group all processes repeat the steps, and process 0 writes the file: it has the whole
-/// batches and states.
-std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,
-                         const GoodState& good, int64_t last, const std::string& folder);
+/// more than the one after step `last`. Writes that step to a replay file in `folder`; of the other
+/// replay files that were there, only the newest stays. There is no file when data cannot be read
+/// or the file cannot be written. Afterwards the model's states are those from before that step. In
+/// a group all processes repeat the steps, and process 0 writes the file: it has the whole batches
+/// and states.
+BadStep write_replay(LoadedModel& model, StepRunner& runner, Loader& loader, const GoodState& good,
+                     int64_t last, const std::string& folder);
 
 }  // namespace gmc::runtime

@@ -27,6 +27,7 @@
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/replay.h"
 #include "runtime/run/run_files.h"
+#include "runtime/run/run_log.h"
 #include "runtime/run/run_record.h"
 #include "runtime/run/trainer.h"
 #include "runtime/train/checkpoint.h"
@@ -337,11 +338,13 @@ bool RunFolder::can_go_on(const ir::Module& model, Diagnostics& diagnostics) con
             .help("put the checkpoint back to go on from it; --overwrite begins a new run");
         return false;
     }
+    const auto why = why_diverged(path_, diagnostics);
+    if (!why.ok()) return false;
     const std::vector<fs::path> all = paths_in(path_);
-    const bool diverged = std::any_of(all.begin(), all.end(), [](const fs::path& each) {
+    const bool has_replay = std::any_of(all.begin(), all.end(), [](const fs::path& each) {
         return is_replay(each.filename().string());
     });
-    if (!diverged) {
+    if (why->empty() && !has_replay) {
         say("`{}` has no checkpoint yet: it begins from the start\n", path_);
         return true;
     }

@@ -174,4 +174,21 @@ Result<std::string> events_of_run(const std::string& folder, int64_t batch_size,
     return events;
 }
 
+Result<std::string> why_diverged(const std::string& folder, Diagnostics& diagnostics) {
+    constexpr std::streamoff kMost = 1 << 16;  // of the last line
+    auto in = open_log(folder + "/metrics.jsonl", diagnostics);
+    if (!in.ok()) return Failure{};
+    in->seekg(0, std::ios::end);
+    const std::streamoff size = in->is_open() ? std::streamoff(in->tellg()) : 0;
+    if (size <= 0) return std::string();
+    std::string end(static_cast<size_t>(std::min(size, kMost)), '\0');
+    in->seekg(size - static_cast<std::streamoff>(end.size()));
+    in->read(end.data(), static_cast<std::streamsize>(end.size()));
+    while (end.ends_with('\n')) end.pop_back();
+    const std::optional<Json> line = Json::parse(end.substr(end.rfind('\n') + 1));
+    return line && line->contains("diverged") && line->at("diverged").is_text()
+               ? line->at("diverged").text()
+               : std::string();
+}
+
 }  // namespace gmc::runtime

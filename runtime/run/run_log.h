@@ -52,6 +52,10 @@ class RunLog {
 /// Whether a file of events in the run's folder has a picture of this step.
 bool has_picture_event(const std::string& folder, int64_t step);
 
+/// Why the training of a run ended, if it diverged, as the last line of its log says; "" else.
+/// Errors: kBadFile (see open_log).
+Result<std::string> why_diverged(const std::string& folder, Diagnostics& diagnostics);
+
 /// All that the run in `folder` wrote down, as the bytes of one file of events: metrics.jsonl, the
 /// pictures of samples, each at the last step of its epoch, and run.json. Events have the time at
 /// which their file was last written. Errors: kBadFile.

@@ -481,12 +481,12 @@ class TrainingLoop {
         diverged_at_ = training_;
         why_diverged_ =
             fmt::format("{} is not finite after step {} (epoch {})", what, training_.step, epoch());
-        const std::string replay =
+        const BadStep bad =
             write_replay(model_, runner_, loader_, good_, last, run_.folder->path());
-        if (options_.on_diverged && !replay.empty()) options_.on_diverged(replay);
+        if (options_.on_diverged) options_.on_diverged(bad);
         may_go_back_ = policy_.on_divergence != "stop" && diverged_at_.retries < policy_.retries;
         if (may_go_back_) return TrainEnd::kDiverged;  // roll_back() says so
-        run_.report_divergence(why_diverged_, replay, saved_step_,
+        run_.report_divergence(why_diverged_, bad.file, saved_step_,
                                training_.step == 1 && last == 1);
         return TrainEnd::kDiverged;
     }

@@ -15,6 +15,8 @@
 
 namespace gmc::runtime {
 
+struct BadStep;  // runtime/run/replay.h
+
 class TuningCache;
 
 /// What the command line says about a run. What is not set is taken from the run that is resumed
@@ -56,9 +58,9 @@ struct TrainOptions {
     TuningCache* tuning = nullptr;
     bool bf16 = true;     ///< false: the model computes in f32 (LoadedModel::disable_bf16)
     std::string version;  ///< of the program, for the run's record
-    /// Called when a number was not finite, with the file that has the step in which that happened
-    /// (a checkpoint with its batches). The model's states may be changed.
-    std::function<void(const std::string& replay)> on_diverged;
+    /// Called when a number was not finite, with the step in which that happened. The model's
+    /// states are those from before it, and may be changed.
+    std::function<void(const BadStep& step)> on_diverged;
 };
 
 /// How a run ended; the command's exit code follows from it.

@@ -518,6 +518,16 @@ bool share_slots_of(const std::string& path, SlotParts& slots, Diagnostics& diag
     return true;
 }
 
+void copy_saved_states(const StateStore& from, StateStore& to) {
+    for (const SavedState& saved : saved_states(from)) {
+        const float* numbers =
+            saved.own == ir::kNone ? from.slots()->gather(saved.shared) : from.data(saved.own);
+        const ir::StateId id = to.module().find_state(saved.state->name);
+        if (id != ir::kNone) std::copy_n(numbers, to.elements(id), to.data(id));
+    }
+    to.refresh_copies();
+}
+
 bool read_outer_momentum(const std::string& path, const StateStore& states, TrainingState& training,
                          Diagnostics& diagnostics) {
     training.outer_momentum.reset();

@@ -156,6 +156,9 @@ CheckpointOrigin origin_of_checkpoint(const std::string& path);
 /// read_checkpoint has given this process its part. Errors: those of read_checkpoint.
 [[nodiscard]] bool share_slots_of(const std::string& path, SlotParts& slots,
                                   Diagnostics& diagnostics);
+/// Gives `to`, the states of one process alone, what a checkpoint of `from` would have: that of
+/// another store of the same model, whose slots processes may share.
+void copy_saved_states(const StateStore& from, StateStore& to);
 /// Fills in training.outer_momentum, where the checkpoint has one, which only those need that train
 /// on. Errors: those of read_checkpoint.
 [[nodiscard]] bool read_outer_momentum(const std::string& path, const StateStore& states,

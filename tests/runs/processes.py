@@ -67,12 +67,27 @@ def goes_back(processes, launcher):
     processes.bench.run("gmc", "compile", f"{name}.yaml", "--shards", "4")
     words = ["--steps", "9", "--no-tune"]
     processes.train(name, None, 1, f"{name}_alone", *words)
-    out = processes.run(processes.words(launcher, 3, name + ".gmc", "--run", f"{name}_group", "--samples", "0",
-                                        "--log-every", "1", SLOTS, *words))
+
+    def train_group(run, *more):
+        return processes.run(processes.words(launcher, 3, name + ".gmc", "--run", run, "--samples", "0",
+                                             "--log-every", "1", SLOTS, *more))
+
+    out = train_group(f"{name}_group", *words)
     expect(out, "back to the weights of step")
     expect(out, "optimizer: each of 3 processes has")
     check_same(processes.bench, f"{name}_alone", f"{name}_group")
     same_replay(processes, out, f"{name}_alone", f"{name}_group")
+    train_group(f"{name}_blocked", "--steps", "1", "--no-tune")
+    for step in range(2, 10):  # no file can have these names then
+        (processes.bench.folder / f"{name}_blocked" / f"diverged-step-{step}.replay").mkdir()
+    blocked = train_group(f"{name}_blocked", "--resume", *words)
+    expect(blocked, "`gmrun replay` cannot run the step again")
+    if faults_told(blocked) != faults_told(out):
+        sys.exit(f"without replay files other operations are at fault:\n{blocked}\n{out}")
+
+
+def faults_told(out):
+    return [line for line in out.splitlines() if "the first value that is not finite" in line]
 
 
 def same_replay(processes, out, alone, group):
@@ -83,7 +98,7 @@ def same_replay(processes, out, alone, group):
     for one, other in zip(*files):
         if one.read_bytes() != other.read_bytes():
             sys.exit(f"{other} differs from that of one process")
-    told = [line for line in out.splitlines() if "the first value that is not finite" in line]
+    told = faults_told(out)
     if len(told) != out.count("back to the "):
         sys.exit(f"told {len(told)} times what was at fault:\n{out}")
     found = processes.bench.run("gmrun", "replay", str(files[1][-1]))

@@ -8,6 +8,7 @@
 
 #include "compiler/ir/artefact.h"
 #include "runtime/doctor/first_not_finite.h"
+#include "runtime/run/replay.h"
 #include "runtime/run/signs.h"
 #include "tests/compile_model.h"
 #include "tests/train/watched_run.h"
@@ -33,7 +34,7 @@ TEST_CASE("after divergence training goes back and on, so often and no oftener")
     const std::string sgd = "epochs: 12, optimizer: {sgd: {learning_rate: 1e-3}}";
     std::vector<std::string> replays;
     runtime::TrainOptions options;
-    options.on_diverged = [&](const std::string& file) { replays.push_back(file); };
+    options.on_diverged = [&](const runtime::BadStep& step) { replays.push_back(step.file); };
     options.policy.emplace().on_divergence = "rollback";
     Watched trained =
         train_watched(folder, write_model(folder, copier(spike("step == 5"), sgd)), options);
@@ -117,7 +118,7 @@ TEST_CASE("the first operation that is not finite is found, with its line of the
         copier(std::string(kError) + " + mean(sum(log(image + 3.5 - step)))", "epochs: 12"));
     std::string replay_file;
     runtime::TrainOptions options;
-    options.on_diverged = [&](const std::string& file) { replay_file = file; };
+    options.on_diverged = [&](const runtime::BadStep& step) { replay_file = step.file; };
     const Watched trained = train_watched(folder, path, options);
     REQUIRE(trained.end == runtime::TrainEnd::kDiverged);
     REQUIRE_FALSE(replay_file.empty());

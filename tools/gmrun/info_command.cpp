@@ -10,6 +10,7 @@
 #include "compiler/support/wrap.h"
 #include "runtime/files/tables/table.h"
 #include "runtime/run/kept_checkpoints.h"
+#include "runtime/run/run_log.h"
 #include "runtime/run/run_record.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
@@ -262,7 +263,7 @@ void add_progress(const std::string& folder, runtime::LoadedModel* model, Json& 
             run["epoch"] = told.epoch;
         }
     }
-    const auto why = why_diverged(folder, diagnostics);
+    const auto why = runtime::why_diverged(folder, diagnostics);
     if (!why.ok()) return;
     if (!why->empty())
         run["diverged"] = *why;
@@ -279,7 +280,7 @@ void add_run_of(const std::string& folder, runtime::LoadedModel* model, Json& js
                 Diagnostics& diagnostics) {
     if (runtime::has_checkpoint(folder))
         return add_progress(folder, model, json["run"], diagnostics);
-    const auto diverged = why_diverged(folder, diagnostics);
+    const auto diverged = runtime::why_diverged(folder, diagnostics);
     json["run_without_checkpoint"] = {
         {"folder", folder},
         {"because", diverged.ok() && !diverged->empty() ? "training ended since " + *diverged

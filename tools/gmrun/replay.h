@@ -3,16 +3,14 @@
 
 #include <string>
 
-#include "runtime/contractions/tuning_cache.h"
-#include "runtime/train/loaded_model.h"
-#include "tools/command_line/command_line.h"
+#include "runtime/doctor/first_not_finite.h"
 
 namespace gmc::tools {
 
-/// Runs the step of the file `replay` again, and says which operation was the first to give a
-/// result that is not finite, with its place in the model: "step 3: ...". The model's states are
-/// changed. Errors: the file cannot be read, or is of another model; the step cannot be run.
-Result<std::string> finding_in(const std::string& replay, runtime::LoadedModel& model,
-                               runtime::TuningCache* tuning, bool bf16, Diagnostics& diagnostics);
+/// Runs the step again, and says which operation was the first to give a result that is not finite,
+/// with its place in the model: "step 3: ...". The model's states have to be those from before the
+/// step, and are changed. Errors: those of find_first_not_finite().
+Result<std::string> finding_in(const runtime::Replay& replay, runtime::LoadedModel& model,
+                               Diagnostics& diagnostics);
 
 }  // namespace gmc::tools

@@ -12,17 +12,12 @@
 #include "tools/gmrun/replay.h"
 #include "tools/gmrun/run_source.h"
 #include "tools/gmrun/runs/missing_run.h"
+#include "tools/gmrun/runs/run_history.h"
 
 namespace gmc::tools {
 
-Result<std::string> finding_in(const std::string& file, runtime::LoadedModel& model,
-                               runtime::TuningCache* tuning, bool bf16, Diagnostics& diagnostics) {
-    runtime::Replay replay{.file = file};
-    replay.tuning = tuning;
-    replay.bf16 = bf16;
-    if (!runtime::read_checkpoint(file, model.states(), replay.training, diagnostics,
-                                  &replay.batches))
-        return Failure{};
+Result<std::string> finding_in(const runtime::Replay& replay, runtime::LoadedModel& model,
+                               Diagnostics& diagnostics) {
     const auto found = runtime::find_first_not_finite(model, replay, diagnostics);
     if (!found.ok()) return Failure{};
     return fmt::format(
@@ -69,6 +64,25 @@ Result<std::string> moved_replay(const std::string& given, Diagnostics& diagnost
     return Failure{};
 }
 
+/// Why a run has no replay, by its log: its training did not diverge, or the file is gone.
+void tell_why_no_replay(const std::string& folder, Diagnostics& diagnostics) {
+    const auto why = last_divergence(folder, diagnostics);
+    if (!why.ok()) return;
+    if (why->empty()) {
+        diagnostics.error(DiagnosticKind::kBadFile, {},
+                          "`{}` has no file diverged-step-N.replay, and its metrics.jsonl tells of "
+                          "no divergence",
+                          folder);
+        return;
+    }
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {},
+               "`{}` has no file diverged-step-N.replay: training diverged, as {}, but the file "
+               "was removed, or could not be written",
+               folder, *why)
+        .help("training that comes to such a step again writes another one");
+}
+
 /// The replay that is meant: a file, or the last of the folder of a run or of a model's newest run.
 Result<std::string> replay_file(const std::string& given, Diagnostics& diagnostics) {
     if (!is_there(given)) return moved_replay(given, diagnostics);
@@ -76,9 +90,7 @@ Result<std::string> replay_file(const std::string& given, Diagnostics& diagnosti
     const auto folder = run_folder(given, Needs::kNothing, diagnostics);
     if (!folder.ok()) return Failure{};
     if (const std::string last = last_replay(*folder); !last.empty()) return last;
-    diagnostics.error(DiagnosticKind::kBadFile, {},
-                      "`{}` has no file diverged-step-N.replay: its training did not diverge",
-                      *folder);
+    tell_why_no_replay(*folder, diagnostics);
     return Failure{};
 }
 
@@ -130,17 +142,20 @@ int replay_command(const Words& words) {
     }
     if (!is_of(**model, *file, diagnostics)) return report(diagnostics);
     runtime::TuningCache tuning("", runtime::tuning_machine());
-    bool tuned = false, bf16 = true;
+    runtime::Replay replay{.file = *file};
     if (is_there(beside + "/run.json")) {
         const auto record = runtime::read_run_record(beside + "/run.json", diagnostics);
         if (!record.ok()) return report(diagnostics);
         tuning.pin(record->contractions);
-        tuned = record->tuned;
-        bf16 = record->bf16;
+        if (record->tuned) replay.tuning = &tuning;
+        replay.bf16 = record->bf16;
     }
-    const auto text = finding_in(*file, **model, tuned ? &tuning : nullptr, bf16, diagnostics);
+    std::string text;
+    if (runtime::read_checkpoint(*file, (*model)->states(), replay.training, diagnostics,
+                                 &replay.batches))
+        if (auto found = finding_in(replay, **model, diagnostics); found.ok()) text = found.take();
     const int code = report(diagnostics);
-    if (text.ok()) fmt::print("{}", *text);
+    fmt::print("{}", text);
     return code;
 }
 

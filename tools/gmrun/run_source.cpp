@@ -15,6 +15,7 @@
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/replay.h"
 #include "runtime/run/run_folder.h"
+#include "runtime/run/run_log.h"
 #include "runtime/run/run_record.h"
 #include "tools/gmrun/runs/missing_run.h"
 #include "tools/gmrun/runs/run_differences.h"
@@ -28,9 +29,12 @@ namespace fs = std::filesystem;
 std::string why_no_checkpoint(const std::string& folder) {
     if (!runtime::kept_checkpoints(folder).empty())
         return fmt::format("its `{}` is lost", runtime::kCheckpointName);
+    const std::string diverged = "its training diverged before it wrote one";
     for (const fs::path& file : paths_in(folder))
-        if (file.extension() == runtime::kReplayEnding)
-            return "its training diverged before it wrote one";
+        if (file.extension() == runtime::kReplayEnding) return diverged;
+    Diagnostics unheard;
+    const auto why = runtime::why_diverged(folder, unheard);
+    if (why.ok() && !why->empty()) return diverged;
     return "its training ended before it wrote one, or has only begun";
 }
 
@@ -288,7 +292,7 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
         return Failure{};
     }
     say_of_another(*trained->model, folder, trained->checkpoint);
-    const auto why = why_diverged(folder, diagnostics);
+    const auto why = runtime::why_diverged(folder, diagnostics);
     if (!why.ok()) return Failure{};
     if (!why->empty())
         say("gmrun: training in `{}` ended since {}; these are the weights of step {}\n", folder,

@@ -6,6 +6,7 @@
 #include "compiler/support/say.h"
 #include "compiler/support/stop_work.h"
 #include "runtime/memory/memory_need.h"
+#include "runtime/run/replay.h"
 #include "runtime/run/trainer.h"
 #include "runtime/weights/pairing.h"
 #include "tools/command_line/version.h"
@@ -188,16 +189,22 @@ std::string slots_text(runtime::LoadedModel& model) {
 /// What finding_in() says, with the kernels that the run has; "" where measuring was stopped, and
 /// `why` it says nothing. In a group this process does that alone, with a model that computes whole
 /// batches.
-std::string examine(runtime::LoadedModel& model, const std::string& replay, std::string& why) {
+std::string examine(runtime::LoadedModel& model, const runtime::BadStep& step, std::string& why) {
     Diagnostics found;
     try {
+        const runtime::Replay replay{.file = step.file,
+                                     .training = step.training,
+                                     .batches = step.batches,
+                                     .tuning = model.tuning(),
+                                     .bf16 = model.may_use_bf16()};
         const auto examine_in = [&](runtime::LoadedModel& in) {
-            const auto text = finding_in(replay, in, model.tuning(), model.may_use_bf16(), found);
+            const auto text = finding_in(replay, in, found);
             return text.ok() ? *text : "";
         };
         if (model.group() == nullptr) {
             if (const std::string text = examine_in(model); !text.empty()) return text;
         } else if (const auto alone = runtime::LoadedModel::load(model.path(), found); alone.ok()) {
+            runtime::copy_saved_states(model.states(), (*alone)->states());
             if (const std::string text = examine_in(**alone); !text.empty()) return text;
         }
         for (const Diagnostic& one : found.list())
@@ -209,16 +216,18 @@ std::string examine(runtime::LoadedModel& model, const std::string& replay, std:
     return "";
 }
 
-/// Shows the operation that was at fault in the step of a replay. The error that follows tells of
-/// the divergence, and how the file is run again; so what keeps the step from being examined is
-/// told without advice of its own.
-void show_finding(runtime::LoadedModel& model, const std::string& replay) {
+/// Shows the operation that was at fault in a step, and tells where it has no replay. The error
+/// that follows tells of the divergence, and how the file is run again; so what keeps the step from
+/// being examined is told without advice of its own.
+void show_finding(runtime::LoadedModel& model, const runtime::BadStep& step) {
     std::string why;
-    const std::string text = examine(model, replay, why);
+    const std::string text = step.batches.empty() ? "" : examine(model, step, why);
     if (!text.empty())
         say("{}", text);
     else if (!why.empty())
         say("gmrun: which operation was at fault in the step is not known: {}\n", why);
+    if (step.file.empty())
+        say("gmrun: `gmrun replay` cannot run the step again: {}\n", step.why_no_file);
 }
 
 /// What the run will take, before it takes it.
@@ -261,7 +270,7 @@ static int train_model(const CommandLine& line, runtime::LoadedModel& model,
     options.tuning = tuning.cache();
     options.bf16 = tuning.bf16();
     if (options.tuning != nullptr) options.tuning->stop_when([&stop] { return stop.asked(); });
-    options.on_diverged = [&](const std::string& replay) { show_finding(model, replay); };
+    options.on_diverged = [&](const runtime::BadStep& step) { show_finding(model, step); };
     const runtime::TrainResult result = runtime::train(model, options, diagnostics);
     const bool disk_full = report(diagnostics) == kRunFailed;
     if (model.group() != nullptr && !options.quiet)

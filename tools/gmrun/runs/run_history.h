@@ -44,9 +44,9 @@ Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics)
 /// what the lines before it say.
 [[nodiscard]] bool read_log(RunHistory& run, Diagnostics& diagnostics);
 
-/// Why the training of a run ended, if it diverged, as the last line of its log says; "" else.
-/// Errors: kBadFile (see runtime::open_log).
-Result<std::string> why_diverged(const std::string& folder, Diagnostics& diagnostics);
+/// Why training diverged last, also where it went back and on; "" where the log tells of no
+/// divergence. Errors: kBadFile (see runtime::open_log).
+Result<std::string> last_divergence(const std::string& folder, Diagnostics& diagnostics);
 /// "from step 35 on: train.batch_size `32`, now `50`", for each time that a run was resumed with
 /// another model. Errors: kBadFile.
 Result<std::vector<std::string>> changes_of(const std::string& folder, Diagnostics& diagnostics);
