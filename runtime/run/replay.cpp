@@ -25,14 +25,14 @@ ReplayBatch keep(const Batch& batch, const Loader& loader) {
     return out;
 }
 
-/// Removes all replay files but the newest; another one is about to be written. Each is as large as
-/// a checkpoint, and a run may go back many times.
-void remove_old_replays(const std::string& folder) {
+/// Removes all replay files but the newest, and that of the step `written`, which is about to be
+/// written, perhaps again. Each is as large as a checkpoint, and a run may go back many times.
+void remove_old_replays(const std::string& folder, int64_t written) {
     namespace fs = std::filesystem;
     std::vector<std::pair<int64_t, fs::path>> found;
     for (const fs::path& path : paths_in(folder)) {
         const auto step = kReplayName.number_in(path.filename().string());
-        if (step && is_regular(path.string())) found.emplace_back(*step, path);
+        if (step && *step != written && is_regular(path.string())) found.emplace_back(*step, path);
     }
     std::sort(found.begin(), found.end());
     if (!found.empty()) found.pop_back();
@@ -87,8 +87,9 @@ BadStep write_replay(LoadedModel& model, StepRunner& runner, Loader& loader, con
         if (!batch.ok()) return without_file({});
         bad.batches.push_back(keep(**batch, **reader));
     }
-    const std::string file = folder + "/" + kReplayName.of(bad.training.step + 1);
-    remove_old_replays(folder);
+    const int64_t step = bad.training.step + 1;
+    const std::string file = folder + "/" + kReplayName.of(step);
+    remove_old_replays(folder, step);
     if (!write_checkpoint(file, states, bad.training, lost, bad.batches,
                           model.checksum_of_functions()))
         return without_file(std::move(bad));
