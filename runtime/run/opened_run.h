@@ -98,9 +98,11 @@ struct OpenedRun {
     /// The figures of the validation data after `pass` epochs.
     std::string line_of_validation(const std::vector<std::pair<std::string, double>>& figures,
                                    int64_t pass) const;
-    /// Whether epochs have ended, but none of them is the best that the model is to keep.
+    /// Whether none of the epochs that could have been the best, which the model is to keep, had a
+    /// finite figure. No epoch could before the best was lost, or another figure was watched.
     bool has_no_best() const {
-        return validation && !policy.keep_best.empty() && !training.best.best && training.pass > 0;
+        return validation && !policy.keep_best.empty() && !training.best.best &&
+               training.best.epochs_since > 0;
     }
     std::string why_no_best() const;
     /// Why finished(), for a line about a run in which nothing is left to do.

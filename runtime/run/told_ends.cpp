@@ -231,9 +231,13 @@ std::string OpenedRun::line_of_validation(
 }
 
 std::string OpenedRun::why_no_best() const {
-    return fmt::format(
-        "there is no best checkpoint: `{}` of the validation data was never a finite number",
-        policy.keep_best);
+    const int64_t count = training.best.epochs_since;
+    std::string when = "never a finite number";
+    if (count < training.pass)
+        when = count == 1 ? "no finite number in the last epoch"
+                          : fmt::format("no finite number in the last {} epochs", count);
+    return fmt::format("there is no best checkpoint: `{}` of the validation data was {}",
+                       policy.keep_best, when);
 }
 
 std::string OpenedRun::why_interrupted(bool stays) const {
