@@ -121,28 +121,31 @@ bool KeptCheckpoints::keep_best(Diagnostics& diagnostics) const {
 
 void KeptCheckpoints::find_best(TrainingState& at, Diagnostics& diagnostics) const {
     const std::string path = folder_ + "/" + kBestName;
-    if (!at.best.best || is_there(path)) return;
+    if (!at.best.best) return;
+    Diagnostics unreadable;
+    if (is_there(path) && read_checkpoint_header(path, unreadable).ok()) return;
     diagnostics.warning(DiagnosticKind::kBadFile, {},
-                        "`{}` is missing: the best of the epochs from here on takes its place",
-                        path);
+                        "{}: the best of the epochs from here on takes its place",
+                        unreadable.list().empty() ? fmt::format("`{}` is missing", path)
+                                                  : unreadable.list().front().text);
     at.best = {.figure = at.best.figure};
 }
 
 /// The figure may be what a file says, so that only some of its characters go into the name. Where
-/// the name is taken by another file, a number is added.
+/// the name is taken by another file, a number is added. A file that cannot be read is no best one.
 Result<std::string> KeptCheckpoints::set_best_aside(const std::string& figure,
                                                     Diagnostics& diagnostics) const {
     constexpr size_t kLongest = 80;
     const std::string path = folder_ + "/" + kBestName;
-    if (!is_there(path)) return std::string();
+    Diagnostics unreadable;
+    const auto header = read_checkpoint_header(path, unreadable);
+    if (!is_there(path) || !header.ok()) return std::string();
     std::string by = figure.substr(0, kLongest);
     for (char& c : by)
         if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '_') c = '-';
-    Diagnostics unreadable;
-    const auto header = read_checkpoint_header(path, unreadable);
     const std::string name =
-        fmt::format("checkpoints/{}{}{}", kBest, by.empty() ? "" : "-" + by,
-                    header.ok() ? fmt::format("-{}{:08}", kKeptStep, header->training.step) : "");
+        fmt::format("checkpoints/{}{}-{}{:08}", kBest, by.empty() ? "" : "-" + by, kKeptStep,
+                    header->training.step);
     std::error_code error;
     std::string to = name + kEnding;
     for (int i = 2;

@@ -66,12 +66,12 @@ class KeptCheckpoints {
     void drop(int64_t step) const;
     /// checkpoints/best. False after an error.
     [[nodiscard]] bool keep_best(Diagnostics& diagnostics) const;
-    /// Of a run that goes on: where the best is lost, a warning says so, and `at` knows no best any
-    /// more.
+    /// Of a run that goes on: where the best is lost or damaged, a warning says so, and `at` knows
+    /// no best any more. Reads the whole file.
     void find_best(TrainingState& at, Diagnostics& diagnostics) const;
     /// Another best is about to take its place, which cannot be compared with it: gives it a name
     /// with its step and with the `figure` that it was best by ("": not known), which this returns;
-    /// "" where there is none. Errors (kBadFile): it cannot be renamed.
+    /// "" where there is none that can be read. Errors (kBadFile): it cannot be renamed.
     Result<std::string> set_best_aside(const std::string& figure, Diagnostics& diagnostics) const;
 
   private:

@@ -355,13 +355,13 @@ void OpenedRun::watch_validation(Progress& progress) {
         if (watched.best && !figure.empty()) anew.emplace_back(what);
         watched = {.figure = figure};
     };
+    if (!policy.keep_best.empty())
+        KeptCheckpoints(folder->path(), policy.keep_last).find_best(training, diagnostics);
     watch_from_here(training.best, watched_as(policy.keep_best, policy.best_is_highest),
                     "the best checkpoint");
     watch_from_here(training.stopping,
                     watched_as(policy.stopping_metric, policy.stopping_is_highest),
                     "the patience of `early_stopping`");
-    if (!policy.keep_best.empty())
-        KeptCheckpoints(folder->path(), policy.keep_last).find_best(training, diagnostics);
     if (!now.empty()) training.validation = now;
     if (!anew.empty())
         progress.message(fmt::format("{}: {} begin{} anew",
