@@ -136,6 +136,12 @@ class TrainingLoop {
             if (end != TrainEnd::kDone) return end;
         }
         if (run_.stops_early() && training_.pass < run_.epochs) progress_.message(run_.why_early());
+        // A run that takes more steps may find the same fault later: it goes on from before it.
+        if (saved_step_ < training_.step && !options_.in_copy)
+            progress_.message(
+                fmt::format("training went back in its last step: the checkpoint is of "
+                            "step {}, and --resume goes on from there",
+                            saved_step_));
         if (run_.has_no_best()) progress_.message(run_.why_no_best());
         return TrainEnd::kDone;
     }
@@ -383,7 +389,7 @@ class TrainingLoop {
     /// Goes on with the states that WayBack takes, but with the batches that come next, not those
     /// since then. False when the run is to end.
     bool roll_back() {
-        if (policy_.on_divergence == "stop" || training_.retries >= policy_.retries) return false;
+        if (!may_go_back_) return false;
         TrainingState good;
         const std::string back = way_back_.take(diverged_at_, good);
         if (back.empty()) {
@@ -411,6 +417,11 @@ class TrainingLoop {
         row.add("rolled_back_to", good.step).add("because", why_diverged_);
         if (training_.rate < 1) row.add("rate_factor", training_.rate);
         return log_.write({row}, diagnostics_);
+    }
+
+    bool can_go_back() const {
+        return policy_.on_divergence != "stop" && diverged_at_.retries < policy_.retries &&
+               (policy_.on_divergence != "lower_rate" || diverged_at_.rate / 2 >= kLeastRate);
     }
 
     void go_to_kept() {
@@ -484,7 +495,7 @@ class TrainingLoop {
         const std::string replay =
             write_replay(model_, runner_, loader_, good_, last, run_.folder->path());
         if (options_.on_diverged && !replay.empty()) options_.on_diverged(replay);
-        may_go_back_ = policy_.on_divergence != "stop" && diverged_at_.retries < policy_.retries;
+        may_go_back_ = can_go_back();
         if (may_go_back_) return TrainEnd::kDiverged;  // roll_back() says so
         run_.report_divergence(why_diverged_, replay, saved_step_,
                                training_.step == 1 && last == 1);
