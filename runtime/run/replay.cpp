@@ -59,7 +59,7 @@ std::string write_replay(LoadedModel& model, StepRunner& runner, Loader& loader,
     while (training.step <= last) {
         start.keep(states, training);
         if (!runner.run(loader, training, lost)) return "";
-        if (!runner.first_not_finite().empty() || !first_not_finite(states).empty()) break;
+        if (!runner.not_finite().empty() || !first_not_finite(states).empty()) break;
     }
     if (!start.kept()) return "";
     start.restore(states);

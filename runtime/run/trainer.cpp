@@ -125,8 +125,8 @@ class TrainingLoop {
                 if (!step(diagnostics_)) return data_failed();
                 rate.add(model_.batch_size() * runner_.batches_per_round(), now_s());
                 if (!report(rate)) return log_failed();
-                const std::string bad = runner_.first_not_finite();
-                if (!bad.empty()) end = diverged(fmt::format("`{}`", bad));
+                const std::vector<std::string> bad = runner_.not_finite();
+                if (!bad.empty()) end = diverged(quoted(bad) + by_count(bad.size(), " is", " are"));
                 if (end == TrainEnd::kDone) end = average_where_due();
             }
             if (end == TrainEnd::kDone)
@@ -168,7 +168,7 @@ class TrainingLoop {
         local->average(training_.outer_momentum);
         model_.set_states_changed();
         if (const std::string bad = first_not_finite(model_.states()); !bad.empty())
-            return diverged(fmt::format("state `{}`", bad));
+            return diverged(fmt::format("state `{}` is", bad));
         good_.keep(model_.states(), training_);
         return TrainEnd::kDone;
     }
@@ -199,7 +199,7 @@ class TrainingLoop {
         }
         if (training_.step - good_.training().step >= kKeepEvery) {
             if (const std::string bad = first_not_finite(model_.states()); !bad.empty())
-                return diverged(fmt::format("state `{}`", bad));
+                return diverged(fmt::format("state `{}` is", bad));
             good_.keep(model_.states(), training_);
         }
         return TrainEnd::kDone;
@@ -318,12 +318,13 @@ class TrainingLoop {
     /// Keeps the present state in memory if it is good, else says so; kDone when it is.
     TrainEnd check_state() {
         if (const std::string bad = first_not_finite(model_.states()); !bad.empty())
-            return diverged(fmt::format("state `{}`", bad));
+            return diverged(fmt::format("state `{}` is", bad));
         good_.keep(model_.states(), training_);
-        const std::string bad = try_last_step();
+        const std::vector<std::string> bad = try_last_step();
         if (bad.empty()) return TrainEnd::kDone;
         good_.keep(at_last_step());  // what a replay is to run
-        return diverged(fmt::format("`{}` of the same batches with the new weights", bad),
+        return diverged(quoted(bad) + " of the same batches with the new weights" +
+                            by_count(bad.size(), " is", " are"),
                         last_->step);
     }
 
@@ -354,13 +355,13 @@ class TrainingLoop {
     /// losses is only known when the step is done once more, with the same batches, random numbers
     /// and values of `step` and `epoch`, and then taken back. All else about the step was finite,
     /// so a loss that is not is the state's fault; what is wrong with the batches of the next step
-    /// is found there. Gives the name of the loss that is not finite; "" when all are finite. A
-    /// state that was read was tried before it was written.
-    std::string try_last_step() {
-        if (!last_) return "";
+    /// is found there. Gives the names of the losses that are not finite. A state that was read was
+    /// tried before it was written.
+    std::vector<std::string> try_last_step() {
+        if (!last_) return {};
         const TrainingState trial = at_last_step();
         loader_.seek(trial.cursor(model_.batch_size()));
-        const std::string bad = runner_.try_round(loader_, trial);
+        const std::vector<std::string> bad = runner_.try_round(loader_, trial);
         with_moves_ = gmc::runtime::with_moves(training_.epoch_start, good_, model_.states());
         go_back();
         return bad;
@@ -491,7 +492,7 @@ class TrainingLoop {
     TrainEnd diverged(const std::string& what, int64_t last) {
         diverged_at_ = training_;
         why_diverged_ =
-            fmt::format("{} is not finite after step {} (epoch {})", what, training_.step, epoch());
+            fmt::format("{} not finite after step {} (epoch {})", what, training_.step, epoch());
         const std::string replay =
             write_replay(model_, runner_, loader_, good_, last, run_.folder->path());
         if (options_.on_diverged && !replay.empty()) options_.on_diverged(replay);

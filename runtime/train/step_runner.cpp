@@ -169,11 +169,12 @@ void StepRunner::take_figures(const Entry& entry) {
     }
 }
 
-std::string StepRunner::try_round(Loader& loader, TrainingState training) {
+std::vector<std::string> StepRunner::try_round(Loader& loader, TrainingState training) {
     const std::vector<Figure> figures = figures_;
     const std::vector<Named> values = values_;
     Diagnostics data_gone;
-    const std::string bad = run(loader, training, data_gone) ? first_not_finite() : "";
+    std::vector<std::string> bad;
+    if (run(loader, training, data_gone)) bad = not_finite();
     figures_ = figures;
     values_ = values;
     return bad;
@@ -288,10 +289,11 @@ void StepRunner::keep_means(SignCounters& counters) {
     }
 }
 
-std::string StepRunner::first_not_finite() const {
+std::vector<std::string> StepRunner::not_finite() const {
+    std::vector<std::string> names;
     for (const Figure& figure : figures_)
-        if (figure.is_new && !std::isfinite(*figure.value)) return figure.name;
-    return "";
+        if (figure.is_new && !std::isfinite(*figure.value)) names.push_back(figure.name);
+    return names;
 }
 
 }  // namespace gmc::runtime

@@ -31,10 +31,9 @@ class StepRunner {
     /// the states, unless states_changed(). In process 0 of a group the others are told to run the
     /// round, too; there an error of the data ends all processes.
     bool run(Loader& loader, TrainingState& training, Diagnostics& diagnostics);
-    /// Runs a round that the caller takes back: values() and first_not_finite() stay as they were.
-    /// The name of the first loss or metric that is not finite; "" when there is none, or when the
-    /// data cannot be read.
-    std::string try_round(Loader& loader, TrainingState training);
+    /// Runs a round that the caller takes back: values() and not_finite() stay as they were. The
+    /// names of the losses and metrics that are not finite; none when the data cannot be read.
+    std::vector<std::string> try_round(Loader& loader, TrainingState training);
     /// True when the last run() failed after a function had already changed states.
     bool states_changed() const { return states_changed_; }
     /// Losses and metrics of the last round, in the order of the functions. An update that
@@ -57,9 +56,8 @@ class StepRunner {
     /// A run goes on: losses and metrics that the next steps do not measure are the last ones of
     /// `counters`, as if the run had never stopped.
     void take_up(const SignCounters& counters);
-    /// The name of the first of values() that the last round measured and that is not finite; ""
-    /// when there is none.
-    std::string first_not_finite() const;
+    /// The names of those of values() that the last round measured and that are not finite.
+    std::vector<std::string> not_finite() const;
 
     struct Entry {
         Executable* executable;
