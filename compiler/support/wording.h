@@ -1,12 +1,14 @@
-// Numbers within sentences.
+// Numbers and names within sentences.
 #pragma once
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <limits>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gmc {
 
@@ -19,6 +21,11 @@ std::string counted(Number count, std::string_view what) {
 /// `one` for a list of one name, else `more`: "there is", "there are".
 inline const char* by_count(size_t count, const char* one, const char* more) {
     return count == 1 ? one : more;
+}
+
+/// "`a` and `b` and `c`".
+inline std::string quoted(const std::vector<std::string>& names) {
+    return fmt::format("`{}`", fmt::join(names, "` and `"));
 }
 
 /// The same number; a NaN without the sign that processors give it, which would be printed.

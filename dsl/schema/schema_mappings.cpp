@@ -447,7 +447,8 @@ std::vector<MappingRow> train_rows() {
              integer("accumulate", "1", kRepeats,
                      "batches per update: it follows the mean of their gradients, as of one batch "
                      "so many times as large, in the memory of one. `step`, schedules and averages "
-                     "count updates; running statistics and `state` move with every batch"),
+                     "count updates; running statistics and `state` move with every batch, and "
+                     "losses and metrics are means over the batches"),
              integer("epochs", "10", kEpochs, "passes over the data"),
              structure("optimizer", "name|optimizer", kOptional,
                        "`adam`, `{adam: {...}}`, `{sgd: {...}}` and so on; adam when left out"),

@@ -17,6 +17,10 @@
 
 namespace gmc::runtime {
 
+/// `on_divergence: lower_rate` ends training where updates would be less than this share of what
+/// the model says: they would train nothing.
+inline constexpr double kLeastRate = 1e-6;
+
 /// The parts of one run. They are there one after another: the folder and the record after open(),
 /// data and states after prepare(), the log after write_beginnings(). The runner calls prepare():
 /// its functions are bound while the data are read, but none is measured before all is there. All

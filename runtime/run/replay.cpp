@@ -70,7 +70,7 @@ BadStep write_replay(LoadedModel& model, StepRunner& runner, Loader& loader, con
     while (training.step <= last) {
         start.keep(states, training);
         if (!runner.run(loader, training, lost)) return without_file({});
-        if (!runner.first_not_finite().empty() || !first_not_finite(states).empty()) break;
+        if (!runner.not_finite().empty() || !first_not_finite(states).empty()) break;
     }
     if (!start.kept()) return without_file({});
     start.restore(states);

@@ -178,6 +178,16 @@ void OpenedRun::report_divergence(const std::string& why, const std::string& rep
                 fmt::format("`data.{}` spans [{:.4g}, {:.4g}]", name, range.low, range.high));
         return;
     }
+    if (policy.on_divergence != "stop" && training.retries >= policy.retries)
+        error.help(
+            fmt::format("it went back {}, as often as `retries` allows; compiled again with "
+                        "more, the model goes on with --resume",
+                        counted(training.retries, "time")));
+    else if (policy.on_divergence == "lower_rate" && training.rate / 2 < kLeastRate)
+        error.help(
+            fmt::format("it went back {}; updates are {:.1g} of what they were, and with "
+                        "half of that nothing would be trained",
+                        counted(training.retries, "time"), training.rate));
     error.help(policy.on_divergence == "stop"
                    ? "a smaller learning rate is the usual remedy; so may be `on_divergence`"
                    : "a smaller learning rate is the usual remedy");

@@ -125,8 +125,8 @@ class TrainingLoop {
                 if (!step(diagnostics_)) return data_failed();
                 rate.add(model_.batch_size() * runner_.batches_per_round(), now_s());
                 if (!report(rate)) return log_failed();
-                const std::string bad = runner_.first_not_finite();
-                if (!bad.empty()) end = diverged(fmt::format("`{}`", bad));
+                const std::vector<std::string> bad = runner_.not_finite();
+                if (!bad.empty()) end = diverged(quoted(bad) + by_count(bad.size(), " is", " are"));
                 if (end == TrainEnd::kDone) end = average_where_due();
             }
             if (end == TrainEnd::kDone)
@@ -136,6 +136,12 @@ class TrainingLoop {
             if (end != TrainEnd::kDone) return end;
         }
         if (run_.stops_early() && training_.pass < run_.epochs) progress_.message(run_.why_early());
+        // A run that takes more steps may find the same fault later: it goes on from before it.
+        if (saved_step_ < training_.step && !options_.in_copy)
+            progress_.message(
+                fmt::format("training went back in its last step: the checkpoint is of "
+                            "step {}, and --resume goes on from there",
+                            saved_step_));
         if (run_.has_no_best()) progress_.message(run_.why_no_best());
         return TrainEnd::kDone;
     }
@@ -162,7 +168,7 @@ class TrainingLoop {
         local->average(training_.outer_momentum);
         model_.set_states_changed();
         if (const std::string bad = first_not_finite(model_.states()); !bad.empty())
-            return diverged(fmt::format("state `{}`", bad));
+            return diverged(fmt::format("state `{}` is", bad));
         good_.keep(model_.states(), training_);
         return TrainEnd::kDone;
     }
@@ -193,7 +199,7 @@ class TrainingLoop {
         }
         if (training_.step - good_.training().step >= kKeepEvery) {
             if (const std::string bad = first_not_finite(model_.states()); !bad.empty())
-                return diverged(fmt::format("state `{}`", bad));
+                return diverged(fmt::format("state `{}` is", bad));
             good_.keep(model_.states(), training_);
         }
         return TrainEnd::kDone;
@@ -312,12 +318,13 @@ class TrainingLoop {
     /// Keeps the present state in memory if it is good, else says so; kDone when it is.
     TrainEnd check_state() {
         if (const std::string bad = first_not_finite(model_.states()); !bad.empty())
-            return diverged(fmt::format("state `{}`", bad));
+            return diverged(fmt::format("state `{}` is", bad));
         good_.keep(model_.states(), training_);
-        const std::string bad = try_last_step();
+        const std::vector<std::string> bad = try_last_step();
         if (bad.empty()) return TrainEnd::kDone;
         good_.keep(at_last_step());  // what a replay is to run
-        return diverged(fmt::format("`{}` of the same batches with the new weights", bad),
+        return diverged(quoted(bad) + " of the same batches with the new weights" +
+                            by_count(bad.size(), " is", " are"),
                         last_->step);
     }
 
@@ -348,13 +355,13 @@ class TrainingLoop {
     /// losses is only known when the step is done once more, with the same batches, random numbers
     /// and values of `step` and `epoch`, and then taken back. All else about the step was finite,
     /// so a loss that is not is the state's fault; what is wrong with the batches of the next step
-    /// is found there. Gives the name of the loss that is not finite; "" when all are finite. A
-    /// state that was read was tried before it was written.
-    std::string try_last_step() {
-        if (!last_) return "";
+    /// is found there. Gives the names of the losses that are not finite. A state that was read was
+    /// tried before it was written.
+    std::vector<std::string> try_last_step() {
+        if (!last_) return {};
         const TrainingState trial = at_last_step();
         loader_.seek(trial.cursor(model_.batch_size()));
-        const std::string bad = runner_.try_round(loader_, trial);
+        const std::vector<std::string> bad = runner_.try_round(loader_, trial);
         with_moves_ = gmc::runtime::with_moves(training_.epoch_start, good_, model_.states());
         go_back();
         return bad;
@@ -383,7 +390,7 @@ class TrainingLoop {
     /// Goes on with the states that WayBack takes, but with the batches that come next, not those
     /// since then. False when the run is to end.
     bool roll_back() {
-        if (policy_.on_divergence == "stop" || training_.retries >= policy_.retries) return false;
+        if (!may_go_back_) return false;
         TrainingState good;
         const std::string back = way_back_.take(diverged_at_, good);
         if (back.empty()) {
@@ -411,6 +418,11 @@ class TrainingLoop {
         row.add("rolled_back_to", good.step).add("because", why_diverged_);
         if (training_.rate < 1) row.add("rate_factor", training_.rate);
         return log_.write({row}, diagnostics_);
+    }
+
+    bool can_go_back() const {
+        return policy_.on_divergence != "stop" && diverged_at_.retries < policy_.retries &&
+               (policy_.on_divergence != "lower_rate" || diverged_at_.rate / 2 >= kLeastRate);
     }
 
     void go_to_kept() {
@@ -480,11 +492,11 @@ class TrainingLoop {
     TrainEnd diverged(const std::string& what, int64_t last) {
         diverged_at_ = training_;
         why_diverged_ =
-            fmt::format("{} is not finite after step {} (epoch {})", what, training_.step, epoch());
+            fmt::format("{} not finite after step {} (epoch {})", what, training_.step, epoch());
         const BadStep bad =
             write_replay(model_, runner_, loader_, good_, last, run_.folder->path());
         if (options_.on_diverged) options_.on_diverged(bad);
-        may_go_back_ = policy_.on_divergence != "stop" && diverged_at_.retries < policy_.retries;
+        may_go_back_ = can_go_back();
         if (may_go_back_) return TrainEnd::kDiverged;  // roll_back() says so
         run_.report_divergence(why_diverged_, bad.file, saved_step_,
                                training_.step == 1 && last == 1);

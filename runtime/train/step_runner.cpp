@@ -63,8 +63,14 @@ bool StepRunner::bind_schedule(Diagnostics& diagnostics) {
     for (const ir::ScheduleEntry& entry : model_.module().schedule) {
         Executable* executable = model_.function(entry.function, diagnostics);
         if (executable == nullptr) return false;
-        add_entry({executable, entry.repeat, entry.every, {}}, first);
-        if (entry.every == 1) first = figures_.size();
+        const ir::Function& function = executable->function();
+        const bool updates = std::any_of(
+            function.updates.begin(), function.updates.end(), [&](const ir::Update& update) {
+                return model_.module().states[update.state].role == ir::StateRole::kParameter;
+            });
+        add_entry({executable, entry.repeat, entry.every, updates, {}}, first);
+        // What accumulates for an update has the same figures as the update.
+        if (entry.every == 1 && updates && !function.results.empty()) first = figures_.size();
     }
     return true;
 }
@@ -109,6 +115,8 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
     int64_t call = training.call;
     for (Figure& figure : figures_) {
         figure.is_new = false;
+        figure.sum = 0;
+        figure.batches = 0;
         if (figure.value && !std::isfinite(*figure.value)) figure.value.reset();
     }
     const std::vector<ir::ScheduleEntry>& schedule = model_.module().schedule;
@@ -126,12 +134,8 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
                       {training.seed, static_cast<uint32_t>(call++),
                        static_cast<double>(training.step), loader.passes((*batch)->cursor)},
                       training.rate);
+            take_figures(entry);
         }
-        // When a function runs several times in a round, its losses are those of the last time.
-        for (size_t r = 0; r < entry.executable->result_count(); ++r)
-            figures_[entry.figures[r]] = {figures_[entry.figures[r]].name,
-                                          static_cast<double>(entry.executable->result(r)[0]),
-                                          true};
     }
     values_.clear();
     for (const Figure& figure : figures_)
@@ -146,11 +150,31 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
     return true;
 }
 
-std::string StepRunner::try_round(Loader& loader, TrainingState training) {
+/// A figure that was not finite in this round stays so: it ends training.
+void StepRunner::take_figures(const Entry& entry) {
+    for (size_t r = 0; r < entry.executable->result_count(); ++r) {
+        Figure& figure = figures_[entry.figures[r]];
+        figure.sum += static_cast<double>(entry.executable->result(r)[0]);
+        ++figure.batches;
+        if (!entry.updates) continue;
+        if (!figure.is_new || std::isfinite(*figure.value))
+            figure.value = figure.sum / static_cast<double>(figure.batches);
+        figure.is_new = true;
+        figure.is_mean = false;
+    }
+    if (!entry.updates) return;
+    for (Figure& figure : figures_) {
+        figure.sum = 0;
+        figure.batches = 0;
+    }
+}
+
+std::vector<std::string> StepRunner::try_round(Loader& loader, TrainingState training) {
     const std::vector<Figure> figures = figures_;
     const std::vector<Named> values = values_;
     Diagnostics data_gone;
-    const std::string bad = run(loader, training, data_gone) ? first_not_finite() : "";
+    std::vector<std::string> bad;
+    if (run(loader, training, data_gone)) bad = not_finite();
     figures_ = figures;
     values_ = values;
     return bad;
@@ -265,10 +289,11 @@ void StepRunner::keep_means(SignCounters& counters) {
     }
 }
 
-std::string StepRunner::first_not_finite() const {
+std::vector<std::string> StepRunner::not_finite() const {
+    std::vector<std::string> names;
     for (const Figure& figure : figures_)
-        if (figure.is_new && !std::isfinite(*figure.value)) return figure.name;
-    return "";
+        if (figure.is_new && !std::isfinite(*figure.value)) names.push_back(figure.name);
+    return names;
 }
 
 }  // namespace gmc::runtime

@@ -31,14 +31,15 @@ class StepRunner {
     /// the states, unless states_changed(). In process 0 of a group the others are told to run the
     /// round, too; there an error of the data ends all processes.
     bool run(Loader& loader, TrainingState& training, Diagnostics& diagnostics);
-    /// Runs a round that the caller takes back: values() and first_not_finite() stay as they were.
-    /// The name of the first loss or metric that is not finite; "" when there is none, or when the
-    /// data cannot be read.
-    std::string try_round(Loader& loader, TrainingState training);
+    /// Runs a round that the caller takes back: values() and not_finite() stay as they were. The
+    /// names of the losses and metrics that are not finite; none when the data cannot be read.
+    std::vector<std::string> try_round(Loader& loader, TrainingState training);
     /// True when the last run() failed after a function had already changed states.
     bool states_changed() const { return states_changed_; }
-    /// Losses and metrics of the last round, in the order of the functions. One that is measured in
-    /// some steps only is that of the last of these, once there was one.
+    /// Losses and metrics of the last round, in the order of the functions. An update that
+    /// accumulates gradients has the means over its batches; of several updates by one function
+    /// those of the last count, unless an earlier one is not finite. One that is measured in some
+    /// steps only is that of the last of these, once there was one.
     struct Named {
         std::string name;
         double value;
@@ -55,14 +56,14 @@ class StepRunner {
     /// A run goes on: losses and metrics that the next steps do not measure are the last ones of
     /// `counters`, as if the run had never stopped.
     void take_up(const SignCounters& counters);
-    /// The name of the first of values() that the last round measured and that is not finite; ""
-    /// when there is none.
-    std::string first_not_finite() const;
+    /// The names of those of values() that the last round measured and that are not finite.
+    std::vector<std::string> not_finite() const;
 
     struct Entry {
         Executable* executable;
         int64_t repeat;
         int64_t every;                ///< as in ir::ScheduleEntry
+        bool updates;                 ///< weights; else it accumulates for an update behind it
         std::vector<size_t> figures;  ///< where its results stand among all
     };
     /// The functions of rounds, as in the module's schedule.
@@ -75,6 +76,7 @@ class StepRunner {
     bool bind_schedule(Diagnostics& diagnostics);
     void add_entry(Entry entry, size_t first);
     void run_entry(const Entry& entry, const CallContext& call, double rate);
+    void take_figures(const Entry& entry);
     void lower_step(ir::StateId parameter, double rate);
 
     LoadedModel& model_;
@@ -86,6 +88,8 @@ class StepRunner {
         std::optional<double> value;  ///< nothing before it is measured
         bool is_new;                  ///< measured in the last round
         bool is_mean = false;         ///< over the processes already
+        double sum = 0;               ///< of the batches accumulated for the update to come
+        int64_t batches = 0;
     };
     std::vector<float> figure_sums() const;
     std::vector<double> means();

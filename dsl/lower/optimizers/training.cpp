@@ -166,7 +166,8 @@ class TrainingBuilder {
             return trains_nothing(entries);
         for (const auto& [state, value] : *states)
             if (!is_computed_from(f.function, value, f.left_out)) f.set_state(state, value);
-        if (use != Use::kUpdate) f.function.results.clear();  // those of the update count
+        // Of extragradient, the losses at the weights that are kept count.
+        if (use == Use::kExtrapolate) f.function.results.clear();
         m_.module.functions.push_back(f.finish());
         return true;
     }
