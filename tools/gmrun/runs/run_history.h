@@ -2,7 +2,6 @@
 #pragma once
 
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,9 +27,6 @@ struct RunHistory {
     /// What it had otherwise from a step on, where it was resumed with another model.
     std::vector<std::string> changes;
     std::string diverged;  ///< why training ended, if it diverged
-    /// The step that training went back to last, after divergence: no figure is of a later step
-    /// from before that.
-    std::optional<int64_t> went_back_to;
 
     /// The name of a series with its unit: "kl in nats per example".
     std::string title(const std::string& name) const;
