@@ -99,8 +99,15 @@ void leave_frozen(const ir::Module& module, WeightPairs& pairs, TakenWeights& ta
 }
 
 void warn_of_untrained(const SafetensorsFile& file, Diagnostics& diagnostics) {
-    if (const std::string* step = file.metadata("step");
-        step != nullptr && *step == "0" && file.metadata("init") == nullptr)
+    const auto says = [&](const char* name) {
+        const std::string* text = file.metadata(name);
+        return text == nullptr ? "" : *text;
+    };
+    // Training may have gone back to the first weights: see TrainingState::weights_step().
+    const bool is_first =
+        says("step") == "0" || (!says("step").empty() && says("step") == says("went_back_at") &&
+                                says("went_back_weights") == "0");
+    if (is_first && says("init").empty())
         diagnostics.warning(DiagnosticKind::kNotTrained, {},
                             "the weights of `{}` have not been trained yet (step 0)", file.path());
 }

@@ -27,6 +27,7 @@ void add_line(const Json& line, RunHistory& run) {
     if (line.contains("epoch")) run.epoch = line.at("epoch").whole();
     run.diverged = line.contains("diverged") ? line.at("diverged").text() : "";
     if (line.contains("changed")) run.changes.push_back(change_text(line));
+    if (line.contains("rolled_back_to")) ++run.rollbacks;
     for (const char* health : {"sign", "rolled_back_to", "diverged", "changed"})
         if (line.contains(health)) return;
     for (const std::string& name : line.names()) {
@@ -105,18 +106,21 @@ Result<std::string> why_diverged(const std::string& folder, Diagnostics& diagnos
                : std::string();
 }
 
-Result<std::vector<std::string>> changes_of(const std::string& folder, Diagnostics& diagnostics) {
-    std::vector<std::string> changes;
+Result<LogNotes> notes_of(const std::string& folder, Diagnostics& diagnostics) {
+    LogNotes notes;
     auto in = runtime::open_log(folder + "/metrics.jsonl", diagnostics);
     if (!in.ok()) return Failure{};
     for (std::string text; std::getline(*in, text);) {
-        if (text.find("\"changed\"") == std::string::npos) continue;
+        if (text.find("\"changed\"") == std::string::npos &&
+            text.find("\"rolled_back_to\"") == std::string::npos)
+            continue;
         const std::optional<Json> line = Json::parse(text);
+        if (line && line->contains("rolled_back_to")) ++notes.rollbacks;
         if (line && line->contains("changed") && line->at("changed").is_text() &&
             line->contains("step") && line->at("step").is_whole())
-            changes.push_back(change_text(*line));
+            notes.changes.push_back(change_text(*line));
     }
-    return changes;
+    return notes;
 }
 
 std::string local_steps_of(const runtime::RunRecord& record) {

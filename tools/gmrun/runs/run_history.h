@@ -26,7 +26,8 @@ struct RunHistory {
     int64_t step = 0, epoch = 0;           ///< of the last line
     /// What it had otherwise from a step on, where it was resumed with another model.
     std::vector<std::string> changes;
-    std::string diverged;  ///< why training ended, if it diverged
+    std::string diverged;   ///< why training ended, if it diverged
+    int64_t rollbacks = 0;  ///< how often training went back after divergence
 
     /// The name of a series with its unit: "kl in nats per example".
     std::string title(const std::string& name) const;
@@ -43,9 +44,15 @@ Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics)
 /// Why the training of a run ended, if it diverged, as the last line of its log says; "" else.
 /// Errors: kBadFile (see runtime::open_log).
 Result<std::string> why_diverged(const std::string& folder, Diagnostics& diagnostics);
-/// "from step 35 on: train.batch_size `32`, now `50`", for each time that a run was resumed with
-/// another model. Errors: kBadFile.
-Result<std::vector<std::string>> changes_of(const std::string& folder, Diagnostics& diagnostics);
+/// What the log of a run says beside its figures.
+struct LogNotes {
+    /// "from step 35 on: train.batch_size `32`, now `50`", for each time that it was resumed with
+    /// another model.
+    std::vector<std::string> changes;
+    int64_t rollbacks = 0;  ///< how often training went back after divergence
+};
+/// Errors: kBadFile.
+Result<LogNotes> notes_of(const std::string& folder, Diagnostics& diagnostics);
 /// "5 by each of 3 processes, then --outer-step nesterov"; "" for a run that takes none.
 std::string local_steps_of(const runtime::RunRecord& record);
 
