@@ -408,7 +408,10 @@ bool OpenedRun::begin_states(Progress& progress) {
                read_outer_momentum(path(kCheckpointName), model.states(), training, diagnostics);
     const auto all = fill_first_states(diagnostics);
     if (!all.ok()) return false;
-    if (!record.init.empty()) training.init = all->back().file;
+    if (!record.init.empty()) {
+        training.init = all->back().file;
+        record.init_checksum = all->back().checksum;
+    }
     record.begun_with.clear();
     for (const TakenWeights& taken : *all) {
         record.begun_with.push_back(taken.summary());
@@ -416,16 +419,6 @@ bool OpenedRun::begin_states(Progress& progress) {
     }
     begin_epoch(training);
     return true;
-}
-
-Result<std::vector<TakenWeights>> OpenedRun::fill_first_states(Diagnostics& reported) {
-    if (!model.states().initialise(training.seed, reported)) return Failure{};
-    auto all = take_named_weights(model.states(), reported);
-    if (!all.ok() || record.init.empty()) return all;
-    const auto taken = take_weights(record.init, record.init_layout, model.states(), reported);
-    if (!taken.ok()) return Failure{};
-    all->push_back(*taken);
-    return all;
 }
 
 bool OpenedRun::share_slots() {

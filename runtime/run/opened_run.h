@@ -67,7 +67,8 @@ struct OpenedRun {
     /// that was to be resumed or replaced.
     std::string why_interrupted(bool stays) const;
     /// Sets the states to those that the run begins with: initial values, and weights of files,
-    /// which are listed. Errors: those of take_weights() and StateStore::initialise().
+    /// which are listed. Errors: those of take_weights() and StateStore::initialise(); those of
+    /// --init are not there any more, or others than the run began with (kBadValue).
     Result<std::vector<TakenWeights>> fill_first_states(Diagnostics& reported);
     /// Removes checkpoints that the run is to keep no longer.
     void drop_checkpoints() const;

@@ -1,4 +1,5 @@
-// Whether the data of a run that goes on are those that it was trained on.
+// Whether the data of a run that goes on are those that it was trained on, and the weights of one
+// that begins anew those that it began with.
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -134,6 +135,36 @@ void OpenedRun::expect_mended_data() {
 
 std::string OpenedRun::data_trained_on() const {
     return loader ? fingerprint(loader->dataset()) : "";
+}
+
+/// A run that was begun with the weights of another has none of its own before its first
+/// checkpoint. They are taken again where it begins anew, and where it goes back to them.
+Result<std::vector<TakenWeights>> OpenedRun::fill_first_states(Diagnostics& reported) {
+    if (!model.states().initialise(training.seed, reported)) return Failure{};
+    auto all = take_named_weights(model.states(), reported);
+    if (!all.ok() || record.init.empty()) return all;
+    const char* const others =
+        "put back those that it had, or begin anew with others: --overwrite and --init in place of "
+        "--resume";
+    const auto taken = take_weights(record.init, record.init_layout, model.states(), reported);
+    if (!taken.ok()) {
+        if (!record.init_checksum.empty())
+            reported.note_last(
+                {}, fmt::format("the run in `{}` began with the weights of `{}`, and has no "
+                                "checkpoint yet: {}",
+                                folder->path(), record.init, others));
+        return Failure{};
+    }
+    if (!record.init_checksum.empty() && taken->checksum != record.init_checksum) {
+        reported
+            .error(DiagnosticKind::kBadValue, {},
+                   "`{}` has other weights than when the run in `{}` began with them", taken->file,
+                   folder->path())
+            .help(fmt::format("the run has no checkpoint yet: {}", others));
+        return Failure{};
+    }
+    all->push_back(*taken);
+    return all;
 }
 
 }  // namespace gmc::runtime

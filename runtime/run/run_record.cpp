@@ -227,6 +227,7 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
     if (record.patient_from > 0) json["patient_from"] = record.patient_from;
     if (!record.init.empty())
         json["init"] = {{"from", record.init}, {"layout", record.init_layout}};
+    if (!record.init_checksum.empty()) json["init"]["checksum"] = record.init_checksum;
     if (!record.begun_with.empty()) json["begun_with"] = record.begun_with;
     if (const Json kept = to_json(record.settings); kept.size() > 0) json["kept_settings"] = kept;
     json["data"] = record.data;
@@ -316,6 +317,8 @@ Result<RunRecord> read_run_record(const std::string& path, Diagnostics& diagnost
         if (json.contains("init")) {
             record.init = json.at("init").at("from").text();
             record.init_layout = json.at("init").at("layout").text();
+            if (json.at("init").contains("checksum"))
+                record.init_checksum = json.at("init").at("checksum").text();
         }
         if (json.contains("begun_with")) record.begun_with = json.at("begun_with").texts();
         if (json.contains("kept_settings"))

@@ -40,6 +40,8 @@ struct RunRecord {
     LocalSteps local;
     int64_t processes = 1;  ///< that train together; on which the numbers of local steps depend
     std::string init, init_layout;  ///< what --init named, "": nothing
+    /// Of what was taken from there (TakenWeights::checksum); "": not recorded.
+    std::string init_checksum;
     /// Of each run or file whose weights it began with, how many tensors were taken.
     std::vector<std::string> begun_with;
     std::optional<int64_t> epochs;  ///< asked for on the command line, instead of the model's

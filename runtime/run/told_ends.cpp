@@ -11,6 +11,7 @@
 #include "compiler/support/paths.h"
 #include "compiler/support/wording.h"
 #include "runtime/run/opened_run.h"
+#include "runtime/train/trained_model.h"
 
 namespace gmc::runtime {
 
@@ -152,12 +153,9 @@ static std::string text_of_kept(const OpenedRun& run, int64_t saved_step) {
                            : "there is no checkpoint: the first step went wrong";
     const bool went_back = at.went_back && at.went_back->at == saved_step;
     const int64_t weights = went_back ? at.went_back->weights : saved_step;
-    return fmt::format(
-        "the last good state, of step {}, is kept in `{}`{}", saved_step, run.path(kCheckpointName),
-        weights == saved_step ? ""
-        : weights == 0
-            ? ": the first weights, which training went back to"
-            : fmt::format(": the weights of step {}, which training went back to", weights));
+    return fmt::format("the last good state, of step {}, is kept in `{}`{}", saved_step,
+                       run.path(kCheckpointName),
+                       weights == saved_step ? "" : ": " + name_of_earlier_weights(weights));
 }
 
 void OpenedRun::report_divergence(const std::string& why, const std::string& replay,

@@ -2,6 +2,9 @@
 // the layouts differ.
 #include "runtime/train/take_weights.h"
 
+#include <fmt/format.h>
+#include <zlib.h>
+
 #include <algorithm>
 
 #include "runtime/weights/pairing.h"
@@ -98,9 +101,26 @@ void leave_frozen(const ir::Module& module, WeightPairs& pairs, TakenWeights& ta
     });
 }
 
+/// Of the states that were read. Averages follow from the same file, and whether a model has them
+/// may change with its training.
+std::string checksum_of(const WeightPairs& pairs, const StateStore& states) {
+    uLong crc = 0;
+    for (const auto& [id, tensor] : pairs.pairs)
+        crc = crc32_z(crc, reinterpret_cast<const Bytef*>(states.data(id)),
+                      static_cast<size_t>(states.elements(id)) * sizeof(float));
+    return fmt::format("{:08x}", crc);
+}
+
 void warn_of_untrained(const SafetensorsFile& file, Diagnostics& diagnostics) {
-    if (const std::string* step = file.metadata("step");
-        step != nullptr && *step == "0" && file.metadata("init") == nullptr)
+    const auto says = [&](const char* name) {
+        const std::string* text = file.metadata(name);
+        return text == nullptr ? "" : *text;
+    };
+    // Training may have gone back to the first weights: see TrainingState::weights_step().
+    const bool is_first =
+        says("step") == "0" || (!says("step").empty() && says("step") == says("went_back_at") &&
+                                says("went_back_weights") == "0");
+    if (is_first && says("init").empty())
         diagnostics.warning(DiagnosticKind::kNotTrained, {},
                             "the weights of `{}` have not been trained yet (step 0)", file.path());
 }
@@ -166,7 +186,7 @@ Result<TakenWeights> take_weights(const std::string& path, const std::string& la
     const bool is_pytorch = layout == "pytorch";
     WeightPairs pairs = pair_weights(*file, states.module(), layout);
     if (!fits(pairs, is_pytorch, file->path(), diagnostics)) return Failure{};
-    TakenWeights taken{file->path(), {}, std::move(pairs.wrong), {}};
+    TakenWeights taken{file->path(), {}, std::move(pairs.wrong), {}, {}};
     leave_frozen(states.module(), pairs, taken);
     if (!fill(*file, pairs, is_pytorch, states, taken, diagnostics)) return Failure{};
     for (const std::string& name : pairs.fresh)
@@ -174,6 +194,7 @@ Result<TakenWeights> take_weights(const std::string& path, const std::string& la
     for (const std::string& name : pairs.unused)
         if (states.module().find_state(name) == ir::kNone)
             taken.skipped.push_back(fmt::format("{}: not in this model", name));
+    taken.checksum = checksum_of(pairs, states);
     states.refresh_copies();
     return taken;
 }
@@ -187,7 +208,8 @@ Result<std::vector<TakenWeights>> take_named_weights(StateStore& states, Diagnos
         warn_of_untrained(*file, diagnostics);
         const auto pairs = pair_network(*file, states.module(), network, {}, diagnostics);
         if (!pairs.ok()) return Failure{};
-        TakenWeights& taken = all.emplace_back(TakenWeights{file->path(), {}, {}, pairs->fresh});
+        TakenWeights& taken =
+            all.emplace_back(TakenWeights{file->path(), {}, {}, pairs->fresh, {}});
         if (!fill(*file, *pairs, network.layout == "pytorch", states, taken, diagnostics))
             return Failure{};
     }

@@ -20,6 +20,8 @@ struct TakenWeights {
     std::vector<std::string> skipped;
     /// States for which the file has nothing: they keep their initial values.
     std::vector<std::string> fresh;
+    /// Of the parameters and statistics that were taken; "": take_named_weights() has none.
+    std::string checksum;
     /// How many were taken, skipped and are new, in a line: "`w`: 6 taken, ...".
     std::string summary() const;
     /// All of it as lines of text, the first with the summary.

@@ -18,6 +18,11 @@ std::string model_path(const std::string& path) {
     return is_folder(path) ? path + "/model.gmc" : path;
 }
 
+std::string name_of_earlier_weights(int64_t step) {
+    return (step == 0 ? "the first weights" : fmt::format("the weights of step {}", step)) +
+           ", which training went back to";
+}
+
 namespace {
 
 /// `path`, or the same with its ending; "" where neither is there.
@@ -59,9 +64,11 @@ Result<TrainedModel> with_weights(std::unique_ptr<LoadedModel> model, const std:
     if (!read_checkpoint(trained.checkpoint, trained.model->states(), trained.training,
                          diagnostics))
         return Failure{};
-    if (trained.training.step == 0 && trained.training.init.empty())
+    if (trained.training.weights_step() == 0 && trained.training.init.empty())
         diagnostics.warning(DiagnosticKind::kNotTrained, {},
-                            "run `{}` has not been trained yet (step 0)", folder);
+                            "{} `{}` {} not been trained yet (step 0)",
+                            trained.training.step == 0 ? "run" : "the weights of", folder,
+                            trained.training.step == 0 ? "has" : "have");
     const CheckpointOrigin written = origin_of_checkpoint(trained.checkpoint);
     if (written.data == trained.model->module().origin.data)
         trained.model->data().expect(written.data_values, written.test_values);

@@ -19,6 +19,10 @@ struct TrainedModel {
 /// The .gmc that `path` names: `path` itself or, where that is the folder of a run, its model.gmc.
 std::string model_path(const std::string& path);
 
+/// What a checkpoint's weights are where they are of an earlier step than it
+/// (TrainingState::weights_step()): "the weights of step 80, which training went back to".
+std::string name_of_earlier_weights(int64_t step);
+
 /// The file of a checkpoint of the run in `folder` that is called `name`: `last`, `best`, `step-N`
 /// (of `checkpoints/`), or a path from that folder, or else a path from the working folder or an
 /// absolute one; the ending .safetensors may be left out. Where there is none, a path in the run's

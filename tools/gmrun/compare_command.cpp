@@ -30,8 +30,22 @@ bool is_highest_best(const std::string& metric, const std::vector<RunHistory>& r
     });
 }
 
-/// The last value of each metric and its smallest, or its greatest where that is the best: in
-/// brackets behind it, or with `apart` in a row of its own.
+/// How often training went back after divergence, and why it ended so, where any run did.
+void add_divergence(const std::vector<RunHistory>& runs, std::vector<Row>& rows) {
+    Row back{"rollbacks", {}}, ended{"diverged", {}};
+    bool any_back = false, any_ended = false;
+    for (const RunHistory& run : runs) {
+        any_back = any_back || run.rollbacks > 0;
+        any_ended = any_ended || !run.diverged.empty();
+        back.values.push_back(fmt::format("{}", run.rollbacks));
+        ended.values.push_back(run.diverged.empty() ? kNotSet : run.diverged);
+    }
+    if (any_back) rows.push_back(std::move(back));
+    if (any_ended) rows.push_back(std::move(ended));
+}
+
+/// How far runs got, and the last value of each metric and its smallest, or its greatest where that
+/// is the best: in brackets behind it, or with `apart` in a row of its own.
 std::vector<Row> result_rows(const std::vector<RunHistory>& runs, bool apart) {
     std::vector<Row> rows{{"steps", {}}, {"epochs", {}}};
     std::vector<std::string> names;
@@ -41,6 +55,7 @@ std::vector<Row> result_rows(const std::vector<RunHistory>& runs, bool apart) {
         for (const std::string& name : run.order)
             if (!std::count(names.begin(), names.end(), name)) names.push_back(name);
     }
+    add_divergence(runs, rows);
     for (const std::string& name : names) {
         const bool highest = is_highest_best(name, runs);
         const char* extreme = highest ? "greatest" : "least";

@@ -63,18 +63,16 @@ bool draw_charts(const CommandLine& line, const std::vector<RunHistory>& runs,
     std::vector<runtime::LabelledImage> charts;
     for (const std::string& metric : metrics_of(line, runs)) {
         std::vector<runtime::Curve> curves;
-        std::string title, since;
+        std::string title;
         for (const RunHistory& run : runs)
             if (const auto series = run.series.find(metric); series != run.series.end()) {
                 curves.push_back({run.folder, series->second.steps, series->second.values});
                 title = run.title(metric);
-                if (run.went_back_to)
-                    since = fmt::format(" since training went back to step {}", *run.went_back_to);
             }
         if (!runtime::has_points(curves, options)) {
             diagnostics.warning(DiagnosticKind::kBadValue, {},
-                                "`{}` has no finite value{}{}, so there is no chart of it", metric,
-                                options.logarithmic ? " above 0" : "", since);
+                                "`{}` has no finite value{}, so there is no chart of it", metric,
+                                options.logarithmic ? " above 0" : "");
             continue;
         }
         auto chart = runtime::line_chart(curves, options, diagnostics);

@@ -172,6 +172,8 @@ void print_json(const TrainedModel& trained, Examined measured, int64_t examples
                  {"step", trained.training.step},
                  {"data", word_for_data(model, measured)},
                  {"examples", examples}};
+    if (const int64_t step = trained.training.weights_step(); step != trained.training.step)
+        json["weights_step"] = step;
     const double share = model.module().run.validate_share;
     if (share > 0 &&
         (measured == Examined::kValidation || !kept_out(model, split_of(measured)).empty()))
@@ -265,9 +267,11 @@ int eval_command(const Words& words) {
         print_json(*trained, measured, result->examples, figures, units);
         return kDone;
     }
-    fmt::print("{} after {}, over the {} of the {}\n", trained->folder,
-               counted(trained->training.step, "step"), counted(result->examples, "example"),
-               what_was_measured(model, measured));
+    const int64_t step = trained->training.step, weights = trained->training.weights_step();
+    fmt::print(
+        "{} after {}, {}over the {} of the {}\n", trained->folder, counted(step, "step"),
+        weights == step ? "" : fmt::format("with {}, ", runtime::name_of_earlier_weights(weights)),
+        counted(result->examples, "example"), what_was_measured(model, measured));
     print_figures(figures, units);
     return kDone;
 }

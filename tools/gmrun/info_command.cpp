@@ -147,6 +147,12 @@ void print_run(const Json& run) {
     if (run.contains("changes"))
         for (const std::string& change : run.at("changes").texts())
             fmt::print("    {}\n", one_line(change));
+    if (run.contains("rollbacks"))
+        fmt::print("    training went back {} after divergence\n",
+                   counted(run.at("rollbacks").whole(), "time"));
+    if (run.contains("weights_step"))
+        fmt::print("    the checkpoint has {}\n",
+                   runtime::name_of_earlier_weights(run.at("weights_step").whole()));
     if (run.contains("rate_factor"))
         fmt::print(
             "    updates are {:.4g} of what the model says: `lower_rate` made them smaller\n",
@@ -252,6 +258,8 @@ void add_progress(const std::string& folder, runtime::LoadedModel* model, Json& 
         run["seed"] = training->seed;
         if (!training->init.empty()) run["init"] = training->init;
         if (training->rate < 1) run["rate_factor"] = training->rate;
+        if (training->weights_step() != training->step)
+            run["weights_step"] = training->weights_step();
     } else {
         run["checkpoint"] = "unreadable";
         RunHistory told;
@@ -271,8 +279,12 @@ void add_progress(const std::string& folder, runtime::LoadedModel* model, Json& 
                  training && model ? why_early(model->module(), *training, folder) : "";
              !early.empty())
         run["ended_early"] = early;
-    const auto changes = changes_of(folder, diagnostics);
-    if (changes.ok() && !changes->empty()) run["changes"] = *changes;
+    const auto notes = notes_of(folder, diagnostics);
+    if (!notes.ok()) return;
+    if (!notes->changes.empty()) run["changes"] = notes->changes;
+    // The log knows those since the checkpoint, too; but it may be lost.
+    const int64_t rollbacks = std::max(notes->rollbacks, training ? training->retries : 0);
+    if (rollbacks > 0) run["rollbacks"] = rollbacks;
 }
 
 /// Adds how far a run got, with a checkpoint or without one.

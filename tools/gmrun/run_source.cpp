@@ -294,9 +294,14 @@ Result<TrainedModel> load_trained(const std::string& model_text, const std::stri
     say_of_another(*trained->model, folder, trained->checkpoint);
     const auto why = runtime::why_diverged(folder, diagnostics);
     if (!why.ok()) return Failure{};
+    const int64_t step = trained->training.weights_step();
+    const std::string weights = step == trained->training.step
+                                    ? fmt::format("the weights of step {}", step)
+                                    : runtime::name_of_earlier_weights(step);
     if (!why->empty())
-        say("gmrun: training in `{}` ended since {}; these are the weights of step {}\n", folder,
-            *why, trained->training.weights_step());
+        say("gmrun: training in `{}` ended since {}; these are {}\n", folder, *why, weights);
+    else if (step != trained->training.step)
+        say("gmrun: the checkpoint of step {} has {}\n", trained->training.step, weights);
     report_warnings(diagnostics);
     return trained;
 }

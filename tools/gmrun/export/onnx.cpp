@@ -51,9 +51,11 @@ bool export_onnx(const CommandLine& line, TrainedModel& trained, Diagnostics& di
     if (function == nullptr) return false;
     const std::string path = followed(line.text("output"));
     const auto noise = line.text("noise") == "inside" ? onnx::Noise::kInside : onnx::Noise::kInputs;
-    onnx::Model model = onnx::onnx_model(
-        source_of(trained, *function), noise,
-        {{"run", trained.folder}, {"steps", fmt::format("{}", trained.training.step)}});
+    const int64_t step = trained.training.step, weights = trained.training.weights_step();
+    std::vector<std::pair<std::string, std::string>> about{{"run", trained.folder},
+                                                           {"steps", fmt::format("{}", step)}};
+    if (weights != step) about.emplace_back("weights_step", fmt::format("{}", weights));
+    onnx::Model model = onnx::onnx_model(source_of(trained, *function), noise, about);
     model.producer_version = kVersion.number;
     const std::string data =
         line.flag("external") ? std::filesystem::path(path).filename().string() + ".data" : "";

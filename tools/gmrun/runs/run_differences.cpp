@@ -86,7 +86,6 @@ Settings settings(const RunHistory& run) {
     if (const std::string local = local_steps_of(run.record); !local.empty())
         out["local steps"] = local;
     if (!run.changes.empty()) out["changed"] = fmt::format("{}", fmt::join(run.changes, "; "));
-    if (!run.diverged.empty()) out["diverged"] = run.diverged;
     return out;
 }
 

@@ -15,31 +15,21 @@
 namespace gmc::tools {
 namespace {
 
-/// Takes away what was logged after a step: training went back to it.
-void forget_after(int64_t step, RunHistory& run) {
-    for (auto& [name, series] : run.series) {
-        const auto end =
-            std::upper_bound(series.steps.begin(), series.steps.end(), static_cast<double>(step));
-        const auto kept = static_cast<size_t>(end - series.steps.begin());
-        series.steps.resize(kept);
-        series.values.resize(kept);
-    }
-}
-
 std::string change_text(const Json& line) {
     return fmt::format("from step {} on: {}", line.at("step").whole(), line.at("changed").text());
 }
 
 /// Adds one line: a point to each series that it has a value for. A line about the run's health has
-/// no metrics.
+/// no metrics. Steps go on increasing where training goes back, so what it did before that stays:
+/// the best checkpoint may be of it.
 void add_line(const Json& line, RunHistory& run) {
     run.step = line.at("step").whole();
     if (line.contains("epoch")) run.epoch = line.at("epoch").whole();
-    if (line.contains("rolled_back_to"))
-        return forget_after(*(run.went_back_to = line.at("rolled_back_to").whole()), run);
     run.diverged = line.contains("diverged") ? line.at("diverged").text() : "";
     if (line.contains("changed")) run.changes.push_back(change_text(line));
-    if (line.contains("sign") || line.contains("diverged") || line.contains("changed")) return;
+    if (line.contains("rolled_back_to")) ++run.rollbacks;
+    for (const char* health : {"sign", "rolled_back_to", "diverged", "changed"})
+        if (line.contains(health)) return;
     for (const std::string& name : line.names()) {
         const auto number =
             name == "step" || name == "epoch" ? std::nullopt : runtime::logged_number(line, name);
@@ -112,18 +102,21 @@ Result<std::string> last_divergence(const std::string& folder, Diagnostics& diag
     return last;
 }
 
-Result<std::vector<std::string>> changes_of(const std::string& folder, Diagnostics& diagnostics) {
-    std::vector<std::string> changes;
+Result<LogNotes> notes_of(const std::string& folder, Diagnostics& diagnostics) {
+    LogNotes notes;
     auto in = runtime::open_log(folder + "/metrics.jsonl", diagnostics);
     if (!in.ok()) return Failure{};
     for (std::string text; std::getline(*in, text);) {
-        if (text.find("\"changed\"") == std::string::npos) continue;
+        if (text.find("\"changed\"") == std::string::npos &&
+            text.find("\"rolled_back_to\"") == std::string::npos)
+            continue;
         const std::optional<Json> line = Json::parse(text);
+        if (line && line->contains("rolled_back_to")) ++notes.rollbacks;
         if (line && line->contains("changed") && line->at("changed").is_text() &&
             line->contains("step") && line->at("step").is_whole())
-            changes.push_back(change_text(*line));
+            notes.changes.push_back(change_text(*line));
     }
-    return changes;
+    return notes;
 }
 
 std::string local_steps_of(const runtime::RunRecord& record) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,10 +26,8 @@ struct RunHistory {
     int64_t step = 0, epoch = 0;           ///< of the last line
     /// What it had otherwise from a step on, where it was resumed with another model.
     std::vector<std::string> changes;
-    std::string diverged;  ///< why training ended, if it diverged
-    /// The step that training went back to last, after divergence: no figure is of a later step
-    /// from before that.
-    std::optional<int64_t> went_back_to;
+    std::string diverged;   ///< why training ended, if it diverged
+    int64_t rollbacks = 0;  ///< how often training went back after divergence
 
     /// The name of a series with its unit: "kl in nats per example".
     std::string title(const std::string& name) const;
@@ -47,9 +44,15 @@ Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics)
 /// Why training diverged last, also where it went back and on; "" where the log tells of no
 /// divergence. Errors: kBadFile (see runtime::open_log).
 Result<std::string> last_divergence(const std::string& folder, Diagnostics& diagnostics);
-/// "from step 35 on: train.batch_size `32`, now `50`", for each time that a run was resumed with
-/// another model. Errors: kBadFile.
-Result<std::vector<std::string>> changes_of(const std::string& folder, Diagnostics& diagnostics);
+/// What the log of a run says beside its figures.
+struct LogNotes {
+    /// "from step 35 on: train.batch_size `32`, now `50`", for each time that it was resumed with
+    /// another model.
+    std::vector<std::string> changes;
+    int64_t rollbacks = 0;  ///< how often training went back after divergence
+};
+/// Errors: kBadFile.
+Result<LogNotes> notes_of(const std::string& folder, Diagnostics& diagnostics);
 /// "5 by each of 3 processes, then --outer-step nesterov"; "" for a run that takes none.
 std::string local_steps_of(const runtime::RunRecord& record);
 
