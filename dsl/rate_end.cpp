@@ -125,7 +125,7 @@ std::optional<RateEnd> rate_end(const Expression& rate) {
     for (const bool in_epochs : {true, false}) {
         const OverTime over(rate, in_epochs);
         const double most = over.most(), last = over(kFar);
-        if (!(most > 0)) continue;
+        if (!(most > 0) || !std::isfinite(most)) continue;
         bool ends = true;
         for (const double late : {0.5, 0.51, 0.637, 0.7313, 0.85217, 1.0})
             ends = ends && std::abs(over(late * kFar)) <= kShare * most;
@@ -133,7 +133,8 @@ std::optional<RateEnd> rate_end(const Expression& rate) {
         if (!small || !(*small > 0) || *small > kFar / 10) continue;
         const Value same = over.stays_from(last, kSame * most);
         const double after = same && *same <= *small * kShortly ? *same : *small;
-        return RateEnd{rounded(after), in_epochs, rounded(over(after * kBehind))};
+        const RateEnd end{rounded(after), in_epochs, rounded(over(after * kBehind))};
+        if (std::isfinite(end.after) && std::isfinite(end.rate)) return end;
     }
     return std::nullopt;
 }

@@ -321,7 +321,7 @@ Evaluated Evaluator::comparison(const std::string& op, Evaluated a, ValueId b) {
 }
 
 /// Two constants give a constant, without an op, so that the ranges of hyperparameters can be
-/// checked.
+/// checked. Nothing is divided by a constant that is 0 in f32.
 Evaluated Evaluator::binary(const Expression& e) {
     const bool logical = e.text == "and" || e.text == "or";
     Evaluated a = logical ? truth(*e.arguments[0]) : evaluate(*e.arguments[0]);
@@ -332,6 +332,12 @@ Evaluated Evaluator::binary(const Expression& e) {
     b = as_tensor(std::move(b), *e.arguments[1]);
     if (a.failed || b.failed) return failed();
     if (a.number && b.number) return number_value(*dsl::binary_value(e.text, *a.number, *b.number));
+    const bool divides = e.text == "/" || e.text == "%";
+    if (divides && b.number && static_cast<float>(*b.number) == 0)
+        return fail(
+            DiagnosticKind::kBadValue, e.arguments[1]->span,
+            fmt::format("`{}` divides by {}", dsl::to_string(e),
+                        *b.number == 0 ? "0" : fmt::format("{}, which is 0 in f32", *b.number)));
     if (e.text == "^") return power(e, a, b);
     if (!match(e, a, b)) return failed();
     const char op = e.text[0];
