@@ -16,10 +16,10 @@ constexpr double kFar = 1e10;
 
 double half_cosine(double t) { return (1 - std::cos(std::numbers::pi * t)) / 2; }
 
-/// The values of a rate at one time.
+/// The values of a rate at one time, of which the step or the epoch may not be known.
 class AtTime {
   public:
-    AtTime(double step, double epoch) : step_(step), epoch_(epoch) {}
+    AtTime(Value step, Value epoch) : step_(step), epoch_(epoch) {}
 
     Value operator()(const Expression& e) const {
         return value_of(e, [this](const Expression& part) { return known(part); });
@@ -62,7 +62,7 @@ class AtTime {
         return peak * (1.0 / 25 + (1 - 1.0 / 25) * up + (1.0 / 250'000 - 1) * down);
     }
 
-    double step_, epoch_;
+    Value step_, epoch_;
 };
 
 /// A rate over one of the two times, when the other is far.
@@ -116,6 +116,11 @@ double rounded(double number) {
 
 }  // namespace
 
+std::optional<double> value_at(const Expression& e, std::optional<double> step,
+                               std::optional<double> epoch) {
+    return AtTime(step, epoch)(e);
+}
+
 /// What swings, as `cyclical` does, is found out by looking at several late times. Where the rate
 /// comes to a value and keeps it, as `cosine` does, its end is when it has come there, not shortly
 /// before.
@@ -125,7 +130,7 @@ std::optional<RateEnd> rate_end(const Expression& rate) {
     for (const bool in_epochs : {true, false}) {
         const OverTime over(rate, in_epochs);
         const double most = over.most(), last = over(kFar);
-        if (!(most > 0)) continue;
+        if (!(most > 0) || !std::isfinite(most)) continue;
         bool ends = true;
         for (const double late : {0.5, 0.51, 0.637, 0.7313, 0.85217, 1.0})
             ends = ends && std::abs(over(late * kFar)) <= kShare * most;
@@ -133,7 +138,8 @@ std::optional<RateEnd> rate_end(const Expression& rate) {
         if (!small || !(*small > 0) || *small > kFar / 10) continue;
         const Value same = over.stays_from(last, kSame * most);
         const double after = same && *same <= *small * kShortly ? *same : *small;
-        return RateEnd{rounded(after), in_epochs, rounded(over(after * kBehind))};
+        const RateEnd end{rounded(after), in_epochs, rounded(over(after * kBehind))};
+        if (std::isfinite(end.after) && std::isfinite(end.rate)) return end;
     }
     return std::nullopt;
 }

@@ -243,13 +243,16 @@ class Binder {
         return std::move(out_);
     }
     const std::map<std::string, std::string>& words() const { return words_; }
+    /// Whether a parameter has a value of which an error was reported before.
+    bool failed() const { return failed_; }
 
   private:
     void bind_parameter(const Parameter& parameter) {
         const Entry* given = objective_.find(parameter.name);
         const Node* value = given ? given->value.get() : parameter.fallback.get();
+        if (value && value->failed) failed_ = true;
         if (!value || value->is_null() || value->failed)
-            return;  // check_objective_keys reported it
+            return;  // reported, if only by check_objective_keys
         if (!parameter.words.empty()) {
             if (std::count(parameter.words.begin(), parameter.words.end(), value->text)) {
                 words_[parameter.name] = value->text;
@@ -295,6 +298,7 @@ class Binder {
     Diagnostics& diagnostics_;
     Replacements out_;
     std::map<std::string, std::string> words_;
+    bool failed_ = false;
 };
 
 }  // namespace
@@ -310,13 +314,14 @@ Result<ObjectivePart> read_recipe(const Node& objective, const Entry& key,
                                   const std::vector<std::string>& directories,
                                   Diagnostics& diagnostics) {
     const size_t errors = diagnostics.count();
+    if (key.value->failed) return Failure{};
     const Result<NodePtr> root = load(key, directories, diagnostics);
     if (!root) return Failure{};
     const Recipe recipe = read_declarations(*root, diagnostics);
     check_objective_keys(recipe, objective, key, diagnostics);
     Binder binder(recipe, objective, key, diagnostics);
     const Replacements replacements = binder.bind(networks);
-    if (diagnostics.count() != errors) return Failure{};
+    if (diagnostics.count() != errors || binder.failed()) return Failure{};
     ObjectivePart part =
         read_objective_part(*apply_choices(recipe, binder.words(), diagnostics), diagnostics);
     if (diagnostics.count() != errors) return Failure{};

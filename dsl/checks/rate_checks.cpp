@@ -181,17 +181,35 @@ class RateChecks {
                                       : "a schedule that falls more slowly");
     }
 
-    /// In adamw the weights shrink by learning_rate * weight_decay in a step; elsewhere the decay
-    /// is added to the gradient, where it meets the loss.
+    /// The decay shrinks the weights by learning_rate * weight_decay of themselves in a step: by
+    /// more than all of them they change their signs, by more than twice that they grow. Of two
+    /// schedules the highest values need not meet.
     void decay(const OptimizerSpec& optimizer, const NamedExpression& parameter) {
-        const std::optional<double> value = constant_value(*parameter.value);
-        const double most = optimizer.kind == "adamw" ? 10 : 1;
-        if (!value || *value < most) return;
-        diagnostics_
-            .warning(DiagnosticKind::kBadValue, parameter.value->span,
-                     "a weight decay of {} keeps the weights near 0, whatever the loss says",
-                     *value)
-            .help(optimizer.kind == "adamw" ? "usual are 1e-3 to 1e-1" : "usual are 1e-5 to 1e-3");
+        const std::optional<Rate> decay = rate_of(*parameter.value);
+        if (!decay || !decay->whole) return;
+        const bool is_constant = constant_value(*parameter.value).has_value();
+        double rate = 0;
+        for (const NamedExpression& other : optimizer.parameters)
+            if (const auto found = rate_of(*other.value); other.name == "learning_rate" && found)
+                if (is_constant || constant_value(*other.value)) rate = found->most;
+        const bool is_adamw = optimizer.kind == "adamw";
+        const double share = rate * decay->most;
+        std::string what;
+        if (share > 1)
+            what = fmt::format(
+                "a weight decay of {} at a learning rate of {} takes {:.3g} times the weights away "
+                "in a step: they change their signs{}",
+                decay->most, rate, share,
+                share > 2    ? " and grow"
+                : share == 2 ? " and never shrink"
+                             : "");
+        else if (decay->least >= (is_adamw ? 10 : 1))
+            what =
+                fmt::format("a weight decay of {} keeps the weights near 0, whatever the loss says",
+                            decay->least);
+        if (what.empty()) return;
+        diagnostics_.warning(DiagnosticKind::kBadValue, parameter.value->span, "{}", what)
+            .help(is_adamw ? "usual are 1e-3 to 1e-1" : "usual are 1e-5 to 1e-3");
     }
 
     const ModelView& view_;

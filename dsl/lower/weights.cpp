@@ -53,10 +53,12 @@ std::optional<Evaluated> Evaluator::weights_named(const Expression& member) {
 Evaluated Evaluator::weights_for(const dsl::NetworkSpec& network, const Expression& expression) {
     Evaluated value = evaluate(expression);
     if (value.failed) return value;
+    if (!value.weights) value = as_tensor(std::move(value), expression);
+    if (value.failed) return value;
     if (!value.weights)
         return fail(DiagnosticKind::kWrongType, expression.span,
                     fmt::format("`weights` of `{}` takes weights, not {}", network.name,
-                                describe(*this, as_tensor(value, expression))),
+                                describe(*this, value)),
                     fmt::format("`{}.weights`, and what is computed from them", network.name));
     for (const auto& [state, weight] : *value.weights) {
         const std::string& name = f_.m.module.states[state].name;

@@ -249,14 +249,17 @@ void LayerReader::read_keys(const LayerRow& row, const NodePtr& written_keys, La
 }
 
 // Reads the keys that take expressions. A plain number is checked against the range now; the values
-// of any other expression are known only in training.
+// of any other expression are known only in training. A layer that is an expression has its number
+// as one.
 void LayerReader::read_expressions(const LayerRow& row, const Node& keys, LayerSpec& layer) {
     for (KeyRow key : row.keys) {
         const Entry* entry = keys.find(key.key);
         if (key.type != KeyType::kExpression || !entry || entry->value->is_null()) continue;
         layer.value_spans[key.key] = entry->value->span;
         key.type = KeyType::kNumber;
-        if (entry->value->is_scalar() && parse_number(entry->value->text)) {
+        const bool is_number = key.key != kExpressionLayer && entry->value->is_scalar() &&
+                               parse_number(entry->value->text);
+        if (is_number) {
             if (auto number = read_value(*entry->value, key, diagnostics_))
                 layer.values[key.key] = std::move(*number);
         } else if (auto expression =

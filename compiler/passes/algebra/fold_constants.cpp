@@ -28,6 +28,15 @@ struct Folding {
         const Operation* neg = rewriter.definition_as<Neg>(op.operands[i]);
         return neg == nullptr ? kNone : neg->operands[0];
     }
+    /// Whether operand i is floor(a / 0), of the remainder a - 0 floor(a / 0).
+    bool is_floor_of_a_by_0(size_t i) const {
+        const Operation* floor = rewriter.definition_as<Floor>(op.operands[i]);
+        const Operation* quotient =
+            floor == nullptr ? nullptr : rewriter.definition_as<Div>(floor->operands[0]);
+        const double* divisor =
+            quotient == nullptr ? nullptr : rewriter.constant(quotient->operands[1]);
+        return divisor != nullptr && *divisor == 0;
+    }
     /// A constant of the op's shape.
     ValueId number(double value) {
         return rewriter.builder().emit_typed(Constant{value}, {}, rewriter.type(op.result()));
@@ -80,6 +89,7 @@ ValueId fold(const Sub&, Folding& c) {
 
 ValueId fold(const Mul&, Folding& c) {
     if (c.is(1, 1)) return c.operand(0);
+    if (c.is(1, 0) && c.is_floor_of_a_by_0(0)) return kNone;
     if (c.is(1, 0)) return c.become_constant(0);  // see the header for infinite and NaN
     if (c.is(1, -1)) return c.become(Neg{}, {c.operand(0)});
     if (join_constants<Mul>(c, [](double a, double b) { return a * b; })) return kNone;

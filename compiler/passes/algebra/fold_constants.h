@@ -6,7 +6,7 @@
 // Joined constants may round differently by a unit in the last place. One rule goes further: a
 // product with the constant 0 becomes 0, though for an infinite or NaN x it would be NaN. What a
 // model multiplies by a constant 0 is meant to be absent (a term with weight 0, the gradient of a
-// relu's flat side), and must not spoil the rest.
+// relu's flat side), and must not spoil the rest. The remainder by 0, a - 0 floor(a / 0), is NaN.
 //
 //     %two = constant {value=2} : f32[4]
 //     %a = mul %x, %two : f32[4]

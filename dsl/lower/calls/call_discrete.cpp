@@ -1,8 +1,6 @@
 // Functions of classes: one-hot codes, draws and argmax; and the mean over the batch.
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "dsl/lower/calls/call_functions.h"
 #include "dsl/lower/discrete.h"
 
@@ -50,14 +48,7 @@ Evaluated categorical(Evaluator& e, const Expression& call) {
 int64_t wanted_classes(Evaluator& e, const Expression& call) {
     constexpr double kMostClasses = 1e6;  ///< as in the schema's row of the layer
     if (call.arguments.size() < 2) return 0;
-    const Evaluated classes = e.whole(*call.arguments[1]);
-    if (classes.failed) return -1;
-    const double count = classes.number.value_or(0);
-    if (count >= 1 && count <= kMostClasses && count == std::floor(count))
-        return static_cast<int64_t>(count);
-    e.fail(DiagnosticKind::kBadExpression, call.arguments[1]->span,
-           "the number of classes of `one_hot` must be a constant whole number, at least 1");
-    return -1;
+    return whole_number(e, call, 1, 1, kMostClasses).value_or(-1);
 }
 
 /// Labels [...] -> one-hot codes [..., classes].

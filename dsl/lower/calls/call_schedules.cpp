@@ -22,15 +22,17 @@ bool any_failed(std::initializer_list<const Evaluated*> arguments) {
                        [](const Evaluated* one) { return one->failed; });
 }
 
-/// True for the word `step` or `epoch`.
-bool is_unit(const Expression& e) {
-    return e.kind == Expression::Kind::kName && (e.text == "step" || e.text == "epoch");
-}
-
-Evaluated wrong_unit(Evaluator& e, const Expression& call, size_t i) {
-    return e.fail(DiagnosticKind::kBadExpression, call.arguments[i]->span,
-                  fmt::format("the unit of `{}` is the word `step` or `epoch`, not `{}`", call.text,
-                              dsl::to_string(*call.arguments[i])));
+/// Whether argument `i`, of the value `unit`, is the word `step` or `epoch`, and means the time, no
+/// parameter of that name. False after an error.
+bool is_unit(Evaluator& e, const Expression& call, size_t i, const Evaluated& unit) {
+    const Expression& word = *call.arguments[i];
+    const bool named =
+        word.kind == Expression::Kind::kName && (word.text == "step" || word.text == "epoch");
+    if (named && !unit.number && !unit.batched && e.b().shape(unit.value).empty()) return true;
+    e.fail(DiagnosticKind::kBadExpression, word.span,
+           fmt::format("the unit of `{}` is the word `step` or `epoch`, not `{}`", call.text,
+                       unit.number ? fmt::format("{}", *unit.number) : dsl::to_string(word)));
+    return false;
 }
 
 /// Whether argument `i`, a number above 0, is so in f32, in which the schedule divides by it, and
@@ -63,7 +65,7 @@ Evaluated schedule(Evaluator& e, const Expression& call, Bend bend) {
     if (!from.number || !to.number || !over.number || *over.number <= 0)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "a schedule needs constant numbers, and `over` above 0");
-    if (!can_divide(e, call, 2, *over.number)) return failed();
+    if (!is_unit(e, call, 3, unit) || !can_divide(e, call, 2, *over.number)) return failed();
     ir::Builder& b = e.b();
     const ValueId t = at_most_one(b, b.scale(unit.value, 1 / *over.number));
     unit.value = b.offset(b.scale(bend(b, t), *to.number - *from.number), *from.number);
@@ -88,7 +90,7 @@ Evaluated one_cycle(Evaluator& e, const Expression& call) {
     if (!peak.number || !over.number || *over.number <= 0)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "`one_cycle` needs constant numbers, and `over` above 0");
-    if (!is_unit(*call.arguments[2])) return wrong_unit(e, call, 2);
+    if (!is_unit(e, call, 2, unit)) return failed();
     if (!can_divide(e, call, 1, *over.number)) return failed();
     const double early = call.arguments[2]->text == "step" ? 1 : 0;
     if (early > 0 && *over.number < kFewest)
@@ -117,7 +119,7 @@ Evaluated cyclical(Evaluator& e, const Expression& call) {
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "`cyclical` needs constant numbers, `growing` above 0 and at most 1, and "
                       "`every` above 0");
-    if (!is_unit(*call.arguments[4])) return wrong_unit(e, call, 4);
+    if (!is_unit(e, call, 4, unit)) return failed();
     if (!can_divide(e, call, 2, *growing.number) || !can_divide(e, call, 3, *every.number))
         return failed();
     ir::Builder& b = e.b();
@@ -139,7 +141,7 @@ Evaluated steps(Evaluator& e, const Expression& call) {
         *every.number <= 0)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "`steps` needs constant numbers, and `factor` and `every` above 0");
-    if (!is_unit(*call.arguments[3])) return wrong_unit(e, call, 3);
+    if (!is_unit(e, call, 3, unit)) return failed();
     if (!can_divide(e, call, 2, *every.number)) return failed();
     ir::Builder& b = e.b();
     const ValueId times = b.emit(ir::Floor{}, {b.div(unit.value, b.constant(*every.number))});
@@ -157,7 +159,7 @@ Evaluated warm_up(Evaluator& e, const Expression& call) {
     if (!over.number || *over.number <= 0)
         return e.fail(DiagnosticKind::kBadExpression, call.span,
                       "`warm_up` needs a constant number above 0");
-    if (!is_unit(*call.arguments[1])) return wrong_unit(e, call, 1);
+    if (!is_unit(e, call, 1, unit)) return failed();
     if (!can_divide(e, call, 0, *over.number)) return failed();
     ir::Builder& b = e.b();
     if (call.arguments[1]->text == "step") unit.value = b.offset(unit.value, 1);

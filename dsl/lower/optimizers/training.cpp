@@ -163,7 +163,7 @@ class TrainingBuilder {
             if (!finish(e, entries[i], prepared[i], use)) return false;
         if (std::all_of(prepared.begin(), prepared.end(),
                         [](const Groups& g) { return g.empty(); }))
-            return trains_nothing(entries);
+            return trains_nothing(entries, f.left_out.empty());
         for (const auto& [state, value] : *states)
             if (!is_computed_from(f.function, value, f.left_out)) f.set_state(state, value);
         // Of extragradient, the losses at the weights that are kept count.
@@ -172,8 +172,16 @@ class TrainingBuilder {
         return true;
     }
 
-    /// Always false, so that a caller can return it.
-    bool trains_nothing(const std::vector<MinimizeSpec>& entries) {
+    /// No network that the entries train has parameters (`for_good`), or this kind of step has no
+    /// term with them. Always false, so that a caller can return it.
+    bool trains_nothing(const std::vector<MinimizeSpec>& entries, bool for_good) {
+        if (for_good) {
+            m_.diagnostics
+                .error(DiagnosticKind::kLossNotInfluenced, entries.front().loss->span,
+                       "no parameter has any influence on this loss, so that nothing is trained")
+                .help("a layer with weights, such as `dense`, has parameters");
+            return false;
+        }
         m_.diagnostics
             .error(DiagnosticKind::kLossNotInfluenced, entries.front().loss->span,
                    "`every` leaves out all of this loss in most steps, so that nothing is trained "
