@@ -7,6 +7,7 @@
 #include <set>
 
 #include "runtime/data/shapes.h"
+#include "runtime/memory/address_sanitizer.h"
 #include "tests/limited_child.h"
 #include "tests/unit/data_temp_folder.h"
 
@@ -141,6 +142,7 @@ TEST_CASE("synthetic errors") {
 }
 
 TEST_CASE("data that this process may not hold are refused, however large the machine is") {
+    if (kAddressSanitizer) return;  // it needs more itself
     const auto said = in_limited_child(RLIMIT_DATA, rlim_t{1} << 30, [] {
         SyntheticOptions options;
         options.count = 1 << 19;
