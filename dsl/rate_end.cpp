@@ -16,10 +16,10 @@ constexpr double kFar = 1e10;
 
 double half_cosine(double t) { return (1 - std::cos(std::numbers::pi * t)) / 2; }
 
-/// The values of a rate at one time.
+/// The values of a rate at one time, of which the step or the epoch may not be known.
 class AtTime {
   public:
-    AtTime(double step, double epoch) : step_(step), epoch_(epoch) {}
+    AtTime(Value step, Value epoch) : step_(step), epoch_(epoch) {}
 
     Value operator()(const Expression& e) const {
         return value_of(e, [this](const Expression& part) { return known(part); });
@@ -62,7 +62,7 @@ class AtTime {
         return peak * (1.0 / 25 + (1 - 1.0 / 25) * up + (1.0 / 250'000 - 1) * down);
     }
 
-    double step_, epoch_;
+    Value step_, epoch_;
 };
 
 /// A rate over one of the two times, when the other is far.
@@ -115,6 +115,11 @@ double rounded(double number) {
 }
 
 }  // namespace
+
+std::optional<double> value_at(const Expression& e, std::optional<double> step,
+                               std::optional<double> epoch) {
+    return AtTime(step, epoch)(e);
+}
 
 /// What swings, as `cyclical` does, is found out by looking at several late times. Where the rate
 /// comes to a value and keeps it, as `cosine` does, its end is when it has come there, not shortly

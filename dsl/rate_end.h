@@ -1,4 +1,5 @@
-// When a learning rate has come to its end: the schedule leaves so little that weights hardly move.
+// The values of schedules, and when a learning rate has come to its end: the schedule leaves so
+// little that weights hardly move.
 #pragma once
 
 #include <optional>
@@ -6,6 +7,11 @@
 #include "dsl/text/expression.h"
 
 namespace gmc::dsl {
+
+/// The value of a number that changes in training, at a time of which the step or the epoch may be
+/// unknown: nothing of what it takes more to know.
+std::optional<double> value_at(const Expression& e, std::optional<double> step,
+                               std::optional<double> epoch);
 
 struct RateEnd {
     double after = 0;  ///< so many epochs or steps

@@ -156,6 +156,8 @@ class Evaluator {
     Evaluated define(const dsl::Definition& definition, const dsl::Expression& call);
 
     Evaluated folded(Evaluated e, size_t first);
+    bool stays_within(const dsl::Expression& expression, const std::string& what,
+                      const dsl::Range& range);
 
     // ---- weights.cpp ----
     /// `net.weights` or `net.layer.weights`; nothing for any other member.

@@ -12,6 +12,7 @@
 #include "dsl/lower/calls/call_functions.h"
 #include "dsl/lower/evaluate.h"
 #include "dsl/lower/shape_errors.h"
+#include "dsl/rate_end.h"
 
 namespace gmc::lower {
 
@@ -67,6 +68,37 @@ Evaluated Evaluator::whole(const Expression& expression) {
     return number_value(std::isnan(*number) ? std::abs(*number) : *number);  // no "-nan" in texts
 }
 
+/// Whether a number that changes in training is in `range`, as far as that shows: the ends of a
+/// schedule, else there is an error, and the first two steps, else a warning.
+bool Evaluator::stays_within(const Expression& e, const std::string& what,
+                             const dsl::Range& range) {
+    const bool two = e.text == "linear" || e.text == "cosine" || e.text == "cyclical";
+    const bool one = e.text == "steps" || e.text == "one_cycle";
+    const size_t ends = e.kind != Expression::Kind::kCall ? 0 : two ? 2 : one ? 1 : 0;
+    for (size_t i = 0; i < ends; ++i) {
+        const Expression& end = *e.arguments[i];
+        const std::optional<double> value = dsl::constant_value(end);
+        const std::string why = value ? misfit(*value, range) : "";
+        if (why.empty()) continue;
+        fail(DiagnosticKind::kBadValue, end.span,
+             fmt::format("{} comes to be {}, {}", what, *value, why));
+        return false;
+    }
+    for (const double step : {0.0, 1.0}) {
+        const std::optional<double> epoch = step == 0 ? std::optional(0.0) : std::nullopt;
+        const std::optional<double> value = dsl::value_at(e, step, epoch);
+        const std::string why = value ? misfit(*value, range) : "";
+        if (why.empty()) continue;
+        const std::string text =
+            fmt::format("{} is {} in step {}, {}", what,
+                        std::isnan(*value) ? std::abs(*value) : *value, step, why);
+        if (f_.m.reported_once(e.span, text))
+            f_.m.diagnostics.warning(DiagnosticKind::kBadValue, e.span, "{}", text);
+        break;
+    }
+    return true;
+}
+
 Evaluated Evaluator::bounded_scalar(const Expression& expression, const std::string& what,
                                     const dsl::Range& range) {
     Evaluated e = tensor(expression);
@@ -74,7 +106,7 @@ Evaluated Evaluator::bounded_scalar(const Expression& expression, const std::str
     if (!e.number) {
         const bool fits = !e.batched && f_.b.shape(e.value).empty();
         if (!fits) e.value = scalar(expression, what);  // for its error
-        e.failed = e.value == kNone;
+        e.failed = e.value == kNone || !stays_within(expression, what, range);
         return e;
     }
     if (const std::string why = misfit(*e.number, range); !why.empty()) {
