@@ -50,6 +50,7 @@ bool is_word_for_null(const std::string& text) {
 /// into it.
 Result<Setting> read_setting(const std::string& text, Diagnostics& diagnostics) {
     const uint32_t file = diagnostics.sources().add("--set", text);
+    if (!check_bytes(text, file, diagnostics)) return Failure{};
     const size_t equals = text.find('=');
     const Span whole{file, 1, 1, static_cast<uint32_t>(text.size())};
     if (equals == std::string::npos || equals == 0) {

@@ -204,6 +204,11 @@ Result<Module> read_artefact_text(const std::string& path, std::string text,
                     "`gmc compile` makes one, a .gmc file, from a model's YAML");
     if (!has_this_version(path, text, diagnostics)) return Failure{};
     const size_t end = find_checksum(text);
+    if (end == std::string::npos && text.find("\r\n") != std::string::npos)
+        return fail(path, "has the line ends CR LF in place of those that it was written with, LF",
+                    diagnostics,
+                    "compile the model again; git leaves such files as they are where "
+                    "`.gitattributes` has the line `*.gmc -text`");
     if (end == std::string::npos && options.require_checksum)
         return fail(path, "is cut off: its last line is no checksum", diagnostics,
                     "compile the model again");

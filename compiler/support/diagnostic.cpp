@@ -17,23 +17,10 @@ constexpr size_t kLongestLineShown = 120;
 /// More than fit on a screen help nobody, and one mistake often causes many errors.
 constexpr size_t kMostErrorsShown = 20;
 
-/// Makes a line safe to print. Control characters and malformed bytes become '?', so that carets
-/// stay in place.
-std::string printable(std::string_view line) {
-    std::string out(line);
-    for (char& c : out) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte == '\t')
-            c = ' ';
-        else if (byte < 0x20 || byte == 0x7f)
-            c = '?';
-    }
-    return out;
-}
-
-/// The number of characters. Columns count bytes, but a caret has to count characters.
+/// The number of characters that are printed. Columns count bytes, but a caret has to count these.
 size_t characters(std::string_view text) {
-    return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    const std::string shown = printable(text);
+    return static_cast<size_t>(std::count_if(shown.begin(), shown.end(), [](char c) {
         return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
     }));
 }
@@ -53,7 +40,8 @@ std::string excerpt(const SourceFiles& sources, const Span& span) {
     size_t end = std::min(whole.size(), begin + kLongestLineShown);
     while (end < whole.size() && (static_cast<unsigned char>(whole[end]) & 0xc0) == 0x80) ++end;
     const std::string shown = printable(whole.substr(begin, end - begin));
-    const size_t stop = std::min(end, column + std::max<size_t>(span.length, 1));
+    size_t stop = std::min(end, column + std::max<size_t>(span.length, 1));
+    while (stop < end && (static_cast<unsigned char>(whole[stop]) & 0xc0) == 0x80) ++stop;
     const size_t width =
         stop > column ? std::max<size_t>(characters(whole.substr(column, stop - column)), 1) : 1;
     const size_t indent = characters(whole.substr(begin, column - begin));
@@ -65,7 +53,7 @@ std::string excerpt(const SourceFiles& sources, const Span& span) {
 /// program's name where not even a file is.
 std::string place(const SourceFiles& sources, const Span& span, std::string_view program) {
     if (span.file == 0) return std::string(program);
-    const std::string& path = sources.file(span.file).path();
+    const std::string path = printable(sources.file(span.file).path());
     if (span.line == 0) return path;
     return fmt::format("{}:{}:{}", path, span.line, span.column);
 }

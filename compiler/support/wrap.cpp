@@ -1,7 +1,11 @@
 // Breaks long lines at spaces, and cuts long names.
 #include "compiler/support/wrap.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "compiler/support/utf8.h"
 
 namespace gmc {
 
@@ -51,6 +55,24 @@ std::string cut(std::string_view text, size_t most) {
     if (text.size() <= most) return std::string(text);
     while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) --most;
     return std::string(text.substr(0, most)) + "...";
+}
+
+std::string printable(std::string_view text) {
+    std::string out;
+    for (size_t at = 0; at < text.size();) {
+        const auto byte = static_cast<unsigned char>(text[at]);
+        const size_t length = utf8_length(text, at);
+        if (byte == '\t')
+            out += ' ';
+        else if (byte == '\n')
+            out += "\\n";
+        else if (byte < 0x20 || byte == 0x7f || length == 0)
+            out += fmt::format("\\x{:02x}", byte);
+        else
+            out += text.substr(at, length);
+        at += std::max<size_t>(length, 1);
+    }
+    return out;
 }
 
 /// One walk, piece by piece: a piece is what stands between two backticks, or a run of characters

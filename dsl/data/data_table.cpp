@@ -1,5 +1,6 @@
 // Reads `csv:` of a field: the rules that the model gives for the table, and with them its file.
 #include <algorithm>
+#include <cctype>
 
 #include "dsl/data/data_field.h"
 #include "dsl/data/data_paths.h"
@@ -88,10 +89,36 @@ class TableReader {
         if (text == "auto") return otherwise;
         if (text == "tab" || text == "\\t") return '\t';
         if (text == "space") return ' ';
-        if (text.size() == 1) return text[0];
+        if (text.size() == 1 && !is_letter_or_digit(text[0]) && text[0] != '\n' && text[0] != '\r')
+            return text[0];
         diagnostics_.error(DiagnosticKind::kBadValue, values_.spans.at(key),
-                           "`{}` is one character, not `{}`", key, text);
+                           "`{}` is one character, no letter and no digit, not `{}`", key, text);
         return otherwise;
+    }
+
+    static bool is_letter_or_digit(char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) != 0;
+    }
+
+    std::optional<char> decimal_sign() {
+        if (source_.value->is_scalar() || !values_.spans.count("decimal")) return std::nullopt;
+        const std::string text = values_.text("decimal");
+        if (text == "." || text == ",") return text[0];
+        if (text != "auto")
+            diagnostics_.error(DiagnosticKind::kBadValue, values_.spans.at("decimal"),
+                               "`decimal` is `.` or `,`, not `{}`", text);
+        return std::nullopt;
+    }
+
+    /// A quote has to be told from what else has a meaning in a row.
+    void check_quote() {
+        for (const auto& [key, sign] :
+             {std::pair("separator", rules_.separator), std::pair("decimal", rules_.decimal)})
+            if (sign == rules_.quote)
+                diagnostics_.error(DiagnosticKind::kBadValue,
+                                   values_.spans.at(values_.spans.count("quote") ? "quote" : key),
+                                   "`quote` and `{}` are the same, {}", key,
+                                   runtime::separator_name(rules_.quote));
     }
 
     /// With `classes`, every number is a label of them.
@@ -132,8 +159,9 @@ class TableReader {
         rules_.range_high = field.range_high;
         if (source_.value->is_scalar()) return true;
         rules_.separator = character("separator", std::nullopt);
-        rules_.decimal = character("decimal", std::nullopt);
+        rules_.decimal = decimal_sign();
         rules_.quote = *character("quote", '"');
+        check_quote();
         const std::string header = values_.text("header");
         if (header != "auto") rules_.header = header == "present";
         rules_.mask = values_.text("missing") == "mask";

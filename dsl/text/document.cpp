@@ -66,9 +66,9 @@ class TreeBuilder : public YAML::EventHandler {
                   const std::string& value) override {
         auto node = std::make_shared<Node>();
         node->kind = Node::Kind::kScalar;
-        node->text = shown(value);
         const size_t begin = skip_properties(offset(mark));
         node->quoted = begin < text_.size() && (text_[begin] == '"' || text_[begin] == '\'');
+        node->text = node->quoted ? value : shown(value);
         node->span = span_at(begin, scalar_length(begin, node->text));
         check_tag(tag, mark);
         check_closed(*node, begin);

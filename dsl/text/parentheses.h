@@ -15,7 +15,7 @@ namespace gmc::dsl {
 /// open and close on one line, inside of `{}` or `[]`, and outside of quotes and comments; all else
 /// stays.
 std::string hide_in_parentheses(const std::string& text);
-/// The inverse: a text that yaml-cpp returned, with the original commas and brackets.
+/// The inverse: a text without quotes as yaml-cpp returned it, with the original characters.
 std::string shown(std::string text);
 
 }  // namespace gmc::dsl

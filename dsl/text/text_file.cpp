@@ -37,17 +37,6 @@ std::optional<BadByte> find_bad_byte(const std::string& text) {
     return std::nullopt;
 }
 
-/// Adds a text that cannot be shown as it is; bytes that might disturb a terminal become '?'.
-uint32_t add_defused(const std::string& path, const std::string& text, SourceFiles& sources) {
-    std::string shown = text;
-    for (size_t i = 0; i < shown.size();) {
-        const size_t length = utf8_length(shown, i);
-        if (length == 0) shown[i] = '?';
-        i += length == 0 ? 1 : length;
-    }
-    return sources.add(path, std::move(shown));
-}
-
 /// Reports an error about a file as a whole, which has no line to show.
 Failure bad_file(const std::string& path, Diagnostics& diagnostics, const std::string& text) {
     const uint32_t file = diagnostics.sources().add(path, "");
@@ -137,29 +126,31 @@ bool has_typographic_quote(std::string_view text) {
     return false;
 }
 
+bool check_bytes(const std::string& text, uint32_t file, Diagnostics& diagnostics) {
+    const std::optional<BadByte> bad = find_bad_byte(text);
+    if (!bad) return true;
+    const auto byte = static_cast<unsigned char>(text[bad->offset]);
+    const Span span = diagnostics.sources().file(file).span_at(file, bad->offset, 1);
+    if (bad->binary)
+        diagnostics.error(DiagnosticKind::kBadFile, span,
+                          "not text: it holds the control byte 0x{:02x}", byte);
+    else
+        diagnostics
+            .error(DiagnosticKind::kBadFile, span,
+                   "not UTF-8 text: the byte 0x{:02x} starts no character", byte)
+            .help("save it as UTF-8");
+    return false;
+}
+
 /// A byte order mark at the beginning is dropped, since editors of Windows write it and it says
-/// nothing in UTF-8. Bytes that are no text are refused before anything else reads them; the source
-/// that the message quotes has them replaced, so that no terminal is sent control bytes.
+/// nothing in UTF-8. Bytes that are no text are refused before anything else reads them.
 Result<TextFile> load_text(const std::string& path, Diagnostics& diagnostics) {
     Result<std::string> bytes = read_bytes(path, diagnostics);
     if (!bytes) return Failure{};
     std::string text = bytes.take();
     if (text.rfind("\xef\xbb\xbf", 0) == 0) text.erase(0, 3);
-    if (const std::optional<BadByte> bad = find_bad_byte(text)) {
-        const auto byte = static_cast<unsigned char>(text[bad->offset]);
-        const uint32_t file = add_defused(path, text, diagnostics.sources());
-        const Span span = diagnostics.sources().file(file).span_at(file, bad->offset, 1);
-        if (bad->binary)
-            diagnostics.error(DiagnosticKind::kBadFile, span,
-                              "not a text file: it holds the control byte 0x{:02x}", byte);
-        else
-            diagnostics
-                .error(DiagnosticKind::kBadFile, span,
-                       "not UTF-8 text: the byte 0x{:02x} starts no character", byte)
-                .help("save the file as UTF-8");
-        return Failure{};
-    }
     const uint32_t file = diagnostics.sources().add(path, text);
+    if (!check_bytes(text, file, diagnostics)) return Failure{};
     if (text.find('\r') != std::string::npos && text.find('\n') == std::string::npos) {
         diagnostics
             .error(DiagnosticKind::kBadFile, Span{file, 0, 0, 0},

@@ -22,6 +22,10 @@ struct TextFile {
 /// is no such file, when it is a directory, is too large, cannot be read or is not UTF-8.
 Result<TextFile> load_text(const std::string& path, Diagnostics& diagnostics);
 
+/// Reports (kBadFile) the first byte of `text`, of the source `file`, that belongs in no text: a
+/// control character, or one that is no UTF-8. False after an error.
+bool check_bytes(const std::string& text, uint32_t file, Diagnostics& diagnostics);
+
 /// A name for what `text` begins with, if that looks like a space and is none for YAML, such as "a
 /// no-break space (U+00A0)"; "" for all else.
 std::string odd_space(std::string_view text);

@@ -169,9 +169,7 @@ void TuningCache::record(const std::string& problem, TuningEntry entry) {
 
 bool TuningCache::save(Diagnostics& diagnostics) {
     if (is_alone_) return true;
-    std::error_code error;
-    // An error shows when the file is written.
-    fs::create_directories(fs::path(path_).parent_path(), error);
+    if (!make_folder_of(path_, diagnostics)) return false;
     Json json = read(path_);
     Json& machine = json["machines"][machine_];
     if (!machine.is_object()) machine = Json::object();

@@ -20,17 +20,38 @@
 namespace gmc::runtime {
 namespace {
 
-/// Calls `visit` with some of the first `count` examples: up to 1000 from memory, or 16 that have
-/// to be read or decoded: enough to show a wrong range or shape, and little enough to cost no time.
-/// False where one of them could not be read.
-template <typename Visit>
-bool visit_some(const Field& field, int64_t count, bool in_memory, const Visit& visit) {
-    const int64_t most = std::min<int64_t>(count, in_memory ? 1000 : 16);
+/// How many of `count` examples are looked at: up to 1000 from memory, or 16 that have to be read
+/// or decoded: enough to show a wrong range or shape, and little enough to cost no time.
+int64_t looked_at(int64_t count, bool in_memory) {
+    return std::min<int64_t>(count, in_memory ? 1000 : 16);
+}
+
+/// Example `i` of `most` at equal distances. Recorded fingerprints are made of these.
+int64_t at_equal_distance(int64_t i, int64_t most, int64_t count) { return i * count / most; }
+
+/// One example of the part `i` of `most` equal ones, the same in every run, but as if drawn by lot:
+/// at equal distances all would be of one kind in data that go through their kinds in turn. Of the
+/// first part it is the first one.
+int64_t drawn_of_part(int64_t i, int64_t most, int64_t count) {
+    if (i == 0) return 0;
+    const int64_t begin = at_equal_distance(i, most, count);
+    const int64_t size = at_equal_distance(i + 1, most, count) - begin;
+    uint64_t lot = (static_cast<uint64_t>(i) + 1) * 0x9e3779b97f4a7c15U;  // SplitMix64
+    lot = (lot ^ (lot >> 30)) * 0xbf58476d1ce4e5b9U;
+    lot = (lot ^ (lot >> 27)) * 0x94d049bb133111ebU;
+    return begin + static_cast<int64_t>((lot ^ (lot >> 31)) % static_cast<uint64_t>(size));
+}
+
+/// Calls `visit` with `most` of the first `count` examples, those that `place` says. False where
+/// one of them could not be read.
+template <typename Place, typename Visit>
+bool visit_some(const Field& field, int64_t count, int64_t most, const Place& place,
+                const Visit& visit) {
     std::vector<float> example(static_cast<size_t>(field.elements()));
     bool all = true;
     for (int64_t i = 0; i < most; ++i) {
         try {
-            field.read(i * count / most, example.data());
+            field.read(place(i, most, count), example.data());
         } catch (const DataError&) {
             all = false;
             continue;
@@ -46,14 +67,16 @@ FieldSummary summarise(const Field& field) {
     summary.classes = 0;  // a field with a shape is no label, whatever it says of classes
     std::vector<float> first;
     bool equal = true;
-    visit_some(field, field.count(), field.in_memory(), [&](const std::vector<float>& example) {
+    const auto look_at = [&](const std::vector<float>& example) {
         if (first.empty()) first = example;
         equal = equal && example == first;
         const auto [low, high] = std::minmax_element(example.begin(), example.end());
         summary.values = {summary.values ? std::min(summary.values->low, *low) : *low,
                           summary.values ? std::max(summary.values->high, *high) : *high};
         ++summary.looked_at;
-    });
+    };
+    visit_some(field, field.count(), looked_at(field.count(), field.in_memory()), drawn_of_part,
+               look_at);
     summary.all_equal = equal && summary.looked_at > 1;
     return summary;
 }
@@ -171,8 +194,8 @@ std::string whole_of(const Dataset& dataset, int64_t count, FieldChecksums& chec
                      bool elsewhere = false) {
     bool all = true;
     for (const FieldPtr& field : dataset.fields()) {
-        all &= visit_some(*field, count, field->in_memory() != elsewhere,
-                          [&](const std::vector<float>& example) {
+        all &= visit_some(*field, count, looked_at(count, field->in_memory() != elsewhere),
+                          at_equal_distance, [&](const std::vector<float>& example) {
                               checksums.add(example.data(), example.size() * sizeof(float));
                           });
         checksums.end_field();
@@ -251,7 +274,7 @@ bool add_values(const Field& field, int64_t count, FieldChecksums& checksums) {
     try {
         for (int64_t i = 0; i < most; ++i) {
             check_work_stop();
-            field.read(i * count / most, example.data());
+            field.read(at_equal_distance(i, most, count), example.data());
             checksums.add(example.data(), example.size() * sizeof(float));
         }
     } catch (const DataError&) {

@@ -25,17 +25,18 @@ struct DataSummary {
     std::vector<FieldSummary> fields;
 };
 
-/// Looks at some of the examples, evenly spread: up to 1000 of what lies in memory, 16 of what has
-/// to be read or decoded. An example that cannot be read is left to training to report.
+/// Looks at some of the examples, the same ones in every run, from all parts of the data but at no
+/// equal distances: up to 1000 of what lies in memory, 16 of what has to be read or decoded. An
+/// example that cannot be read is left to training to report.
 DataSummary summarise(const Dataset& dataset);
 
-/// The number of examples, a checksum (CRC-32) of the values of those that summarise() looks at,
-/// labels included; a checksum of more: of the bytes of up to 16,384 files where examples lie in
-/// files of their own (the whole file up to 64 KiB, else parts of it), of up to 16 million values
-/// of what lies in memory; both of each field alone; and checksums of some examples and files by
-/// their names or numbers: "60000-1c291ca3 vv:5d00e1a2 image@1c291ca35d00e1a2 ...
-/// 0b12c3d4=99aa0011 ... 0c33a1b9~77aa0012 ...". "" where one of these cannot be read: it may be
-/// mended before a run goes on.
+/// The number of examples, a checksum (CRC-32) of the values of some, labels included (of up to
+/// 1000 in memory, 16 elsewhere, at equal distances); a checksum of more: of the bytes of up to
+/// 16,384 files where examples lie in files of their own (the whole file up to 64 KiB, else parts
+/// of it), of up to 16 million values of what lies in memory; both of each field alone; and
+/// checksums of some examples and files by their names or numbers: "60000-1c291ca3 vv:5d00e1a2
+/// image@1c291ca35d00e1a2 ... 0b12c3d4=99aa0011 ... 0c33a1b9~77aa0012 ...". "" where one of these
+/// cannot be read: it may be mended before a run goes on.
 std::string fingerprint(const Dataset& dataset);
 /// The fingerprint without examples and files by name.
 std::string in_short(const std::string& fingerprint);

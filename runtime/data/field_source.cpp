@@ -159,9 +159,9 @@ bool Opener::read_rows(const ir::DataField& source, Opened& opened) {
 bool Opener::read_windows(const ir::DataField& source, Opened& opened) {
     GMC_CHECK(source.shape.size() == 2, "`data.{}` has {} dimensions", source.name,
               source.shape.size());
-    Result<FieldPtr> field = read_sound(
-        source.source, {source.name, source.rate, source.shape[0], source.shape[1], source.hop},
-        diagnostics_);
+    SoundOptions options{source.name, source.rate, source.shape[0], source.shape[1], source.hop};
+    if (source.range_given) options.range = value_range(source);
+    Result<FieldPtr> field = read_sound(source.source, options, diagnostics_);
     if (!field) return false;
     opened.field = field.take();
     return true;

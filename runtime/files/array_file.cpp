@@ -29,6 +29,12 @@ bool report_too_long(const ArrayHeader& header, Diagnostics& diagnostics) {
 /// unless `compressed`. Asked before anything is allocated.
 bool check_size(const ArrayHeader& header, uint64_t most, bool compressed,
                 Diagnostics& diagnostics) {
+    if (header.values() == ArrayHeader::kValuesMost) {
+        diagnostics.error(DiagnosticKind::kBadFile, {},
+                          "the header of `{}` promises {}, more than any file has", header.path,
+                          header.describe());
+        return false;
+    }
     if (header.content_bytes() > most && compressed) {
         diagnostics.error(
             DiagnosticKind::kBadFile, {},

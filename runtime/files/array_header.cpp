@@ -9,8 +9,6 @@
 namespace gmc::runtime {
 namespace {
 
-/// No file holds more values; sizes stop here instead of overflowing.
-constexpr uint64_t kValuesMost = uint64_t{1} << 60;
 /// An image has 3 dimensions and the examples one more; more than twice that is no array of
 /// examples.
 constexpr int kIdxRankMost = 8;

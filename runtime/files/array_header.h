@@ -33,8 +33,10 @@ struct ArrayHeader {
     /// four dimensions.
     bool channels_first = false;
 
-    /// Product of the dimensions; 2^60 when it is beyond that, which no file holds.
+    /// Product of the dimensions; kValuesMost when it is beyond that.
     uint64_t values() const;
+    /// No file holds so many; sizes stop here instead of overflowing.
+    static constexpr uint64_t kValuesMost = uint64_t{1} << 60;
     /// Values of one example.
     uint64_t example_values() const { return values() / dimensions.front(); }
     uint64_t content_bytes() const { return header_bytes + values() * type->bytes; }

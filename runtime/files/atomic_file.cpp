@@ -144,6 +144,16 @@ bool AtomicFile::commit(Diagnostics& diagnostics) {
     return true;
 }
 
+bool make_folder_of(const std::string& path, Diagnostics& diagnostics) {
+    std::error_code error;
+    std::filesystem::create_directories(folder_of(path), error);
+    if (!error) return true;
+    diagnostics.error(kind_of_write_error(error.value()), {},
+                      "`{}` cannot be created: its folder `{}` cannot be made: {}", path,
+                      folder_of(path), error.message());
+    return false;
+}
+
 bool write_file_atomically(const std::string& path, std::string_view bytes,
                            Diagnostics& diagnostics) {
     if (has_bytes(path, bytes)) return true;

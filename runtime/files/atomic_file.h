@@ -57,6 +57,9 @@ class AtomicFile {
     uint64_t bytes_written_ = 0;
 };
 
+/// Makes the folder that `path` is to lie in, and those above it. False after an error (kBadFile).
+[[nodiscard]] bool make_folder_of(const std::string& path, Diagnostics& diagnostics);
+
 /// Writes all of `bytes` to `path`, atomically. A file that has these bytes stays as it is, so that
 /// this needs no room on a full disk. False after an error (kBadFile).
 [[nodiscard]] bool write_file_atomically(const std::string& path, std::string_view bytes,

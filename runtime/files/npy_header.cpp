@@ -160,6 +160,8 @@ bool NpyReader::parse_shape() {
         uint64_t size = 0;
         const auto [end, error] =
             std::from_chars(rest().data(), rest().data() + rest().size(), size);
+        if (error == std::errc::result_out_of_range)
+            return bad(offset(), "'shape' holds a size beyond 2^64, more than any file has");
         if (error != std::errc()) return bad(offset(), "'shape' holds something else than sizes");
         if (header_.dimensions.size() == kRankMost)
             return bad(offset(), "more than {} dimensions", kRankMost);

@@ -37,13 +37,17 @@ Result<std::string> lines_to_keep(const std::string& path, std::string_view text
     std::string kept;
     size_t start = 0;
     for (int64_t number = 1; start < text.size(); ++number) {
-        const size_t end = text.find('\n', start);
-        // The run was killed in the middle of its last line.
-        if (end == std::string_view::npos) break;
+        const size_t end = std::min(text.find('\n', start), text.size());
         const std::optional<Json> found = Json::parse(text.substr(start, end - start));
         const std::string why = why_no_line(found);
         // A power cut may leave a file longer than what was written, filled with zeros.
-        if (!why.empty() && text.find_first_not_of('\0', start) == std::string_view::npos) break;
+        const bool zeros = text.find_first_not_of('\0', start) == std::string_view::npos;
+        if (!why.empty() && (end == text.size() || zeros)) {
+            diagnostics.warning(DiagnosticKind::kBadFile, {}, "`{}` {}", path,
+                                zeros ? fmt::format("is zeros from line {} on: they go", number)
+                                      : fmt::format("ends in half a line, {}, which goes", number));
+            break;
+        }
         if (!why.empty()) {
             diagnostics
                 .error(DiagnosticKind::kBadFile, {}, "`{}` line {} (offset {}) {}", path, number,
@@ -59,7 +63,8 @@ Result<std::string> lines_to_keep(const std::string& path, std::string_view text
         const bool comes_again = has_training_figures(*found)
                                      ? step % every != 0
                                      : is_of_epoch_end(*found) && epoch_end_left;
-        if (of < step || !comes_again) kept += text.substr(start, end + 1 - start);
+        // An editor may have left out the line break of the last one.
+        if (of < step || !comes_again) kept.append(text.substr(start, end - start)) += '\n';
         start = end + 1;
     }
     return kept;

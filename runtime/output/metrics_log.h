@@ -66,13 +66,13 @@ class MetricsLog {
   public:
     /// Starts an empty log and replaces an existing one. Errors: kBadFile.
     static Result<MetricsLog> create(const std::string& path, Diagnostics& diagnostics);
-    /// Continues a log after `step`, the step of the checkpoint. Cuts off lines of later steps, and
-    /// an unfinished line of a killed run. A line of training figures of `step` itself goes, too,
-    /// unless one of every `every` steps was due: it was written because training ended there, and
-    /// a run that does not stop has none. So do lines of validation and signs of `step`, where
-    /// `epoch_end_left` says that the end of its epoch is still to be done. Creates a missing file.
-    /// Errors: kBadFile when it cannot be opened, or when an earlier line is not a JSON object with
-    /// a "step"; then nothing is cut.
+    /// Continues a log after `step`, the step of the checkpoint. Cuts off lines of later steps and,
+    /// with a warning, half a line at the end; a whole one gets the line break that it lacks. A
+    /// line of training figures of `step` itself goes, too, unless one of every `every` steps was
+    /// due: it was written because training ended there, and a run that does not stop has none. So
+    /// do lines of validation and signs of `step`, where `epoch_end_left` says that the end of its
+    /// epoch is still to be done. Creates a missing file. Errors: kBadFile when it cannot be
+    /// opened, or when an earlier line is not a JSON object with a "step"; then nothing is cut.
     static Result<MetricsLog> resume(const std::string& path, int64_t step,
                                      Diagnostics& diagnostics, int64_t every = 1,
                                      bool epoch_end_left = false);

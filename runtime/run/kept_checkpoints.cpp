@@ -15,6 +15,7 @@
 
 #include "compiler/support/paths.h"
 #include "compiler/support/temporary_files.h"
+#include "runtime/files/atomic_file.h"
 #include "runtime/files/numbered_name.h"
 #include "runtime/train/checkpoint.h"
 
@@ -53,8 +54,8 @@ bool is_kept_checkpoint(std::string_view name) {
 bool keep_checkpoint_as(const std::string& run, const std::string& name, Diagnostics& diagnostics) {
     const std::string from = run + "/" + kCheckpointName, to = run + "/" + name;
     const std::string beside = temporary_name(to);
+    if (!make_folder_of(to, diagnostics)) return false;
     std::error_code error;
-    fs::create_directories(fs::path(to).parent_path(), error);
     fs::remove(beside, error);
     fs::create_hard_link(from, beside, error);
     if (error) fs::copy_file(from, beside, error);

@@ -524,6 +524,7 @@ bool OpenedRun::open_log() {
     if (!opened.ok()) return false;
     log.emplace(opened.take());
     if (how.resume && !options.in_copy) warn_of_lost_lines(how.every);
+    if (how.resume && options.show_warnings) options.show_warnings(diagnostics);
     return true;
 }
 
@@ -536,7 +537,6 @@ void OpenedRun::warn_of_lost_lines(int64_t every) {
                         path("metrics.jsonl"),
                         last == 0 ? "has no lines" : fmt::format("ends at step {}", last),
                         training.step);
-    if (options.show_warnings) options.show_warnings(diagnostics);
 }
 
 /// Of model.gmc and run.json what somebody has removed while the run trained.

@@ -145,11 +145,16 @@ Result<std::string> events_of_run(const std::string& folder, int64_t batch_size,
     std::map<int64_t, int64_t> last_step;  // of each epoch
     size_t end = 0;
     int64_t number = 0, told = -1;
-    // A last line without a line break was left by a run that was killed; it is ignored.
-    for (size_t begin = 0; (end = lines->find('\n', begin)) != std::string::npos; begin = end + 1) {
+    for (size_t begin = 0; begin < lines->size(); begin = end + 1) {
         ++number;
+        end = std::min(lines->find('\n', begin), lines->size());
         const auto row = Json::parse(std::string_view(*lines).substr(begin, end - begin));
         std::string why = why_no_line(row);
+        if (!why.empty() && end == lines->size()) {  // left by a run that was killed
+            diagnostics.warning(DiagnosticKind::kBadFile, {},
+                                "`{}` ends in half a line, {}, which is left out", path, number);
+            break;
+        }
         try {
             if (why.empty()) {
                 last_step[row->at("epoch").whole()] = row->at("step").whole();

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "runtime/data/field_source.h"
+#include "runtime/files/atomic_file.h"
 #include "runtime/output/png.h"
 #include "runtime/output/scatter.h"
 #include "runtime/train/generate.h"
@@ -168,9 +169,8 @@ bool draw_samples(LoadedModel& model, uint64_t seed, std::optional<int64_t> coun
                                   count.value_or(usual_count(drawn->type.shape)), diagnostics);
     if (!samples.ok()) return false;
     const auto picture = draw(model, *samples, drawn->columns(), diagnostics);
-    std::error_code error;  // shows when the picture is written
-    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
-    return picture.ok() && write_png(path, *picture, diagnostics);
+    return picture.ok() && make_folder_of(path, diagnostics) &&
+           write_png(path, *picture, diagnostics);
 }
 
 }  // namespace gmc::runtime

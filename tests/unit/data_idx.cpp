@@ -174,6 +174,16 @@ TEST_CASE("idx errors about the header") {
           "[bad-file] `F` has a dimension of 0 at offset 8, so there is nothing to read");
 }
 
+TEST_CASE("idx headers that promise more than any file has") {
+    for (const uint8_t type : {0x08, 0x0e})
+        for (const std::string& bytes : {header(type, {0xffffffff, 0xffffffff}),
+                                         gzip(header(type, {0xffffffff, 0xffffffff, 7}))}) {
+            const std::string error = idx_error(bytes);
+            CHECK(error.find(" the header of `F` promises 4294967295 x 4294967295") == 10);
+            CHECK(error.ends_with("more than any file has"));
+        }
+}
+
 TEST_CASE("idx errors about the size") {
     const std::string good = small_idx();
     CHECK(idx_error(good.substr(0, good.size() - 1)) ==
@@ -189,7 +199,7 @@ TEST_CASE("idx errors about the size") {
 
 TEST_CASE("a header that lies allocates nothing") {
     const uint32_t most = 0xffffffff;
-    CHECK(idx_error(header(0x08, {most, most, most, most}) + "x").find("ends at byte 21") !=
+    CHECK(idx_error(header(0x08, {most, most, most, most}) + "x").find("more than any file") !=
           std::string::npos);
     CHECK(idx_error(gzip(header(0x0e, {most, 65536}) + "x")).find("cannot hold the") !=
           std::string::npos);

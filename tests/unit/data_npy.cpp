@@ -278,8 +278,8 @@ TEST_CASE("npy errors about the size") {
           "[bad-file] `F` ends at byte 139 of its contents, but its header promises 140 (3 x 1 f32 "
           "after 128 bytes)");
     CHECK(npy_error(good + "x").find("goes on after byte 140") != std::string::npos);
-    CHECK(npy_error(npy("<f4", "(99999999999, 99999999)", "abcd")).find("ends at byte 132") !=
-          std::string::npos);
+    for (const char* n : {"99999999999", "9223372036854775807", "18446744073709551616"})
+        CHECK(npy_error(npy("<f4", fmt::format("({}, 99999999)", n), "")).ends_with("file has"));
 }
 
 TEST_CASE("npz arrays by name, and each error") {

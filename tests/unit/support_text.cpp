@@ -133,8 +133,16 @@ TEST_CASE("carets stay in place behind wide and control characters", "[support]"
     const uint32_t file = d.sources().add("m", "\xc3\xa4\xc3\xb6\x1b: 1\n");
     d.error(DiagnosticKind::kBadValue, {file, 1, 8, 1}, "seen");
     const std::string text = d.render();
-    CHECK(text.find('\x1b') == std::string::npos);
-    CHECK(text.find("       |      ^\n") != std::string::npos);
+    CHECK(text.find("\xc3\xa4\xc3\xb6\\x1b: 1\n       |         ^\n") != std::string::npos);
+}
+
+TEST_CASE("no message sends control characters or broken UTF-8 to a terminal", "[support]") {
+    CHECK(gmc::printable("a\tb\nc\r\x01\x7f\xff\xc3\xa4\xc3") ==
+          "a b\\nc\\x0d\\x01\\x7f\\xff\xc3\xa4\\xc3");
+    Diagnostics d;
+    const uint32_t file = d.sources().add("odd\x02.yaml", "");
+    d.error(DiagnosticKind::kBadValue, {file, 0, 0, 0}, "not `{}`", '\x01').help("no \x1b[1m");
+    CHECK(d.render() == "odd\\x02.yaml: error: not `\\x01` [bad-value]\nhelp: no \\x1b[1m\n");
 }
 
 TEST_CASE("of a long line the part around the place is shown", "[support]") {

@@ -183,6 +183,22 @@ TEST_CASE("a file that is broken, of another version or shape counts as empty") 
     }
 }
 
+TEST_CASE("where the folder cannot be made, the reason is told") {
+    const Folder folder;
+    write(folder.file(), "{}");
+    const std::string path = folder.file() + "-link/gmc/tuning.json";
+    fs::create_symlink("nowhere", folder.file() + "-link");
+    TuningCache cache(path, "m");
+    cache.record("p", {"tiled", {}});
+    Diagnostics diagnostics;
+    CHECK_FALSE(cache.save(diagnostics));
+    REQUIRE(diagnostics.count() == 1);
+    const std::string& text = diagnostics.list().front().text;
+    CHECK(text.starts_with(fmt::format("`{0}` cannot be created: its folder `{1}` cannot be made: ",
+                                       path, folder.file() + "-link/gmc")));
+    CHECK_FALSE(text.ends_with("No such file or directory"));
+}
+
 TEST_CASE("what cannot be kept is an error, and stays unsaved") {
     const Folder folder;
     write(folder.file() + "/in the way", "");  // a folder where the file should be

@@ -498,7 +498,7 @@ int run_command(std::string_view program, const Command& command,
         return command.run(words);
     } catch (const UsageError& error) {
         say("{} {}: {}\nhelp: `{} {} --help` lists what there is\n", program, command.name,
-            shortened(error.what()), program, command.name);
+            printable(shortened(error.what())), program, command.name);
         return kUsageWrong;
     } catch (const InternalError& error) {
         say("{} {}: {}\nThis is a bug in {}; please report it with the model.\n", program,

@@ -84,7 +84,7 @@ int dump_command(const Words& words) {
         (stage != "plan" && format.of_plans))
         throw UsageError(fmt::format("the stage {} has no format {}", stage, format.name));
 
-    if (ir::is_artefact(line.text("MODEL"))) return dump_artefact(line, format);
+    if (is_compiled(line.text("MODEL"))) return dump_artefact(line, format);
     Diagnostics diagnostics;
     const Result<dsl::ModelSpec> spec = read_model(line, diagnostics);
     if (!spec) return report(diagnostics);

@@ -36,10 +36,16 @@ std::vector<std::string> recipe_directories(const std::string& model) {
     return out;
 }
 
+bool is_compiled(const std::string& path) {
+    std::error_code code;
+    return ir::is_artefact(path) ||
+           (fs::path(path).extension() == ".gmc" && fs::is_regular_file(path, code));
+}
+
 Result<dsl::ModelSpec> read_model(const CommandLine& line, Diagnostics& diagnostics) {
     dsl::ReadModelOptions options;
     options.path = line.text("MODEL");
-    if (ir::is_artefact(options.path)) {
+    if (is_compiled(options.path)) {
         diagnostics
             .error(DiagnosticKind::kBadFile, {diagnostics.sources().add(options.path, ""), 0, 0, 0},
                    "is a compiled model, not a model's YAML")

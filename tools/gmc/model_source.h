@@ -12,6 +12,9 @@ namespace gmc::tools {
 /// Declares the argument MODEL and --set.
 void add_model(CommandLine& line, const std::string& about = "the model, a YAML file");
 
+/// Whether a file is a compiled model, or called one, as `x.gmc`: then it may be damaged.
+bool is_compiled(const std::string& path);
+
 /// Reads the model that the command line names. Errors: those of dsl::read_model, and kBadFile for
 /// a compiled model.
 Result<dsl::ModelSpec> read_model(const CommandLine& line, Diagnostics& diagnostics);

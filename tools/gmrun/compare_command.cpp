@@ -150,6 +150,7 @@ int compare_command(const Words& words) {
         runs.push_back(run.take());
         heads.push_back(*folder);
     }
+    report_warnings(diagnostics);
     std::vector<Row> rows = setting_rows(runs, line.flag("all"));
     for (Row& row : text_rows(runs)) rows.push_back(std::move(row));
     for (Row& row : result_rows(runs, format == "csv")) rows.push_back(std::move(row));

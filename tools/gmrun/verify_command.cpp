@@ -89,18 +89,20 @@ struct Kept {
 };
 
 /// The checkpoints `step-N` in the run's folder, in the order of their steps. Error (kBadFile): one
-/// has the name of another step.
+/// has the name of another step, or says none.
 Result<std::vector<Kept>> kept_steps(const std::string& run, Diagnostics& diagnostics) {
     std::vector<Kept> kept;
     for (const std::string& name : runtime::kept_checkpoints(run)) {
         const auto step = runtime::step_of_checkpoint(name);
         if (!step) continue;
+        const std::string path = run + "/checkpoints/" + name;
         if (const std::string why = runtime::why_misnamed(run, name); !why.empty()) {
+            if (!runtime::read_checkpoint_header(path, diagnostics).ok()) return Failure{};
             diagnostics.error(DiagnosticKind::kBadFile, {}, "{}", why)
                 .help("give it that name, or move it away");
             return Failure{};
         }
-        kept.push_back({run + "/checkpoints/" + name, *step});
+        kept.push_back({path, *step});
     }
     std::sort(kept.begin(), kept.end(),
               [](const Kept& a, const Kept& b) { return a.step < b.step; });

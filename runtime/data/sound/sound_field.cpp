@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <span>
 
 #include "compiler/support/stop_work.h"
 #include "runtime/files/class_folders.h"
@@ -133,7 +134,27 @@ class SoundField final : public Field {
         }
         loudest.look_at(path, first, frames, sound->channels());
         convert(frames.data(), count, sound->channels(), options.channels, to);
-        return true;
+        return lies_in_range(path, first, {to, static_cast<size_t>(count * options.channels)},
+                             options, diagnostics);
+    }
+
+    /// Whether `values`, from frame `first` on, lie in the range. Error: kBadValue.
+    static bool lies_in_range(const std::string& path, int64_t first, std::span<const float> values,
+                              const SoundOptions& options, Diagnostics& diagnostics) {
+        if (!options.range) return true;
+        const auto [low, high] = *options.range;
+        const auto bad = std::find_if(values.begin(), values.end(),
+                                      [&](float value) { return value < low || value > high; });
+        if (bad == values.end()) return true;
+        diagnostics
+            .error(DiagnosticKind::kBadValue, {},
+                   "`{}`: frame {} is {}, outside of [{}, {}], the range of the model", path,
+                   first + (bad - values.begin()) / options.channels, *bad, low, high)
+            .help(
+                fmt::format("sound stays as it is, numbers from -1 to 1; `range` of `data.{}` says "
+                            "what they have to lie in",
+                            options.name));
+        return false;
     }
 
   private:

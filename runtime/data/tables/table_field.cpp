@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
+#include <unordered_map>
 
 #include "compiler/support/stop_work.h"
 #include "runtime/data/tables/float_store.h"
@@ -85,12 +87,13 @@ class TableReader {
             if (!more) return false;
             names = column_names(std::move(names));
         }
+        std::unordered_map<std::string_view, size_t> place_of;  // the first of each name
+        for (size_t i = 0; i < names.size(); ++i) place_of.emplace(names[i], i);
         for (const TableColumn& column : table.columns) {
-            const size_t place =
-                table.format.header
-                    ? static_cast<size_t>(std::find(names.begin(), names.end(), column.name) -
-                                          names.begin())
-                    : places_.size();
+            const auto found = place_of.find(column.name);
+            const size_t place = !table.format.header      ? places_.size()
+                                 : found == place_of.end() ? names.size()
+                                                           : found->second;
             places_.push_back(place);
             if (column.kind == ColumnKind::kIgnored || !table.format.header || place < names.size())
                 continue;

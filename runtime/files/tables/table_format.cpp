@@ -131,7 +131,9 @@ bool is_other_separator(const std::string& path, const Rows& rows, CsvFormat for
         return parse_cell(row[0], ',').has_value();
     });
     for (const char separator : kSeparators) {
-        if (separator == said || separator == ' ' || (separator == ',' && decimal)) continue;
+        if (separator == said || separator == ' ' || separator == format.quote ||
+            (separator == ',' && decimal))
+            continue;
         Diagnostics unused;
         format.separator = separator;
         const std::optional<Rows> divided = first_rows(path, format, unused);
@@ -182,8 +184,9 @@ std::optional<FoundFormat> find_table_format(const std::string& path, const Tabl
         // later. Then the one that divides the first row into the most cells is taken; never the
         // space.
         size_t most = 1;
-        char fallback = ',';
+        char fallback = rules.quote == ',' ? ';' : ',';
         const auto fits = [&](char separator) {
+            if (separator == rules.quote) return false;
             Diagnostics unused;
             format.separator = separator;
             const std::optional<Rows> rows = first_rows(path, format, unused);

@@ -116,6 +116,28 @@ TEST_CASE("a folder of sound is windows of its files, in order") {
     }
 }
 
+TEST_CASE("sound outside of a range that is given is refused, kept or read anew") {
+    const TempFolder folder;
+    if (!has_sound(folder)) return;
+    const std::string path =
+        folder.write("a.wav", wav_of_floats({0, 0.5F, 0.25F, 0.5F, 0.5F, -0.125F, 0, 0}));
+    SoundOptions options = windows_of_4();
+    options.range = ValueRange{-0.125F, 0.5F};
+    Diagnostics diagnostics;
+    CHECK(read_sound(path, options, diagnostics).ok());
+    options.range = ValueRange{0, 1};
+    CHECK_FALSE(read_sound(path, options, diagnostics).ok());
+    CHECK(only_error(diagnostics)
+              .ends_with("a.wav`: frame 5 is -0.125, outside of [0, 1], the range of the model"));
+    options.memory_bytes = 1;
+    Diagnostics none;
+    const Result<FieldPtr> field = read_sound(path, options, none);
+    REQUIRE(field.ok());
+    std::vector<float> window(4);
+    (*field)->read(0, window.data());
+    CHECK_THROWS_AS((*field)->read(1, window.data()), DataError);
+}
+
 TEST_CASE("errors of sound") {
     const TempFolder folder;
     if (!has_sound(folder)) return;

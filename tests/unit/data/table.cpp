@@ -204,6 +204,25 @@ TEST_CASE("columns of test data are found by their names") {
     CHECK(table.texts(row_of(*field, 0).data()) == std::vector<std::string>{"60", "Ulm", "1.90"});
 }
 
+// Time in proportion to the square of the columns would be minutes here.
+TEST_CASE("columns are found by name in a table of very many") {
+    const TempFolder folder;
+    constexpr size_t kColumns = 300'000;
+    Table table;
+    std::string names, cells;
+    for (size_t i = 0; i < kColumns; ++i) {
+        TableColumn& column = table.columns.emplace_back();
+        column.name = fmt::format("x{:06}", i);
+        column.scale = ColumnScale::kNone;
+        names += fmt::format("{}x{:06}", i == 0 ? "" : ",", kColumns - 1 - i);
+        cells += fmt::format("{}{}", i == 0 ? "" : ",", i % 10);
+    }
+    const auto field = field_of(folder.write("t.csv", names + "\n" + cells + "\n"), table);
+    const std::vector<float> row = row_of(*field, 0);
+    CHECK(row.front() == 9);
+    CHECK(row.back() == 0);
+}
+
 TEST_CASE("errors of tables") {
     const TempFolder folder;
     const auto error_of = [&](const std::string& text, const TableRules& rules = {}) {

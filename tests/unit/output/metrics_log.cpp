@@ -72,6 +72,29 @@ TEST_CASE("a log is readable after each line, and resuming cuts later steps") {
     CHECK(read_text(path).empty());
 }
 
+TEST_CASE("a last line without a line break counts where it is whole, and half a one is told") {
+    const TempFolder folder;
+    const std::string first = "{\"step\":1,\"epoch\":1}\n", whole = "{\"step\":2,\"epoch\":1}";
+    const auto resumed = [&](const std::string& text, int64_t step) {
+        Diagnostics diagnostics;
+        const std::string path = folder.write("log", text);
+        REQUIRE(MetricsLog::resume(path, step, diagnostics).ok());
+        return std::pair(read_text(path),
+                         diagnostics.warnings().empty() ? "" : diagnostics.warnings().front().text);
+    };
+    CHECK(resumed(first + whole, 2) == std::pair(first + whole + "\n", std::string()));
+    CHECK(resumed(first + whole + "\n", 2) == std::pair(first + whole + "\n", std::string()));
+    CHECK(resumed(first + whole, 1) == std::pair(first, std::string()));
+    for (const char* half : {"{\"step\":2,\"epo", "{", "{\"epoch\":1}"})
+        CHECK(resumed(first + half, 2) ==
+              std::pair(first, fmt::format("`{}` ends in half a line, 2, which goes",
+                                           folder.path("log"))));
+    const std::string zeros(9, '\0');
+    CHECK(
+        resumed(first + zeros, 2) ==
+        std::pair(first, fmt::format("`{}` is zeros from line 2 on: they go", folder.path("log"))));
+}
+
 TEST_CASE("figures that were written because a run ended go when it goes on") {
     const TempFolder folder;
     const std::string begin = "{\"step\":4,\"loss\":1}\n";

@@ -106,6 +106,7 @@ int export_command(const Words& words) {
         (line.has("tensorboard") &&
          !export_tensorboard(*trained, line.text("tensorboard"), diagnostics)))
         return report(diagnostics);
+    report_warnings(diagnostics);
     return kDone;
 }
 

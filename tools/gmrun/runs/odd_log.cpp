@@ -26,10 +26,11 @@ std::string odd_log(const std::string& folder, int64_t step) {
     int64_t number = 0, last = 0, widest = 0;
     for (std::string text; std::getline(in, text);) {
         ++number;
-        if (in.eof()) return fmt::format("`{}` ends in half a line, {}", path, number);
         const std::optional<Json> line = Json::parse(text);
-        if (const std::string why = runtime::why_no_line(line); !why.empty())
-            return fmt::format("`{}` line {} {}", path, number, why);
+        const std::string why = runtime::why_no_line(line);
+        if (!why.empty() && in.eof())
+            return fmt::format("`{}` ends in half a line, {}", path, number);
+        if (!why.empty()) return fmt::format("`{}` line {} {}", path, number, why);
         const int64_t at = line->at("step").whole();
         const bool trains = runtime::has_training_figures(*line);
         if (trains ? at <= last : at < last)

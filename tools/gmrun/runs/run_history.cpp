@@ -50,16 +50,22 @@ std::string RunHistory::title(const std::string& name) const {
     return unit.empty() ? name : name + " in " + unit;
 }
 
-/// A training that still runs may have written half of the last line; getline then meets the end of
-/// the file before a line break, and the line is left out.
+/// Of a training that was killed the last line may be half a one: where getline meets the end of
+/// the file before a line break, what is no line is left out.
 bool read_log(RunHistory& run, Diagnostics& diagnostics) {
     const std::string path = run.folder + "/metrics.jsonl";
     auto in = runtime::open_log(path, diagnostics);
     if (!in.ok()) return false;
     int64_t number = 0;
-    for (std::string text; std::getline(*in, text) && !in->eof(); ++number) {
+    for (std::string text; std::getline(*in, text); ++number) {
         const std::optional<Json> line = Json::parse(text);
         if (const std::string why = runtime::why_no_line(line); !why.empty()) {
+            if (in->eof()) {
+                diagnostics.warning(DiagnosticKind::kBadFile, {},
+                                    "`{}` ends in half a line, {}, which is left out", path,
+                                    number + 1);
+                return true;
+            }
             diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` line {} {}", path, number + 1,
                               why);
             return false;
