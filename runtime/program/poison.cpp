@@ -29,18 +29,20 @@ Poison::Poison(const ir::Module& module, const ir::Function& function, const Pla
                const Arena& arena, const std::vector<std::vector<size_t>>& calls)
     : function_(function), placement_(placement), arena_(arena), calls_(calls.size()) {
     find_groups();
+    find_sums();
     for (size_t i = 0; i < calls.size(); ++i)
         for (const size_t index : calls[i]) {
             const ir::Operation& op = function.operations[index];
             for (const std::vector<ir::ValueId>* values : {&op.operands, &op.results})
                 for (const ir::ValueId value : *values)
-                    if (range(value).begin != nullptr) calls_[i].used.push_back(range(value));
+                    if (range(value).begin != nullptr) add_used(value, calls_[i]);
             const ir::Function* body = ir::body_of(module, op);
             const int64_t bytes =
                 body == nullptr ? 0 : ir::workspace_bytes(*body, *op.as<ir::Scan>());
             if (bytes > 0 && op.as<ir::Scan>()->workspace != ir::Scan::kUnset) {
                 auto* at = reinterpret_cast<std::byte*>(arena.at(op.as<ir::Scan>()->workspace));
                 calls_[i].used.push_back({at, at + bytes});
+                calls_[i].closed.push_back({at, at + bytes});
             }
         }
     find_deaths(calls);
@@ -67,6 +69,17 @@ void Poison::find_groups() {
             if (range(operand).overlaps(range(op.result())))
                 group_[group(operand)] = group(op.result());
     }
+}
+
+void Poison::find_sums() {
+    for (const ir::Operation& op : function_.operations)
+        if (op.as<ir::AllReduce>() != nullptr || op.as<ir::ReduceScatter>() != nullptr)
+            sums_.insert(group(op.operands[0]));
+}
+
+void Poison::add_used(ir::ValueId value, Call& call) const {
+    call.used.push_back(range(value));
+    if (sums_.count(group(value)) == 0) call.closed.push_back(range(value));
 }
 
 void Poison::find_deaths(const std::vector<std::vector<size_t>>& calls) {
@@ -116,7 +129,7 @@ void Poison::after(size_t call) const {
         std::memset(range.begin, kNanByte, bytes);
         forbid_access(range.begin, bytes);
     }
-    for (const Range& range : calls_[call].used)
+    for (const Range& range : calls_[call].closed)
         forbid_access(range.begin, static_cast<size_t>(range.end - range.begin));
 }
 

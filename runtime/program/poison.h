@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include "compiler/ir/module.h"
@@ -36,13 +37,17 @@ class Poison {
         bool overlaps(const Range& other) const { return begin < other.end && other.begin < end; }
     };
     struct Call {
-        std::vector<Range> used;  ///< values that it reads or writes
-        std::vector<Range> dead;  ///< values that nothing reads after it
+        std::vector<Range> used;    ///< values that it reads or writes
+        std::vector<Range> closed;  ///< those of them that nothing touches until the next call
+        std::vector<Range> dead;    ///< values that nothing reads after it
     };
 
     /// Where a value is in the arena; empty when it is elsewhere.
     Range range(ir::ValueId value) const;
     void find_groups();
+    /// Finds values that a thread of its own adds up over the processes while other calls run.
+    void find_sums();
+    void add_used(ir::ValueId value, Call& call) const;
     void find_deaths(const std::vector<std::vector<size_t>>& calls);
     ir::ValueId group(ir::ValueId value) const;
 
@@ -51,6 +56,7 @@ class Poison {
     const Arena& arena_;
     /// By value: one of the values that share its memory on purpose, as views and parts do.
     std::vector<ir::ValueId> group_;
+    std::set<ir::ValueId> sums_;  ///< of find_sums(), by group
     std::vector<Call> calls_;
 };
 

@@ -254,7 +254,7 @@ TEST_CASE("the thread tells of every batch that it made") {
 TEST_CASE("data in memory need no thread, and give the same batches") {
     const Dataset far = counting_dataset(23);
     const Dataset near = dataset_of({kept(*far.fields()[0]), kept(*far.fields()[1])});
-    int made = 0;
+    std::atomic<int> made = 0;  // the thread adds 0
     LoaderOptions options = options_of(5, LoaderMode::kTrain, 2);
     options.on_batch_made = [&, here = std::this_thread::get_id()](LoaderOptions::Moment,
                                                                    LoaderOptions::Moment) {
