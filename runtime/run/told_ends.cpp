@@ -151,8 +151,7 @@ static std::string text_of_kept(const OpenedRun& run, int64_t saved_step) {
     if (!run.folder->has_checkpoint())
         return at.step > 1 ? why_none_yet(run.policy, at.step)
                            : "there is no checkpoint: the first step went wrong";
-    const bool went_back = at.went_back && at.went_back->at == saved_step;
-    const int64_t weights = went_back ? at.went_back->weights : saved_step;
+    const int64_t weights = at.weights_step_at(saved_step);
     return fmt::format("the last good state, of step {}, is kept in `{}`{}", saved_step,
                        run.path(kCheckpointName),
                        weights == saved_step ? "" : ": " + name_of_earlier_weights(weights));

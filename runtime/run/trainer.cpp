@@ -136,7 +136,8 @@ class TrainingLoop {
             if (end != TrainEnd::kDone) return end;
         }
         if (run_.stops_early() && training_.pass < run_.epochs) progress_.message(run_.why_early());
-        // A run that takes more steps may find the same fault later: it goes on from before it.
+        // Nothing is saved then: a run that takes more steps may find the fault in a later one, and
+        // both have to end in the same bits.
         if (saved_step_ < training_.step && !options_.in_copy)
             progress_.message(
                 fmt::format("training went back in its last step: the checkpoint is of "

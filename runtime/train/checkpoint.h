@@ -88,10 +88,13 @@ struct TrainingState {
     bool epoch_end_left = false;
     SignCounters signs;
     std::string init;  ///< the file that the weights came from; "": their initializers
-    /// The step that made the weights.
-    int64_t weights_step() const {
-        return went_back && went_back->at == step ? went_back->weights : step;
+    /// The step that made the weights which training had after step `at`, as far as the last time
+    /// that it went back tells.
+    int64_t weights_step_at(int64_t at) const {
+        return went_back && went_back->at == at ? went_back->weights : at;
     }
+    /// The step that made the weights.
+    int64_t weights_step() const { return weights_step_at(step); }
     /// The batch that comes next, for batches of this size: it begins with the next example, even
     /// where the present pass was begun with batches of another size.
     Cursor cursor(int64_t batch_size) const {

@@ -113,10 +113,9 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
     if (!first_) model_.make_huge();
     first_ = states_changed_ = false;
     int64_t call = training.call;
+    clear_sums();
     for (Figure& figure : figures_) {
         figure.is_new = false;
-        figure.sum = 0;
-        figure.batches = 0;
         if (figure.value && !std::isfinite(*figure.value)) figure.value.reset();
     }
     const std::vector<ir::ScheduleEntry>& schedule = model_.module().schedule;
@@ -162,7 +161,10 @@ void StepRunner::take_figures(const Entry& entry) {
         figure.is_new = true;
         figure.is_mean = false;
     }
-    if (!entry.updates) return;
+    if (entry.updates) clear_sums();
+}
+
+void StepRunner::clear_sums() {
     for (Figure& figure : figures_) {
         figure.sum = 0;
         figure.batches = 0;

@@ -76,7 +76,10 @@ class StepRunner {
     bool bind_schedule(Diagnostics& diagnostics);
     void add_entry(Entry entry, size_t first);
     void run_entry(const Entry& entry, const CallContext& call, double rate);
+    /// Takes the results of a call: an update's figures are the means over what was accumulated for
+    /// it and its own batch. Behind an update, sums begin anew.
     void take_figures(const Entry& entry);
+    void clear_sums();
     void lower_step(ir::StateId parameter, double rate);
 
     LoadedModel& model_;

@@ -172,9 +172,10 @@ std::string why_early(const ir::Module& module, const runtime::TrainingState& tr
     const auto record = runtime::read_run_record(folder + "/run.json", unreadable);
     const int64_t from = record.ok() ? record->patient_from : 0;
     const int64_t waited = std::min(training.stopping.epochs_since, training.pass - from);
+    if (policy.stopping_metric.empty() || waited < policy.patience) return "";
+    // What ended in its last epoch did not end early.
     const std::optional<int64_t> asked = record.ok() ? record->epochs : std::nullopt;
-    const bool is_done = training.pass >= asked.value_or(module.training->epochs);
-    if (policy.stopping_metric.empty() || waited < policy.patience || is_done) return "";
+    if (module.training && training.pass >= asked.value_or(module.training->epochs)) return "";
     return fmt::format("`{}` of the validation data got no better for {}", policy.stopping_metric,
                        counted(waited, "epoch"));
 }
