@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <sstream>
@@ -99,6 +100,8 @@ constexpr int64_t kNamesMost = 16384;
 constexpr size_t kFilesMost = 16384, kKnownFiles = 2048;
 /// Values in memory that are looked at, 64 MiB of them.
 constexpr int64_t kValuesMost = 1 << 24;
+/// Parts of the data, at whose ends there is a checksum of all values so far.
+constexpr int64_t kMarks = 64;
 
 uint32_t checksum_of(const void* bytes, size_t size, uint32_t before = 0) {
     return static_cast<uint32_t>(crc32_z(before, static_cast<const Bytef*>(bytes), size));
@@ -118,6 +121,8 @@ class FieldChecksums {
     }
     uint32_t all() const { return all_; }
     const std::vector<uint32_t>& fields() const { return fields_; }
+    /// Of the field so far.
+    uint32_t of_field() const { return of_field_; }
 
   private:
     uint32_t all_ = 0, of_field_ = 0;
@@ -164,17 +169,20 @@ struct Parts {
     std::map<std::string, std::string> fields;  ///< checksums of single ones
     /// Of values and, by `~` instead of `=`, of files.
     std::multimap<std::string, std::string> known;
+    std::map<int64_t, std::string> marks;  ///< checksums of the first so many examples
 
     explicit Parts(const std::string& fingerprint) {
         std::istringstream in(fingerprint);
         in >> whole;
         count = std::strtoll(whole.c_str(), nullptr, 10);
         for (std::string pair; in >> pair;) {
-            const size_t at = pair.find_first_of("=~:@");
+            const size_t at = pair.find_first_of("=~:@#");
             if (at == std::string::npos) continue;
             const std::string name = pair.substr(0, at), value = pair.substr(at + 1);
             if (pair[at] == '@') {
                 fields[name] = value;
+            } else if (pair[at] == '#') {
+                marks[std::strtoll(name.c_str(), nullptr, 10)] = value;
             } else if (pair[at] == ':') {
                 what = name;
                 more = value;
@@ -266,16 +274,33 @@ bool add_files(std::vector<KnownFile> files, FieldChecksums& checksums) {
                        [](const KnownFile& file) { return file.is_read; });
 }
 
+/// Checksums by numbers of examples, each of those of the fields.
+using Marks = std::map<int64_t, uint32_t>;
+
+/// Where there are marks in data of so many examples.
+Marks marks_of(int64_t count) {
+    Marks marks;
+    for (int64_t i = 1; i < kMarks; ++i)
+        if (const int64_t end = at_equal_distance(i, kMarks, count); end > 0) marks[end] = 0;
+    return marks;
+}
+
 /// All values of what lies in memory, up to kValuesMost of them, evenly spread over the examples.
-bool add_values(const Field& field, int64_t count, FieldChecksums& checksums) {
+/// There are marks where that is all of them.
+bool add_values(const Field& field, int64_t count, FieldChecksums& checksums, Marks& marks) {
     std::vector<float> example(static_cast<size_t>(field.elements()));
     const int64_t most =
         std::min(count, std::max<int64_t>(kValuesMost / std::max<int64_t>(field.elements(), 1), 1));
+    if (most < count) marks.clear();
     try {
         for (int64_t i = 0; i < most; ++i) {
             check_work_stop();
             field.read(at_equal_distance(i, most, count), example.data());
             checksums.add(example.data(), example.size() * sizeof(float));
+            if (const auto mark = marks.find(i + 1); mark != marks.end()) {
+                const uint32_t so_far = checksums.of_field();
+                mark->second = checksum_of(&so_far, sizeof so_far, mark->second);
+            }
         }
     } catch (const DataError&) {
         return false;
@@ -284,15 +309,17 @@ bool add_values(const Field& field, int64_t count, FieldChecksums& checksums) {
 }
 
 /// A checksum of more than whole_of() looks at, behind a letter per field that says of what: `f`
-/// files, `v` values in memory, `n` nothing. "" where it cannot be read. `known`: the files.
+/// files, `v` values in memory, `n` nothing. "" where it cannot be read. `known`: the files. Of
+/// `marks` none stay unless all values of all fields are in memory.
 std::string further_of(const Dataset& dataset, int64_t count, FieldChecksums& checksums,
-                       std::vector<KnownFile>* known) {
+                       std::vector<KnownFile>* known, Marks& marks) {
     std::string what;
     for (const FieldPtr& field : dataset.fields()) {
         std::vector<KnownFile> files = files_of(*field, count);
         what += !files.empty() ? 'f' : field->in_memory() ? 'v' : 'n';
+        if (what.back() != 'v') marks.clear();
         if (what.back() == 'f' && !add_files(files, checksums)) return "";
-        if (what.back() == 'v' && !add_values(*field, count, checksums)) return "";
+        if (what.back() == 'v' && !add_values(*field, count, checksums, marks)) return "";
         checksums.end_field();
         if (known != nullptr && known->empty()) *known = std::move(files);
     }
@@ -305,8 +332,9 @@ std::string fingerprint(const Dataset& dataset) {
     FieldChecksums of_some, of_more;
     std::string out = whole_of(dataset, dataset.count(), of_some);
     std::vector<KnownFile> files;
+    Marks marks = marks_of(dataset.count());
     const std::string further =
-        out.empty() ? "" : further_of(dataset, dataset.count(), of_more, &files);
+        out.empty() ? "" : further_of(dataset, dataset.count(), of_more, &files, marks);
     if (further.empty()) return "";
     out += " " + further;
     for (size_t i = 0; i < dataset.fields().size(); ++i)
@@ -316,6 +344,7 @@ std::string fingerprint(const Dataset& dataset) {
         if (!add_known(dataset, key, index, out)) return "";
     for (size_t i = 0; i < std::min(files.size(), kKnownFiles); ++i)
         out += fmt::format(" {:08x}~{:08x}", files[i].key, files[i].checksum);
+    for (const auto& [count, checksum] : marks) out += fmt::format(" {}#{:08x}", count, checksum);
     return out;
 }
 
@@ -349,27 +378,76 @@ std::string without_files(const std::string& fingerprint) {
     std::istringstream in(fingerprint);
     std::string out;
     for (std::string word; in >> word;)
-        if (word.find_first_of(":~@") == std::string::npos) out += (out.empty() ? "" : " ") + word;
+        if (word.find_first_of(":~@#") == std::string::npos) out += (out.empty() ? "" : " ") + word;
     return out;
+}
+
+/// Whether examples 0 to `count` - 1 are called by their numbers.
+static bool have_numbers(const Dataset& dataset, int64_t count) {
+    const auto is_number = [&](int64_t i) {
+        return dataset.fields().front()->name_of(i) == std::to_string(i);
+    };
+    return is_number(0) && is_number(count - 1);
+}
+
+/// The last mark within the examples of `dataset`; 0: there is none.
+static int64_t last_mark(const Parts& before, const Dataset& dataset) {
+    const auto behind = before.marks.upper_bound(dataset.count());
+    return behind == before.marks.begin() ? 0 : std::prev(behind)->first;
+}
+
+/// Whether the examples up to the last mark are those of before. What cannot be read, or lies
+/// elsewhere now, is not compared.
+static bool fit_marks(const Dataset& dataset, const Parts& before) {
+    const int64_t end = last_mark(before, dataset);
+    if (end == 0) return true;
+    Marks marks{{end, 0}};
+    FieldChecksums checksums;
+    return further_of(dataset, end, checksums, nullptr, marks).empty() || marks.empty() ||
+           fmt::format("{:08x}", marks.at(end)) == before.marks.at(end);
 }
 
 /// Data that outgrow the memory are read from their file, and were looked at otherwise before.
 bool begins_with(const Dataset& dataset, const std::string& then) {
     const Parts before(then);
-    const auto is_number = [&](int64_t i) {
-        return dataset.fields().front()->name_of(i) == std::to_string(i);
-    };
-    if (then.empty() || before.count < 1 || before.count >= dataset.count()) return true;
-    if (!is_number(0) || !is_number(before.count - 1)) return true;
+    if (then.empty() || before.count < 1 || before.count == dataset.count()) return true;
+    if (!have_numbers(dataset, std::min(before.count, dataset.count()))) return true;
+    if (before.count > dataset.count()) return fit_marks(dataset, before);
     for (const bool elsewhere : {false, true}) {
         FieldChecksums of_some, of_more;
+        Marks none;
         const std::string now = whole_of(dataset, before.count, of_some, elsewhere);
         if (now.empty()) return true;
         if (now != before.whole) continue;
-        const std::string further = further_of(dataset, before.count, of_more, nullptr);
+        const std::string further = further_of(dataset, before.count, of_more, nullptr, none);
         return further.empty() || before.has_same_further(Parts(now + " " + further));
     }
     return false;
+}
+
+std::string why_not_compared(const Dataset& dataset, const std::string& then) {
+    const Parts before(then);
+    const int64_t both = std::min(before.count, dataset.count());
+    if (then.empty() || both < 1 || before.count == dataset.count()) return "";
+    bool all = have_numbers(dataset, both);
+    for (const FieldPtr& field : dataset.fields())
+        all &= field->in_memory() && both <= kValuesMost / std::max<int64_t>(field->elements(), 1);
+    if (before.count < dataset.count())
+        all &= !before.what.empty() && before.what.find_first_not_of('v') == std::string::npos;
+    const int64_t end = before.count > dataset.count() && all ? last_mark(before, dataset) : 0;
+    if (all && (before.count < dataset.count() || end == both)) return "";
+    const auto files = static_cast<size_t>(
+        std::count_if(before.known.begin(), before.known.end(),
+                      [](const auto& known) { return known.first.ends_with("~"); }));
+    if (files >= static_cast<size_t>(before.count)) return "";  // each is known by its name
+    if (end > 0)
+        return fmt::format(
+            "the first {} examples of the data are those that the run had; of the {} behind them "
+            "that "
+            "cannot be told",
+            end, both - end);
+    return "whether all examples that the run had before, too, are the same cannot be told: only "
+           "some were compared";
 }
 
 /// Whether something that both know is another. Two names may have the same key, which then tells

@@ -34,9 +34,10 @@ DataSummary summarise(const Dataset& dataset);
 /// 1000 in memory, 16 elsewhere, at equal distances); a checksum of more: of the bytes of up to
 /// 16,384 files where examples lie in files of their own (the whole file up to 64 KiB, else parts
 /// of it), of up to 16 million values of what lies in memory; both of each field alone; and
-/// checksums of some examples and files by their names or numbers: "60000-1c291ca3 vv:5d00e1a2
-/// image@1c291ca35d00e1a2 ... 0b12c3d4=99aa0011 ... 0c33a1b9~77aa0012 ...". "" where one of these
-/// cannot be read: it may be mended before a run goes on.
+/// checksums of some examples and files by their names or numbers; where all values are looked at,
+/// those of the first part of the examples, the first two, and so on: "60000-1c291ca3 vv:5d00e1a2
+/// image@1c291ca35d00e1a2 ... 0b12c3d4=99aa0011 ... 0c33a1b9~77aa0012 ... 937#aa001122 ...". ""
+/// where one of these cannot be read: it may be mended before a run goes on.
 std::string fingerprint(const Dataset& dataset);
 /// The fingerprint without examples and files by name.
 std::string in_short(const std::string& fingerprint);
@@ -46,10 +47,13 @@ bool is_fingerprint(const std::string& text);
 std::string by_field(const std::string& fingerprint);
 /// The fingerprint without what it says of the bytes of files, some of which are to be mended.
 std::string without_files(const std::string& fingerprint);
-/// Whether the first examples are those of data with an earlier fingerprint, which had fewer.
-/// Examples that are called by their files, not by their numbers, may lie between others now: then
-/// may_be_same_data() has to tell.
+/// Whether the first examples are those of data with an earlier fingerprint, which had fewer or
+/// more, as far as that tells. Examples that are called by their files, not by their numbers, may
+/// lie between others now: then may_be_same_data() has to tell.
 bool begins_with(const Dataset& dataset, const std::string& then);
+/// Of data that had more examples or fewer with an earlier fingerprint: which of those that both
+/// have could not be compared by begins_with() and may_be_same_data(), in words; "": all were.
+std::string why_not_compared(const Dataset& dataset, const std::string& then);
 /// Whether data with these fingerprints may be the same, wherever they lie: with as many examples,
 /// if their checksums are equal; with more or fewer, if no example that both know has another one.
 bool may_be_same_data(const std::string& then, const std::string& now);

@@ -29,8 +29,8 @@ constexpr uint64_t kLogBytesMost = uint64_t{1} << 32;
 std::string json_string(std::string_view text) { return Json(text).dump(); }
 
 /// The lines of `text` to keep: all before the first one of a step after `step`, without the
-/// figures of `step` itself where no line of every `every` steps is due, and without what an end of
-/// its epoch has written that will be done again.
+/// figures of `step` itself where no line of every `every` steps is due, without what an end of its
+/// epoch has written that will be done again, and without why training had ended.
 Result<std::string> lines_to_keep(const std::string& path, std::string_view text, int64_t step,
                                   int64_t every, bool epoch_end_left,
                                   std::optional<int64_t>& ended_at, Diagnostics& diagnostics) {
@@ -64,7 +64,8 @@ Result<std::string> lines_to_keep(const std::string& path, std::string_view text
                                      ? step % every != 0
                                      : is_of_epoch_end(*found) && epoch_end_left;
         // An editor may have left out the line break of the last one.
-        if (of < step || !comes_again) kept.append(text.substr(start, end - start)) += '\n';
+        if (!found->contains("diverged") && (of < step || !comes_again))
+            kept.append(text.substr(start, end - start)) += '\n';
         start = end + 1;
     }
     return kept;

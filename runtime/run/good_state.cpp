@@ -5,8 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
-#include <cmath>
 #include <cstring>
 #include <filesystem>
 
@@ -15,26 +13,9 @@
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/opened_run.h"
 #include "runtime/run/signs.h"
-#include "runtime/threads/team.h"
-#include "runtime/threads/thread_count.h"
 #include "runtime/train/slots/slot_parts.h"
 
 namespace gmc::runtime {
-
-/// A thread looks at least at this many numbers (about 10 us).
-static constexpr int64_t kShared = 32768;
-
-static bool is_finite(const StateStore& states, ir::StateId id) {
-    const float* numbers = states.data(id);
-    const int64_t count = states.elements(id);
-    std::atomic<bool> finite = true;
-    run_parts(count, kShared, thread_count(), [&](int64_t begin, int64_t end, int) {
-        bool all = true;
-        for (int64_t i = begin; i < end; ++i) all &= std::isfinite(numbers[i]);
-        if (!all) finite = false;
-    });
-    return finite;
-}
 
 std::string first_not_finite(const StateStore& states) {
     if (SlotParts* slots = states.slots()) {

@@ -14,9 +14,12 @@
 #include <vector>
 
 #include "compiler/support/paths.h"
+#include "compiler/support/say.h"
 #include "compiler/support/temporary_files.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/files/files_before.h"
 #include "runtime/files/numbered_name.h"
+#include "runtime/run/run_record.h"
 #include "runtime/train/checkpoint.h"
 
 namespace gmc::runtime {
@@ -31,7 +34,7 @@ constexpr NumberedName kStepName{.prefix = kKeptStep, .ending = kEnding, .digits
 }  // namespace
 
 /// `best`, or one that was set aside: `best-FIGURE-step-00000500`, perhaps with a number behind it.
-static bool is_best(std::string_view name) {
+static bool is_name_of_best(std::string_view name) {
     if (!name.starts_with(kBest) || !name.ends_with(kEnding)) return false;
     name.remove_suffix(std::string_view(kEnding).size());
     const size_t at = name.rfind(kKeptStep);
@@ -48,11 +51,11 @@ std::optional<int64_t> step_of_checkpoint(std::string_view name) {
 }
 
 bool is_kept_checkpoint(std::string_view name) {
-    return step_of_checkpoint(name).has_value() || is_best(name);
+    return step_of_checkpoint(name).has_value() || is_name_of_best(name);
 }
 
-bool keep_checkpoint_as(const std::string& run, const std::string& name, Diagnostics& diagnostics) {
-    const std::string from = run + "/" + kCheckpointName, to = run + "/" + name;
+/// Gives the file `from` the name `to`, too. False after an error.
+static bool keep_as(const std::string& from, const std::string& to, Diagnostics& diagnostics) {
     const std::string beside = temporary_name(to);
     if (!make_folder_of(to, diagnostics)) return false;
     std::error_code error;
@@ -66,6 +69,10 @@ bool keep_checkpoint_as(const std::string& run, const std::string& name, Diagnos
         diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be written: {}", to,
                           error.message());
     return !error;
+}
+
+bool keep_checkpoint_as(const std::string& run, const std::string& name, Diagnostics& diagnostics) {
+    return keep_as(run + "/" + kCheckpointName, run + "/" + name, diagnostics);
 }
 
 std::string name_of_kept_step(int64_t step) { return kStepName.of(step); }
@@ -107,10 +114,10 @@ void KeptCheckpoints::drop(int64_t step) const {
         for (const auto& [of, path] : kept) {
             // Under a wrong name it may be the only one of its step.
             if (!why_misnamed(folder_, path.filename().string()).empty()) continue;
-            if (of > step || staying == stay)
-                fs::remove(path, error);
-            else
+            if (of <= step && staying < stay)
                 ++staying;
+            else if (may_go(path.string()))
+                fs::remove(path, error);
         }
     }
     fs::remove(folder_ + "/checkpoints", error);  // only where it is empty
@@ -120,16 +127,90 @@ bool KeptCheckpoints::keep_best(Diagnostics& diagnostics) const {
     return keep_checkpoint_as(folder_, kBestName, diagnostics);
 }
 
-void KeptCheckpoints::find_best(TrainingState& at, Diagnostics& diagnostics) const {
-    const std::string path = folder_ + "/" + kBestName;
-    if (!at.best.best) return;
+/// What tells that a checkpoint is not the best one that the run knows; "" when nothing does. An
+/// epoch that ended with a better figure than all before it has written that into its checkpoint.
+std::string KeptCheckpoints::why_other(const std::string& path,
+                                       const CheckpointHeader& header) const {
+    if (!train_alike(header.model_fingerprint, best_.model))
+        return fmt::format("`{}` is a checkpoint of {} than the run's", path, kOtherModel);
+    const TrainingState& at = header.training;
+    if (at.seed != best_.seed)
+        return fmt::format("`{}` has seed {}, but the run has seed {}", path, at.seed, best_.seed);
+    const bool ends_epoch = at.step > 0 && at.epoch_began == at.step && !at.epoch_end_left;
+    if (ends_epoch && at.best.epochs_since == 0 && at.best.best == best_.value) return "";
+    return fmt::format("`{}`, of step {}, is not the run's best checkpoint, that with `{}` {:.6g}",
+                       path, at.step, best_.figure, *best_.value);
+}
+
+/// Reads the whole file only where its metadata do not tell already that it is another.
+bool KeptCheckpoints::is_best(const std::string& path) const {
     Diagnostics unreadable;
-    if (is_there(path) && read_checkpoint_header(path, unreadable).ok()) return;
-    diagnostics.warning(DiagnosticKind::kBadFile, {},
-                        "{}: the best of the epochs from here on takes its place",
-                        unreadable.list().empty() ? fmt::format("`{}` is missing", path)
-                                                  : unreadable.list().front().text);
-    at.best = {.figure = at.best.figure};
+    if (!is_regular(path)) return false;
+    const auto file = open_weights(path, unreadable);
+    if (!file.ok()) return false;
+    const std::string* value = file->metadata("best");
+    if (value == nullptr || *value != fmt::format("{}", *best_.value)) return false;
+    const auto header = read_checkpoint_header(path, unreadable);
+    return header.ok() && why_other(path, *header).empty();
+}
+
+/// The newest of the steps that are kept which is the best; "" where none is.
+std::string KeptCheckpoints::copy_of_best() const {
+    std::vector<std::string> names = kept_checkpoints(folder_);
+    std::reverse(names.begin(), names.end());
+    for (const std::string& name : names)
+        if (const std::string path = folder_ + "/checkpoints/" + name;
+            step_of_checkpoint(name) && is_best(path))
+            return path;
+    return "";
+}
+
+/// A whole file that has the name of the best, and is not, stays, and so does the copy.
+bool KeptCheckpoints::may_go(const std::string& path) const {
+    const std::string best = folder_ + "/" + kBestName;
+    std::error_code none;
+    if (!best_.value || fs::equivalent(path, best, none) || !is_best(path) || is_best(best))
+        return true;
+    Diagnostics unreadable;
+    const bool is_whole = is_there(best) && read_checkpoint_header(best, unreadable).ok();
+    if (is_whole || !keep_as(path, best, unreadable)) return false;
+    say("gmrun: `{}` was lost or damaged: `{}`, a copy, takes its place\n", best, path);
+    return true;
+}
+
+bool KeptCheckpoints::find_best(TrainingState& at, bool is_last, FilesBefore& before,
+                                Diagnostics& diagnostics) const {
+    const std::string path = folder_ + "/" + kBestName;
+    if (!best_.value) return true;
+    before.keep_absence(path);
+    std::string why = fmt::format("`{}` is missing", path), aside;
+    if (is_there(path)) {
+        Diagnostics unreadable;
+        const auto header = read_checkpoint_header(path, unreadable);
+        why = header.ok() ? why_other(path, *header) : unreadable.list().front().text;
+        if (why.empty()) return true;
+        // A process that was killed may not have replaced the best before.
+        const bool is_earlier =
+            header.ok() && train_alike(header->model_fingerprint, best_.model) &&
+            header->training.seed == best_.seed && header->training.step < at.step;
+        if (is_last && is_earlier) return keep_best(diagnostics);
+        if (header.ok()) {
+            const auto name = set_best_aside("other", diagnostics);
+            if (!name.ok()) return false;
+            aside = fmt::format("it is kept as `{}`, and ", folder_ + "/" + *name);
+            before.keep_name(path, folder_ + "/" + *name);
+            before.keep_absence(path);
+        }
+    } else if (is_last) {
+        return keep_best(diagnostics);
+    }
+    const std::string copy = is_last ? folder_ + "/" + kCheckpointName : copy_of_best();
+    if (!copy.empty() && !keep_as(copy, path, diagnostics)) return false;
+    if (copy.empty()) at.best = {.figure = at.best.figure};
+    diagnostics.warning(DiagnosticKind::kBadFile, {}, "{}: {}{}", why, aside,
+                        copy.empty() ? "the best of the epochs from here on takes its place"
+                                     : fmt::format("`{}`, a copy, takes its place", copy));
+    return true;
 }
 
 /// The figure may be what a file says, so that only some of its characters go into the name. Where

@@ -12,6 +12,8 @@
 
 namespace gmc::runtime {
 
+class FilesBefore;
+struct CheckpointHeader;
 struct TrainingState;
 
 /// The step in the name of a kept checkpoint, `step-00000500.safetensors`; none in other names.
@@ -50,11 +52,20 @@ inline constexpr char kWayBackName[] = "rollback.safetensors";
 [[nodiscard]] bool keep_checkpoint_as(const std::string& run, const std::string& name,
                                       Diagnostics& diagnostics);
 
+/// The best checkpoint as the run knows it: one that ended an epoch with this figure.
+struct KnownBest {
+    std::optional<double> value;  ///< nothing: the run keeps none, or knows of none
+    std::string figure;
+    uint64_t seed = 1;  ///< of the run
+    std::string model;  ///< ir::Origin::model
+};
+
 /// Keeps the run's `checkpoint` under other names, as hard links where the file system has them.
 class KeptCheckpoints {
   public:
     /// `last`: how many of the latest checkpoints stay; 1 is `checkpoint` itself.
-    KeptCheckpoints(std::string folder, int64_t last) : folder_(std::move(folder)), last_(last) {}
+    KeptCheckpoints(std::string folder, int64_t last, KnownBest best)
+        : folder_(std::move(folder)), last_(last), best_(std::move(best)) {}
 
     /// checkpoints/step-NNNNNNNN, where any are kept. False after an error.
     [[nodiscard]] bool add(int64_t step, Diagnostics& diagnostics) const;
@@ -62,21 +73,34 @@ class KeptCheckpoints {
     [[nodiscard]] bool keep(int64_t step, Diagnostics& diagnostics) const;
     /// Of those up to `step`, where the run stands, only the last ones stay. Later ones go, too:
     /// the run went back before them, and comes to these steps again. Files that hold another step
-    /// than their names say stay, and do not count.
+    /// than their names say stay, and do not count. What is the only whole copy of the best takes
+    /// its place before it goes, which is told.
     void drop(int64_t step) const;
+    /// Before the checkpoint `path` goes, or another one takes its place: where it is the only
+    /// whole copy of the best, it takes the place of that, which is told. False where it has to
+    /// stay, as that is not possible.
+    bool may_go(const std::string& path) const;
     /// checkpoints/best. False after an error.
     [[nodiscard]] bool keep_best(Diagnostics& diagnostics) const;
-    /// Of a run that goes on: where the best is lost or damaged, a warning says so, and `at` knows
-    /// no best any more. Reads the whole file.
-    void find_best(TrainingState& at, Diagnostics& diagnostics) const;
+    /// Of a run that goes on from `at`: where the best is lost, damaged, or is another than the run
+    /// knows, a copy takes its place; where there is none, `at` knows no best any more. A warning
+    /// says so. Another one gets another name. `is_last`: the run's checkpoint is the best. Reads
+    /// whole files. What is done can be undone by `before`. False after an error (kBadFile).
+    [[nodiscard]] bool find_best(TrainingState& at, bool is_last, FilesBefore& before,
+                                 Diagnostics& diagnostics) const;
     /// Another best is about to take its place, which cannot be compared with it: gives it a name
     /// with its step and with the `figure` that it was best by ("": not known), which this returns;
     /// "" where there is none that can be read. Errors (kBadFile): it cannot be renamed.
     Result<std::string> set_best_aside(const std::string& figure, Diagnostics& diagnostics) const;
 
   private:
+    std::string why_other(const std::string& path, const CheckpointHeader& header) const;
+    bool is_best(const std::string& path) const;
+    std::string copy_of_best() const;
+
     std::string folder_;
     int64_t last_;
+    KnownBest best_;
 };
 
 }  // namespace gmc::runtime

@@ -17,7 +17,6 @@
 #include "runtime/data/data_summary.h"
 #include "runtime/data/odd_values.h"
 #include "runtime/files/atomic_file.h"
-#include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/validation.h"
 #include "runtime/tensorboard/event_file.h"
 #include "runtime/threads/thread_count.h"
@@ -275,7 +274,7 @@ bool OpenedRun::prepare(Progress& progress) {
         }
     }
     data_text_ = to_text(summary);
-    if (!can_draw() || (goes_on() && !keep_what_a_kill_left())) return false;
+    if (!can_draw() || (goes_on() && !keep_under_other_names())) return false;
     watch_validation(progress);
     go_to_next_batch(progress);
     return true;
@@ -355,8 +354,6 @@ void OpenedRun::watch_validation(Progress& progress) {
         if (watched.best && !figure.empty()) anew.emplace_back(what);
         watched = {.figure = figure};
     };
-    if (!policy.keep_best.empty())
-        KeptCheckpoints(folder->path(), policy.keep_last).find_best(training, diagnostics);
     watch_from_here(training.best, watched_as(policy.keep_best, policy.best_is_highest),
                     "the best checkpoint");
     watch_from_here(training.stopping,
@@ -372,23 +369,21 @@ void OpenedRun::watch_validation(Progress& progress) {
 
 /// A process that was killed after it wrote a checkpoint that was due may not have kept it under
 /// its other names. With local steps it is written at the next average.
-bool OpenedRun::keep_what_a_kill_left() {
-    const KeptCheckpoints kept(folder->path(), policy.keep_last);
+bool OpenedRun::keep_under_other_names() {
+    const KeptCheckpoints kept = kept_checkpoints();
     const int64_t every = policy.checkpoint_steps, average = record.local.every;
     const bool at_pace =
         every > 0 && training.step > 0 && training.step % every < std::max<int64_t>(average, 1);
     before_.keep_absence(path("checkpoints/" + name_of_kept_step(training.step)));
-    before_.keep_absence(path(kBestName));
     if ((at_pace || ends_epoch()) && !kept.add(training.step, diagnostics)) return false;
-    const bool is_best = training.best.best && training.best.epochs_since == 0 && ends_epoch();
-    return policy.keep_best.empty() || !is_best || kept.keep_best(diagnostics);
+    const bool is_best = training.best.epochs_since == 0 && ends_epoch();
+    return kept.find_best(training, is_best, before_, diagnostics);
 }
 
 /// A best that cannot be compared with those to come is not overwritten by them.
 bool OpenedRun::keep_older_best() {
     if (policy.keep_best.empty() || training.best.best) return true;
-    const auto name =
-        KeptCheckpoints(folder->path(), policy.keep_last).set_best_aside(best_by_, diagnostics);
+    const auto name = kept_checkpoints().set_best_aside(best_by_, diagnostics);
     if (name.ok() && !name->empty()) before_.keep_name(path(kBestName), path(*name));
     if (name.ok() && !name->empty() && !options.in_copy)
         say("gmrun: the best checkpoint so far{} is kept as `{}`\n",
@@ -396,8 +391,13 @@ bool OpenedRun::keep_older_best() {
     return name.ok();
 }
 
-void OpenedRun::drop_checkpoints() const {
-    KeptCheckpoints(folder->path(), policy.keep_last).drop(training.step);
+void OpenedRun::drop_checkpoints() const { kept_checkpoints().drop(training.step); }
+
+KeptCheckpoints OpenedRun::kept_checkpoints() const {
+    const std::string& by = training.best.figure;
+    KnownBest best{{}, by.substr(by.rfind(' ') + 1), record.seed, model.module().origin.model};
+    if (!policy.keep_best.empty()) best.value = training.best.best;
+    return {folder->path(), policy.keep_last, std::move(best)};
 }
 
 bool OpenedRun::begin_states(Progress& progress) {
@@ -450,6 +450,7 @@ void OpenedRun::say_what_changed(Progress& progress) {
     note_choices(now);
     if (!options.told_before)
         for (const std::string& change : changes(record, now)) progress.message(change);
+    if (!options.told_before && !not_compared_.empty()) progress.message(not_compared_);
     if (goes_on()) {
         if (!options.changed.empty()) changed_.push_back(options.changed);
         for (const std::string& change : logged_changes(record, now))

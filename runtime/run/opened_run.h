@@ -8,6 +8,7 @@
 #include "runtime/contractions/tuning_cache.h"
 #include "runtime/files/files_before.h"
 #include "runtime/output/progress.h"
+#include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/run_folder.h"
 #include "runtime/run/run_log.h"
 #include "runtime/run/run_record.h"
@@ -60,6 +61,10 @@ struct OpenedRun {
     /// where there is one. `at_once`: the first step did it.
     void report_divergence(const std::string& why, const std::string& replay, int64_t saved_step,
                            bool at_once);
+    /// Behind the last step of a command that began behind step `first`: false where a new run, or
+    /// one that has come to its end, went back behind all steps that the command took. That is
+    /// reported (kDiverged), and is in the log.
+    bool kept_a_step_since(int64_t first);
     /// To the last error, after which no state could be written: that the one of step `saved_step`
     /// is kept.
     void note_unwritten(int64_t saved_step) const;
@@ -70,6 +75,8 @@ struct OpenedRun {
     /// which are listed. Errors: those of take_weights() and StateStore::initialise(); those of
     /// --init are not there any more, or others than the run began with (kBadValue).
     Result<std::vector<TakenWeights>> fill_first_states(Diagnostics& reported);
+    /// Those beside the last one, as the run keeps them.
+    KeptCheckpoints kept_checkpoints() const;
     /// Removes checkpoints that the run is to keep no longer.
     void drop_checkpoints() const;
     /// Opens the log, which write_beginnings() does, too.
@@ -85,11 +92,11 @@ struct OpenedRun {
     /// stop while contractions are measured or data read.
     bool write_untrained(Progress& progress);
 
-    /// The epoch in which the last step ended, from 1. The rest of a step behind the last epoch is
-    /// taken to be of that; but not whole passes, which a step of many batches may read.
+    /// The epoch that the last step ended, or else that it was taken in, from 1. The examples alone
+    /// that were taken so far decide.
     int64_t epoch_number() const {
-        return std::min(training.pass + (training.example > 0 ? 1 : 0),
-                        std::max(epochs, training.pass));
+        const bool ended_one = training.epoch_end_left || ends_epoch();
+        return training.pass + (training.example > 0 && !ended_one ? 1 : 0);
     }
     /// The fingerprint of the data that are trained on; "" where there are none.
     std::string data_trained_on() const;
@@ -163,7 +170,7 @@ struct OpenedRun {
     void go_to_next_batch(Progress& progress);
     void watch_validation(Progress& progress);
     bool keep_files_before();
-    bool keep_what_a_kill_left();
+    bool keep_under_other_names();
     bool keep_older_best();
     bool begin_states(Progress& progress);
     void say_what_changed(Progress& progress);
@@ -182,6 +189,7 @@ struct OpenedRun {
     bool has_all_data_ = false;         ///< the data have a fingerprint: all can be read
     std::vector<std::string> changed_;  ///< of a resumed run, for its log
     std::string best_by_;               ///< the figure of the best that was kept
+    std::string not_compared_;          ///< of examples that the data had before
     std::string data_text_;             ///< what the data are, in a line
     std::string model_text_;            ///< of model.gmc; "" where that is large
     RunSettings settings_before_;       ///< of a resumed run, as it was trained last

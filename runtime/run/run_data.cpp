@@ -74,6 +74,7 @@ bool OpenedRun::take_up_data() {
             diagnostics.note_last({},
                                   how_they_changed(record.data_values, values, true, module.data));
     }
+    if (goes_on()) not_compared_ = why_not_compared(loader->dataset(), record.data_values);
     if (!values.empty()) record.data_values = values;
     // Where one of the examples cannot be read, the record may be of another number of them.
     const bool is_known = std::atoll(record.data_values.c_str()) == loader->dataset().count();

@@ -190,6 +190,25 @@ void OpenedRun::report_divergence(const std::string& why, const std::string& rep
                    : "a smaller learning rate is the usual remedy");
 }
 
+/// A run that goes on and is stopped by --steps has not come to its end. Steps that a copy repeats
+/// are compared with those of the run, whatever became of them.
+bool OpenedRun::kept_a_step_since(int64_t first) {
+    const int64_t weights = training.weights_step();
+    const bool stopped = first > 0 && training.pass < epochs && !stops_early();
+    if (options.in_copy || stopped || training.step == first || weights > first) return true;
+    const std::string why =
+        fmt::format("no step {}was kept: training diverged, and went back to {}",
+                    first == 0 ? "" : fmt::format("behind step {} ", first),
+                    weights == 0 ? "the first weights" : fmt::format("those of step {}", weights));
+    MetricsRow row(training.step, epoch_number());
+    row.add("diverged", why);
+    Diagnostics unwritable;  // the error that follows counts
+    (void)log->write({row}, unwritable);
+    diagnostics.error(DiagnosticKind::kDiverged, {}, "{}", why)
+        .help("a smaller learning rate is the usual remedy");
+    return false;
+}
+
 /// A run that comes back in the place of one that took no step is told elsewhere.
 void OpenedRun::note_unwritten(int64_t saved_step) const {
     if (folder->holds_one_aside() && saved_step == 0) return;

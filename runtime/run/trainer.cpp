@@ -13,7 +13,6 @@
 #include "compiler/support/wording.h"
 #include "runtime/run/follower.h"
 #include "runtime/run/good_state.h"
-#include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/opened_run.h"
 #include "runtime/run/replay.h"
 #include "runtime/run/signs.h"
@@ -108,7 +107,7 @@ class TrainingLoop {
     TrainEnd loop() {
         RateMeter rate;
         good_.keep(model_.states(), training_);
-        saved_step_ = training_.step;
+        first_step_ = saved_step_ = training_.step;
         saved_s_ = now_s();
         way_back_.find();
         runner_.take_up(training_.signs);
@@ -144,7 +143,7 @@ class TrainingLoop {
                             "step {}, and --resume goes on from there",
                             saved_step_));
         if (run_.has_no_best()) progress_.message(run_.why_no_best());
-        return TrainEnd::kDone;
+        return run_.kept_a_step_since(first_step_) ? TrainEnd::kDone : TrainEnd::kDiverged;
     }
 
     /// One step; false where its data cannot be read.
@@ -246,7 +245,7 @@ class TrainingLoop {
 
     /// Keeps the checkpoint under its other names. False after an error.
     bool keep_checkpoint(bool is_best) {
-        const KeptCheckpoints kept(run_.folder->path(), policy_.keep_last);
+        const KeptCheckpoints kept = run_.kept_checkpoints();
         return kept.keep(training_.step, diagnostics_) &&
                (!is_best || kept.keep_best(diagnostics_));
     }
@@ -343,6 +342,7 @@ class TrainingLoop {
     bool write_state(Due due, Diagnostics& diagnostics) {
         if (!way_back_.before_writing(due == Due::kByStep, diagnostics)) return false;
         good_.keep(training_);  // as it says that now
+        (void)run_.kept_checkpoints().may_go(run_.path(kCheckpointName));
         if (!write_checkpoint(run_.path(kCheckpointName), model_.states(), training_, diagnostics))
             return false;
         if (told_stop() != nullptr) told_stop()->checkpoint = training_.step;
@@ -540,7 +540,7 @@ class TrainingLoop {
     bool may_go_back_ = false;
     Due due_ = Due::kNot;  ///< a checkpoint, as soon as all processes have the same states
     bool told_ = false;    ///< what is kept after an error
-    int64_t steps_ = 0, saved_step_ = 0;
+    int64_t steps_ = 0, first_step_ = 0, saved_step_ = 0;
     double saved_s_ = 0;
 };
 

@@ -2,9 +2,13 @@
 #include "runtime/states/state_store.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cmath>
 
 #include "runtime/kernels/bf16.h"
 #include "runtime/states/initializer.h"
+#include "runtime/threads/team.h"
+#include "runtime/threads/thread_count.h"
 
 namespace gmc::runtime {
 
@@ -44,6 +48,19 @@ void StateStore::refresh_copies() {
         std::transform(from, from + elements(id), reinterpret_cast<uint16_t*>(data(id)),
                        bf16_from_float);
     }
+}
+
+bool is_finite(const StateStore& states, ir::StateId id) {
+    constexpr int64_t kShared = 32768;  // a thread looks at least at this many (about 10 us)
+    const float* numbers = states.data(id);
+    const int64_t count = states.elements(id);
+    std::atomic<bool> finite = true;
+    run_parts(count, kShared, thread_count(), [&](int64_t begin, int64_t end, int) {
+        bool all = true;
+        for (int64_t i = begin; i < end; ++i) all &= std::isfinite(numbers[i]);
+        if (!all) finite = false;
+    });
+    return finite;
 }
 
 }  // namespace gmc::runtime

@@ -63,4 +63,7 @@ class StateStore {
     int64_t common_bytes_ = 0;
 };
 
+/// Whether all numbers of a state are finite.
+bool is_finite(const StateStore& states, ir::StateId id);
+
 }  // namespace gmc::runtime

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "compiler/support/say.h"
@@ -58,6 +59,23 @@ StepRunner::StepRunner(LoadedModel& model, Diagnostics& diagnostics,
     *left = {};
 }
 
+/// The parameter that a state keeps for an update to start from, as an extrapolation leaves it:
+/// that of `optimizer.ENTRY.kept.PARAMETER`; "" of another state.
+static std::string_view parameter_kept_by(const ir::State& state) {
+    constexpr std::string_view kSlots = "optimizer.", kKept = ".kept.";
+    const std::string_view name = state.name;
+    const size_t slot = name.find('.', kSlots.size());
+    if (!name.starts_with(kSlots) || slot == std::string_view::npos) return "";
+    return name.substr(slot).starts_with(kKept) ? name.substr(slot + kKept.size()) : "";
+}
+
+static bool keeps_parameters(const ir::Module& module, const ir::Function& function) {
+    return std::any_of(function.updates.begin(), function.updates.end(),
+                       [&](const ir::Update& update) {
+                           return !parameter_kept_by(module.states[update.state]).empty();
+                       });
+}
+
 bool StepRunner::bind_schedule(Diagnostics& diagnostics) {
     size_t first = 0;  // of the values of entries that stand in for one another
     for (const ir::ScheduleEntry& entry : model_.module().schedule) {
@@ -68,9 +86,11 @@ bool StepRunner::bind_schedule(Diagnostics& diagnostics) {
             function.updates.begin(), function.updates.end(), [&](const ir::Update& update) {
                 return model_.module().states[update.state].role == ir::StateRole::kParameter;
             });
-        add_entry({executable, entry.repeat, entry.every, updates, {}}, first);
-        // What accumulates for an update has the same figures as the update.
-        if (entry.every == 1 && updates && !function.results.empty()) first = figures_.size();
+        const bool extrapolates = keeps_parameters(model_.module(), function);
+        add_entry({executable, entry.repeat, entry.every, updates, extrapolates, {}}, first);
+        // What accumulates or extrapolates for an update has the same figures as the update.
+        if (entry.every == 1 && updates && !extrapolates && !function.results.empty())
+            first = figures_.size();
     }
     return true;
 }
@@ -114,6 +134,7 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
     first_ = states_changed_ = false;
     int64_t call = training.call;
     clear_sums();
+    bad_parameter_.clear();
     for (Figure& figure : figures_) {
         figure.is_new = false;
         if (figure.value && !std::isfinite(*figure.value)) figure.value.reset();
@@ -134,6 +155,7 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
                        static_cast<double>(training.step), loader.passes((*batch)->cursor)},
                       training.rate);
             take_figures(entry);
+            if (entry.extrapolates) look_at_parameters(entry.executable->function());
         }
     }
     values_.clear();
@@ -147,6 +169,15 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
     training.epoch = loader.passes(next);
     model_.set_progress(training.step, training.epoch);
     return true;
+}
+
+void StepRunner::look_at_parameters(const ir::Function& function) {
+    const StateStore& states = model_.states();
+    for (const ir::Update& update : function.updates)
+        if (bad_parameter_.empty() &&
+            states.state(update.state).role == ir::StateRole::kParameter &&
+            !is_finite(states, update.state))
+            bad_parameter_ = states.state(update.state).name;
 }
 
 /// A figure that was not finite in this round stays so: it ends training.
@@ -174,16 +205,19 @@ void StepRunner::clear_sums() {
 std::vector<std::string> StepRunner::try_round(Loader& loader, TrainingState training) {
     const std::vector<Figure> figures = figures_;
     const std::vector<Named> values = values_;
+    const std::string bad_parameter = bad_parameter_;
     Diagnostics data_gone;
     std::vector<std::string> bad;
     if (run(loader, training, data_gone)) bad = not_finite();
     figures_ = figures;
     values_ = values;
+    bad_parameter_ = bad_parameter;
     return bad;
 }
 
 /// An optimizer's step is proportional to its learning rate, so a share of the step is a step with
-/// that share of the rate, whatever the optimizer.
+/// that share of the rate, whatever the optimizer. Behind an extrapolation a step begins with the
+/// parameters that this has kept.
 void StepRunner::run_entry(const Entry& entry, const CallContext& call, double rate) {
     if (rate == 1) return entry.executable->run(call);
     StateStore& states = model_.states();
@@ -197,6 +231,15 @@ void StepRunner::run_entry(const Entry& entry, const CallContext& call, double r
             keep(id);
             keep(states.module().find_state(kAveragePrefix + states.state(id).name));
         }
+    std::set<ir::StateId> moved;
+    for (const ir::Update& update : entry.executable->function().updates)
+        moved.insert(update.state);
+    for (ir::StateId slot = 0; slot < states.saved_count() && !entry.extrapolates; ++slot) {
+        const std::string kept(parameter_kept_by(states.state(slot)));
+        const ir::StateId parameter = kept.empty() ? ir::kNone : states.module().find_state(kept);
+        if (moved.count(parameter) != 0 && states.elements(parameter) == states.elements(slot))
+            std::copy_n(states.data(slot), states.elements(slot), before_[parameter].begin());
+    }
     entry.executable->run(call);
     for (ir::StateId id = 0; id < states.saved_count(); ++id)
         if (states.state(id).role == ir::StateRole::kParameter) lower_step(id, rate);
@@ -295,6 +338,7 @@ std::vector<std::string> StepRunner::not_finite() const {
     std::vector<std::string> names;
     for (const Figure& figure : figures_)
         if (figure.is_new && !std::isfinite(*figure.value)) names.push_back(figure.name);
+    if (names.empty() && !bad_parameter_.empty()) names.push_back(bad_parameter_);
     return names;
 }
 

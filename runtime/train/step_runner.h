@@ -38,8 +38,9 @@ class StepRunner {
     bool states_changed() const { return states_changed_; }
     /// Losses and metrics of the last round, in the order of the functions. An update that
     /// accumulates gradients has the means over its batches; of several updates by one function
-    /// those of the last count, unless an earlier one is not finite. One that is measured in some
-    /// steps only is that of the last of these, once there was one.
+    /// those of the last count, unless an earlier one is not finite; so do those of a step's own
+    /// update behind an extrapolation. One that is measured in some steps only is that of the last
+    /// of these, once there was one.
     struct Named {
         std::string name;
         double value;
@@ -56,7 +57,8 @@ class StepRunner {
     /// A run goes on: losses and metrics that the next steps do not measure are the last ones of
     /// `counters`, as if the run had never stopped.
     void take_up(const SignCounters& counters);
-    /// The names of those of values() that the last round measured and that are not finite.
+    /// The names of those of values() that the last round measured and that are not finite; else
+    /// the first parameter that an extrapolation made so, which the update behind it may hide.
     std::vector<std::string> not_finite() const;
 
     struct Entry {
@@ -64,6 +66,7 @@ class StepRunner {
         int64_t repeat;
         int64_t every;                ///< as in ir::ScheduleEntry
         bool updates;                 ///< weights; else it accumulates for an update behind it
+        bool extrapolates;            ///< the update behind it starts where this one did
         std::vector<size_t> figures;  ///< where its results stand among all
     };
     /// The functions of rounds, as in the module's schedule.
@@ -80,6 +83,7 @@ class StepRunner {
     /// it and its own batch. Behind an update, sums begin anew.
     void take_figures(const Entry& entry);
     void clear_sums();
+    void look_at_parameters(const ir::Function& function);
     void lower_step(ir::StateId parameter, double rate);
 
     LoadedModel& model_;
@@ -98,6 +102,7 @@ class StepRunner {
     std::vector<double> means();
     std::vector<Figure> figures_;
     std::vector<Named> values_;
+    std::string bad_parameter_;  ///< of an extrapolation in the last round; "": none
     TimeLog* log_ = nullptr;
     /// The loader that writes its batches straight into the function's inputs.
     const Loader* delivers_ = nullptr;

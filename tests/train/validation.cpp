@@ -8,6 +8,7 @@
 #include "runtime/data/field_source.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/output/png.h"
+#include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/validation.h"
 #include "tests/train/watched_run.h"
 
@@ -40,6 +41,45 @@ TEST_CASE("a share of the data validates each epoch, and is not trained on") {
     CHECK(train_watched(folder, path, options).end == runtime::TrainEnd::kDone);
     CHECK(fs::exists(folder / "run/checkpoints/best.safetensors"));
     CHECK(fs::exists(folder / "run/checkpoints/step-00000012.safetensors"));
+}
+
+TEST_CASE("what is the only whole copy of the best takes its place before it goes") {
+    const TemporaryFolder folder;
+    runtime::TrainOptions options;
+    options.policy.emplace();
+    options.policy->validate_share = 0.25;
+    options.policy->keep_last = 5;
+    options.policy->keep_best = "loss";
+    const std::string path = write_model(folder, copier(kError, "epochs: 3", 96));
+    REQUIRE(train_watched(folder, path, options).end == runtime::TrainEnd::kDone);
+    const std::string run = folder / "run", best = run + "/checkpoints/best.safetensors";
+    const std::string copy = run + "/checkpoints/step-00000012.safetensors";
+    REQUIRE(fs::equivalent(best, copy));  // the last epoch was the best
+    Diagnostics diagnostics;
+    const auto header = runtime::read_checkpoint_header(best, diagnostics);
+    REQUIRE(header.ok());
+    const runtime::KnownBest known{header->training.best.best, "loss", 1,
+                                   header->model_fingerprint};
+    const auto bytes = [&] { return *runtime::read_whole_file(best, 1 << 20, diagnostics); };
+    const std::string whole = bytes();
+    for (const bool damaged : {false, true}) {
+        fs::remove(best);
+        if (damaged) std::ofstream(best) << "no checkpoint";
+        CHECK(runtime::KeptCheckpoints(run, 5, known).may_go(copy));
+        CHECK(bytes() == whole);
+    }
+    fs::remove(best);
+    runtime::KeptCheckpoints(run, 1, known).drop(12);
+    CHECK(bytes() == whole);
+    CHECK_FALSE(fs::exists(copy));
+    // Of one that is whole, and another than the run knows, nothing is replaced.
+    REQUIRE(runtime::keep_checkpoint_as(run, "checkpoints/step-00000012.safetensors", diagnostics));
+    runtime::KnownBest other = known;
+    other.seed = 2;
+    fs::remove(best);
+    runtime::KeptCheckpoints(run, 1, other).drop(12);
+    CHECK_FALSE(fs::exists(best));
+    CHECK_FALSE(fs::exists(copy));
 }
 
 TEST_CASE("parts of a data set have all its examples once") {

@@ -44,8 +44,29 @@ void add_divergence(const std::vector<RunHistory>& runs, std::vector<Row>& rows)
     if (any_ended) rows.push_back(std::move(ended));
 }
 
-/// How far runs got, and the last value of each metric and its smallest, or its greatest where that
-/// is the best: in brackets behind it, or with `apart` in a row of its own.
+/// Of runs that ended with steps which training went back behind: of which steps the last values
+/// are.
+void add_left_out(const std::vector<RunHistory>& runs, std::vector<Row>& rows) {
+    Row row{"last values", {}};
+    bool any = false;
+    for (const RunHistory& run : runs) {
+        const bool left_out = std::any_of(run.series.begin(), run.series.end(), [](auto& of) {
+            return !of.second.left_out.empty() && of.second.left_out.back();
+        });
+        any = any || left_out;
+        row.values.push_back(
+            !left_out ? kNotSet
+            : run.back_to == 0
+                ? fmt::format("none: back to the first weights after step {}", run.back_from)
+                : fmt::format("up to step {}: back there after step {}", run.back_to,
+                              run.back_from));
+    }
+    if (any) rows.push_back(std::move(row));
+}
+
+/// How far runs got, and the last value of each metric that training did not go back behind, and
+/// its smallest, or its greatest where that is the best: in brackets behind it, or with `apart` in
+/// a row of its own.
 std::vector<Row> result_rows(const std::vector<RunHistory>& runs, bool apart) {
     std::vector<Row> rows{{"steps", {}}, {"epochs", {}}};
     std::vector<std::string> names;
@@ -56,6 +77,7 @@ std::vector<Row> result_rows(const std::vector<RunHistory>& runs, bool apart) {
             if (!std::count(names.begin(), names.end(), name)) names.push_back(name);
     }
     add_divergence(runs, rows);
+    add_left_out(runs, rows);
     for (const std::string& name : names) {
         const bool highest = is_highest_best(name, runs);
         const char* extreme = highest ? "greatest" : "least";
@@ -70,8 +92,8 @@ std::vector<Row> result_rows(const std::vector<RunHistory>& runs, bool apart) {
                 for (const double value : series->second.values)
                     if (std::isfinite(value))
                         best = highest ? std::max(best, value) : std::min(best, value);
-            std::string last =
-                !has ? "-" : fmt::format("{:.5g}", unsigned_nan(series->second.values.back()));
+            const auto kept = has ? series->second.last() : std::nullopt;
+            std::string last = !kept ? "-" : fmt::format("{:.5g}", unsigned_nan(*kept));
             if (has && !apart && !speed) last += fmt::format(" ({} {})", extreme, number(best));
             row.values.push_back(std::move(last));
             extremes.values.push_back(number(best));

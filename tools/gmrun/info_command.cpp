@@ -337,6 +337,10 @@ int info_command(const Words& words) {
     else if (const std::string given = line.has("run") ? line.text("run") : line.text("MODEL");
              is_folder(given) && is_there(given + "/run.json"))
         folder = given;
+    if (model && line.has("run")) {
+        const auto found = run_folder(line.text("run"), Needs::kNothing, diagnostics);
+        folder = found.ok() ? *found : "";
+    }
     if (!folder.empty()) add_run_of(folder, model, json, diagnostics);
     if (model)
         for (const ir::DataField& field : model->module().data)
@@ -346,7 +350,7 @@ int info_command(const Words& words) {
         fmt::print("{}\n", json.dump());
     } else {
         if (model) print_model(model->module());
-        print_training(json, model != nullptr);
+        print_training(json, model != nullptr && !line.has("run"));
         if (json.contains("classes")) print_classes(json.at("classes"));
         if (json.contains("data")) fmt::print("  data: {}\n", json.at("data").text());
         if (model) print_functions(json);

@@ -47,6 +47,28 @@ std::string last_replay(const std::string& folder) {
     return "";
 }
 
+/// Why a run has no replay, or not the one called `name`, by its log: its training did not diverge,
+/// or the file is gone.
+void tell_why_no_replay(const std::string& folder, const std::string& name,
+                        Diagnostics& diagnostics) {
+    const auto why = last_divergence(folder, diagnostics);
+    if (!why.ok()) return;
+    const std::string file =
+        runtime::is_replay(name) ? name : std::string("file diverged-step-N.replay");
+    if (why->empty()) {
+        diagnostics.error(DiagnosticKind::kBadFile, {},
+                          "`{}` has no {}, and its metrics.jsonl tells of no divergence", folder,
+                          file);
+        return;
+    }
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {},
+               "`{}` has no {}: training diverged, as {}, but the file was removed, or could not "
+               "be written",
+               folder, file, *why)
+        .help("training that comes to such a step again writes another one");
+}
+
 /// A file that is not there. What a run wrote that was to replace another one, and diverged, is
 /// elsewhere by the time that the other one is back.
 Result<std::string> moved_replay(const std::string& given, Diagnostics& diagnostics) {
@@ -58,29 +80,14 @@ Result<std::string> moved_replay(const std::string& given, Diagnostics& diagnost
         return moved;
     }
     const std::string last = last_replay(folder.string());
-    if (last.empty()) return no_such_run(given, diagnostics);
+    if (last.empty()) {
+        if (!is_there((folder / "run.json").string())) return no_such_run(given, diagnostics);
+        tell_why_no_replay(folder.string(), file.filename().string(), diagnostics);
+        return Failure{};
+    }
     diagnostics.error(DiagnosticKind::kBadFile, {}, "there is no `{}`", given)
         .help(fmt::format("the last replay of that run is `{}`", last));
     return Failure{};
-}
-
-/// Why a run has no replay, by its log: its training did not diverge, or the file is gone.
-void tell_why_no_replay(const std::string& folder, Diagnostics& diagnostics) {
-    const auto why = last_divergence(folder, diagnostics);
-    if (!why.ok()) return;
-    if (why->empty()) {
-        diagnostics.error(DiagnosticKind::kBadFile, {},
-                          "`{}` has no file diverged-step-N.replay, and its metrics.jsonl tells of "
-                          "no divergence",
-                          folder);
-        return;
-    }
-    diagnostics
-        .error(DiagnosticKind::kBadFile, {},
-               "`{}` has no file diverged-step-N.replay: training diverged, as {}, but the file "
-               "was removed, or could not be written",
-               folder, *why)
-        .help("training that comes to such a step again writes another one");
 }
 
 /// The replay that is meant: a file, or the last of the folder of a run or of a model's newest run.
@@ -90,7 +97,7 @@ Result<std::string> replay_file(const std::string& given, Diagnostics& diagnosti
     const auto folder = run_folder(given, Needs::kNothing, diagnostics);
     if (!folder.ok()) return Failure{};
     if (const std::string last = last_replay(*folder); !last.empty()) return last;
-    tell_why_no_replay(*folder, diagnostics);
+    tell_why_no_replay(*folder, "", diagnostics);
     return Failure{};
 }
 

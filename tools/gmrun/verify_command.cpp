@@ -253,7 +253,8 @@ bool copy_ways_back(const std::string& run, int64_t step, const std::string& to,
 enum class Turn {
     kOnly,   ///< they are compared with what the run wrote
     kFirst,  ///< where training diverges in them, those before are enough
-    kSecond  ///< what is to be said of them was said
+    kFewer,  ///< these, in place of the first turn: what is to be said of them was said
+    kSecond  ///< that, too
 };
 
 /// The digest of the checkpoint that `steps` more steps from `from` end in, computed in a copy of
@@ -278,15 +279,16 @@ Result<std::string> repeat(const std::string& run, const std::string& from, int6
     const auto result =
         runtime::train(**model,
                        options_of_repetition(**model, folder.path(), training.step + steps,
-                                             turn == Turn::kSecond, tuning),
+                                             turn == Turn::kFewer || turn == Turn::kSecond, tuning),
                        found);
     if (result.end == runtime::TrainEnd::kInterrupted) return Failure{};
     const int64_t before = result.step - 1 - training.step;  // where it diverged
-    if (result.end == runtime::TrainEnd::kDiverged && turn == Turn::kFirst && before > 0) {
+    const bool may_be_fewer = turn == Turn::kFirst || turn == Turn::kFewer;
+    if (result.end == runtime::TrainEnd::kDiverged && may_be_fewer && before > 0) {
         say("gmrun: training diverges in step {}: the {} before it {} repeated\n", result.step,
             before == 1 ? "step" : fmt::format("{} steps", before), before == 1 ? "is" : "are");
         steps = before;
-        return repeat(run, from, steps, turn, diagnostics);
+        return repeat(run, from, steps, Turn::kFewer, diagnostics);
     }
     if (result.end != runtime::TrainEnd::kDone) {
         tell(found, folder.path(), run, diagnostics);

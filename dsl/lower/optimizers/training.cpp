@@ -166,8 +166,6 @@ class TrainingBuilder {
             return trains_nothing(entries, f.left_out.empty());
         for (const auto& [state, value] : *states)
             if (!is_computed_from(f.function, value, f.left_out)) f.set_state(state, value);
-        // Of extragradient, the losses at the weights that are kept count.
-        if (use == Use::kExtrapolate) f.function.results.clear();
         m_.module.functions.push_back(f.finish());
         return true;
     }

@@ -19,6 +19,16 @@ std::string change_text(const Json& line) {
     return fmt::format("from step {} on: {}", line.at("step").whole(), line.at("changed").text());
 }
 
+/// Training went back to the weights of step `to`: what it did since is no part of them.
+void leave_out(int64_t to, RunHistory& run) {
+    ++run.rollbacks;
+    run.back_from = run.step;
+    run.back_to = to;
+    for (auto& [name, series] : run.series)
+        for (size_t i = series.steps.size(); i-- > 0 && series.steps[i] > static_cast<double>(to);)
+            series.left_out[i] = true;
+}
+
 /// Adds one line: a point to each series that it has a value for. A line about the run's health has
 /// no metrics. Steps go on increasing where training goes back, so what it did before that stays:
 /// the best checkpoint may be of it.
@@ -27,7 +37,7 @@ void add_line(const Json& line, RunHistory& run) {
     if (line.contains("epoch")) run.epoch = line.at("epoch").whole();
     run.diverged = line.contains("diverged") ? line.at("diverged").text() : "";
     if (line.contains("changed")) run.changes.push_back(change_text(line));
-    if (line.contains("rolled_back_to")) ++run.rollbacks;
+    if (line.contains("rolled_back_to")) leave_out(line.at("rolled_back_to").whole(), run);
     for (const char* health : {"sign", "rolled_back_to", "diverged", "changed"})
         if (line.contains(health)) return;
     for (const std::string& name : line.names()) {
@@ -38,10 +48,17 @@ void add_line(const Json& line, RunHistory& run) {
         if (added) run.order.push_back(name);
         series->second.steps.push_back(static_cast<double>(run.step));
         series->second.values.push_back(*number);
+        series->second.left_out.push_back(false);
     }
 }
 
 }  // namespace
+
+std::optional<double> Series::last() const {
+    for (size_t i = values.size(); i-- > 0;)
+        if (!left_out[i]) return values[i];
+    return std::nullopt;
+}
 
 std::string RunHistory::title(const std::string& name) const {
     constexpr std::string_view kValidation = "validation_";

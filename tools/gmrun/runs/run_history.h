@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,10 @@ namespace gmc::tools {
 /// The values of one metric, by step.
 struct Series {
     std::vector<double> steps, values;
+    std::vector<bool> left_out;  ///< of each: training went back behind that step
+
+    /// The last value that was not left out.
+    std::optional<double> last() const;
 };
 
 /// A run as its folder tells it.
@@ -26,8 +31,9 @@ struct RunHistory {
     int64_t step = 0, epoch = 0;           ///< of the last line
     /// What it had otherwise from a step on, where it was resumed with another model.
     std::vector<std::string> changes;
-    std::string diverged;   ///< why training ended, if it diverged
-    int64_t rollbacks = 0;  ///< how often training went back after divergence
+    std::string diverged;                ///< why training ended, if it diverged
+    int64_t rollbacks = 0;               ///< how often training went back after divergence
+    int64_t back_from = 0, back_to = 0;  ///< the last time: behind which steps it was
 
     /// The name of a series with its unit: "kl in nats per example".
     std::string title(const std::string& name) const;
