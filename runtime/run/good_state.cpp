@@ -56,7 +56,8 @@ void WayBack::find() {
     if (training.back_to && is_there(run_.path(kWayBackName))) {
         Diagnostics none;
         const auto header = read_checkpoint_header(run_.path(kWayBackName), none);
-        if (header.ok() && header->training.step == *training.back_to) {
+        if (header.ok() && header->training.step == *training.back_to &&
+            header->training.seed == training.seed) {
             newest_ = *training.back_to;
             before_ = header->training.before;
         }

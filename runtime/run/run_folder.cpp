@@ -387,8 +387,9 @@ void RunFolder::has_ended(TrainEnd end) const {
             path_, path_, kReplaced, path_, kDiverged);
     settle_run_aside(path_);
     if (end != TrainEnd::kNotStarted && has_run_aside(path_))
-        say("the run that was in `{}` before is kept in `{}/{}` until this one ends an epoch, for "
-            "which --resume goes on; without `{}` it comes back\n",
+        say("the run that was in `{}` before is kept in `{}/{}` until this one ends an epoch of "
+            "which "
+            "weights are kept, for which --resume goes on; without `{}` it comes back\n",
             path_, path_, kReplaced, file(kCheckpointName));
 }
 

@@ -74,7 +74,8 @@ class RunFolder {
     bool holds_another() const;
     /// Whether begin_new() has set one aside that is still there.
     bool holds_one_aside() const;
-    /// The run has a checkpoint that was due: the one that it replaces goes.
+    /// The run has a checkpoint that was due, of weights that it has trained: the one that it
+    /// replaces goes.
     void has_begun() const;
     /// The process trains no more here. A run that was to be replaced by one that took no step
     /// comes back, where this one diverged when the folder is used next; beside one that ended

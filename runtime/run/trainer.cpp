@@ -335,7 +335,7 @@ class TrainingLoop {
         saved_step_ = training_.step;
         saved_s_ = now_s();
         if (!run_.write_what_is_gone()) return TrainEnd::kFailed;
-        if (due != Due::kNot && training_.step > 0) run_.folder->has_begun();
+        if (due != Due::kNot && training_.weights_step() > 0) run_.folder->has_begun();
         return TrainEnd::kDone;
     }
 
