@@ -41,6 +41,8 @@ struct Chunk {
     const WinogradPlace* places;
     int64_t tiles;
     float* memory;
+    /// Where the results of each tile go; null where they lie outside the image.
+    float** results;
 };
 
 /// The operands of the sum of products at a point.
@@ -82,13 +84,13 @@ class WinogradConv final : public Kernel {
         return reinterpret_cast<float*>(arena_.scratch()) + weight_floats() +
                worker * thread_floats_;
     }
+    void find_results(const WinogradPhase& phase, const Chunk& chunk) const;
     void transform_patches(const WinogradPhase& phase, const Chunk& chunk) const;
     PanelSum sum_at(const WinogradPhase& phase, const Chunk& chunk, const float* weights, int64_t i,
                     int64_t j, Operands& operands) const;
     void sum_products(const WinogradPhase& phase, const Chunk& chunk, const float* weights) const;
     void transform_back(const WinogradPhase& phase, const Chunk& chunk) const;
-    void run_tiles(int64_t begin, int64_t end, const float* weights, float* memory,
-                   WinogradPlace* places) const;
+    void run_tiles(int64_t begin, int64_t end, const float* weights, int worker);
 
     bool forward_;
     ConvLoops l_;
@@ -100,6 +102,8 @@ class WinogradConv final : public Kernel {
     int64_t panel_ = panel_columns();
     int64_t thread_floats_ = 0;
     int64_t tiles_at_once_ = 0;
+    /// The results of a chunk.
+    int64_t most_results_ = 0;
     /// How many rows of tiles are computed before the epilogue (what is fused behind the
     /// convolution) processes them.
     int64_t rows_at_once_ = 0;
@@ -107,6 +111,8 @@ class WinogradConv final : public Kernel {
     std::vector<float> zeros_;
     /// Room for each thread to list the tiles of its chunks.
     std::vector<WinogradPlace> places_;
+    /// Room for each thread to list where the results of a chunk go.
+    std::vector<float*> results_;
 };
 
 WinogradConv::WinogradConv(const ConvProblem& p, ContractionContext& context, int64_t points)
@@ -123,6 +129,7 @@ WinogradConv::WinogradConv(const ConvProblem& p, ContractionContext& context, in
     choose_chunks();
     arena_.reserve_scratch(4 * (weight_floats() + threads_ * thread_floats_));
     places_.resize(static_cast<size_t>(threads_ * rows_at_once_ * column_tiles()));
+    results_.resize(static_cast<size_t>(threads_ * most_results_));
 }
 
 /// Chooses how many tiles a chunk has, so that their values fit into the cache, and how many rows
@@ -141,6 +148,7 @@ void WinogradConv::choose_chunks() {
     rows_at_once_ = std::min(rows_at_once_, l_.batch * row_tiles());
     // run_tiles may put half as many tiles more into a chunk.
     const int64_t most_tiles = tiles_at_once_ + tiles_at_once_ / 2 + 1;
+    most_results_ = most_tiles * tile.area();
     for (const WinogradPhase& phase : plan_.phases)
         thread_floats_ =
             std::max(thread_floats_, WinogradPlan::points_of_terms(phase, tile) *
@@ -248,11 +256,18 @@ PanelSum WinogradConv::sum_at(const WinogradPhase& phase, const Chunk& chunk, co
             chunk.tiles,      from_.channels,    to_.channels};
 }
 
+void WinogradConv::find_results(const WinogradPhase& phase, const Chunk& chunk) const {
+    for (int64_t tile = 0; tile < chunk.tiles; ++tile)
+        plan_.find_results(to_, phase, chunk.places[tile], chunk.tile, nullptr,
+                           chunk.results + tile * chunk.tile.area());
+}
+
 /// Multiplies patches with weights, point by point. The next sum is found one point ahead, so that
-/// its operands can be prefetched.
+/// its operands can be prefetched. Each point also prefetches a part of what will be written.
 void WinogradConv::sum_products(const WinogradPhase& phase, const Chunk& chunk,
                                 const float* weights) const {
     const WinogradSize points = WinogradPlan::points_of_phase(phase, chunk.tile);
+    const int64_t results = chunk.tiles * chunk.tile.area();
     Operands operands[2];
     PanelSum sums[2];
     const auto find = [&](int64_t point) {
@@ -266,6 +281,9 @@ void WinogradConv::sum_products(const WinogradPhase& phase, const Chunk& chunk,
             find(point + 1);
             sum.next = &sums[(point + 1) % 2];
         }
+        const int64_t first = results * point / points.area(),
+                      last = results * (point + 1) / points.area();
+        sum.written = chunk.results + first, sum.written_count = last - first;
         run_panel_sum(sum);
     }
 }
@@ -276,23 +294,23 @@ void WinogradConv::transform_back(const WinogradPhase& phase, const Chunk& chunk
     const float* sums = chunk.memory + patch_floats(phase, chunk);
     const float* from[kMostPatch];
     const float* next[kMostPatch];
-    float* to[kMostPatch];
     for (int64_t tile = 0; tile < chunk.tiles; ++tile) {
         for (int64_t i = 0; i < points.area(); ++i) {
             from[i] = sums + i * point_stride(chunk.tiles, to_.channels) + tile * to_.channels;
             next[i] = from[i] + to_.channels;
         }
-        plan_.find_results(to_, phase, chunk.places[tile], chunk.tile, nullptr, to);
         run_patch_transform({&evaluation_transposed(points.rows, chunk.tile.rows),
-                             &evaluation_transposed(points.columns, chunk.tile.columns), from, to,
-                             to_.channels, tile + 1 < chunk.tiles ? next : nullptr});
+                             &evaluation_transposed(points.columns, chunk.tile.columns), from,
+                             chunk.results + tile * chunk.tile.area(), to_.channels,
+                             tile + 1 < chunk.tiles ? next : nullptr});
     }
 }
 
 /// Computes the rows of tiles from `begin` to `end`, numbered through all images. The tiles of each
 /// size are collected and computed in chunks of about equal length.
-void WinogradConv::run_tiles(int64_t begin, int64_t end, const float* weights, float* memory,
-                             WinogradPlace* places) const {
+void WinogradConv::run_tiles(int64_t begin, int64_t end, const float* weights, int worker) {
+    WinogradPlace* places = places_.data() + worker * rows_at_once_ * column_tiles();
+    float** results = results_.data() + worker * most_results_;
     const auto run_size = [&](WinogradSize size) {
         int64_t count = 0;
         for (int64_t row = begin; row < end; ++row) {
@@ -306,8 +324,9 @@ void WinogradConv::run_tiles(int64_t begin, int64_t end, const float* weights, f
         const int64_t chunks = std::max<int64_t>((count + tiles_at_once_ / 2) / tiles_at_once_, 1);
         for (int64_t i = 0; i < chunks; ++i) {
             const int64_t first = count * i / chunks, last = count * (i + 1) / chunks;
-            const Chunk chunk{size, places + first, last - first, memory};
+            const Chunk chunk{size, places + first, last - first, memory_of(worker), results};
             for (const WinogradPhase& phase : plan_.phases) {
+                find_results(phase, chunk);
                 transform_patches(phase, chunk);
                 sum_products(phase, chunk, weights);
                 transform_back(phase, chunk);
@@ -338,8 +357,7 @@ void WinogradConv::run(const CallContext& context) {
         std::max((rows + rows_at_once_ - 1) / rows_at_once_, std::min(rows, kRoundsLeast));
     run_units(rounds, threads_, [&](int64_t round, int worker) {
         const int64_t first = rows * round / rounds, last = rows * (round + 1) / rounds;
-        run_tiles(first, last, weights, memory_of(worker),
-                  places_.data() + worker * rows_at_once_ * column_tiles());
+        run_tiles(first, last, weights, worker);
         if (epilogue_ != nullptr)
             epilogue_->follow(worker, floats_before(first), floats_before(last));
     });

@@ -7,6 +7,7 @@
 #include <hwy/foreach_target.h>
 // Highway requires these after foreach_target.h.
 #include <algorithm>
+#include <utility>
 
 #include <hwy/cache_control.h>
 #include <hwy/highway.h>
@@ -20,58 +21,110 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, kWinogradVector>;
 using V = hn::Vec<D>;
 
-/// Multiplies a matrix of kColumns columns and kVectors vectors per column: from(column) is where
-/// those of a column are, and to(row) where those of a row go, or null. The columns are loaded once
-/// and stay in registers.
-template <int kColumns, int kVectors, class From, class To>
-HWY_INLINE void multiply(const SmallMatrix& matrix, const From& from, const To& to) {
+template <int kNumber>
+inline constexpr SmallMatrix kMatrix = make_small_matrix(kNumber);
+
+/// Adds a column to the sum of a row. Factors are known to the compiler: zeros cost nothing, ones
+/// no multiplication.
+template <int kNumber, int kRow, int kColumn, int kVectors, int kColumns>
+HWY_INLINE void add_column(const V (&column)[kColumns][kVectors], V (&sum)[kVectors], bool& any) {
+    constexpr float kFactor = kMatrix<kNumber>.at[kRow][kColumn];
+    if constexpr (kFactor == 0) return;
     const D d;
-    const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) {
+        const V at = column[kColumn][v];
+        if (!any)
+            sum[v] = kFactor == 1 ? at : hn::Mul(hn::Set(d, kFactor), at);
+        else if (kFactor == 1)
+            sum[v] = hn::Add(sum[v], at);
+        else if (kFactor == -1)
+            sum[v] = hn::Sub(sum[v], at);
+        else
+            sum[v] = hn::MulAdd(hn::Set(d, kFactor), at, sum[v]);
+    }
+    any = true;
+}
+
+/// The product of a row with all columns.
+template <int kNumber, int kRow, int kVectors, int kColumns, int... kColumn>
+HWY_INLINE void multiply_row(const V (&column)[kColumns][kVectors], float* to,
+                             std::integer_sequence<int, kColumn...>) {
+    V sum[kVectors];
+    bool any = false;
+    (add_column<kNumber, kRow, kColumn>(column, sum, any), ...);
+    const D d;
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v)
+        hn::StoreU(sum[v], d, to + v * static_cast<int64_t>(hn::Lanes(d)));
+}
+
+template <int kNumber, int kVectors, int kColumns, class To, int... kRow>
+HWY_INLINE void multiply_rows(const V (&column)[kColumns][kVectors], const To& to,
+                              std::integer_sequence<int, kRow...>) {
+    const auto one = [&]<int kOne>(std::integral_constant<int, kOne>) HWY_ATTR {
+        if (float* out = to(kOne))
+            multiply_row<kNumber, kOne>(column, out, std::make_integer_sequence<int, kColumns>());
+    };
+    (one(std::integral_constant<int, kRow>()), ...);
+}
+
+/// Multiplies a small matrix and kVectors vectors per column: from(column) is where those of a
+/// column are, and to(row) where those of a row go, or null. The columns are loaded once and stay
+/// in registers.
+template <int kNumber, int kVectors, class From, class To>
+HWY_INLINE void multiply(const From& from, const To& to) {
+    constexpr int kColumns = kMatrix<kNumber>.columns;
+    const D d;
     V column[kColumns][kVectors];
 #pragma GCC unroll 8
     for (int j = 0; j < kColumns; ++j) {
         const float* at = from(j);
 #pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v) column[j][v] = hn::LoadU(d, at + v * lanes);
+        for (int v = 0; v < kVectors; ++v)
+            column[j][v] = hn::LoadU(d, at + v * static_cast<int64_t>(hn::Lanes(d)));
     }
-    for (int i = 0; i < matrix.rows; ++i) {
-        float* out = to(i);
-        if (out == nullptr) continue;
-        V sum[kVectors];
-#pragma GCC unroll 8
-        for (int j = 0; j < kColumns; ++j) {
-            const V factor = hn::Set(d, matrix.at[i][j]);
-#pragma GCC unroll 4
-            for (int v = 0; v < kVectors; ++v)
-                sum[v] = j == 0 ? hn::Mul(factor, column[j][v])
-                                : hn::MulAdd(factor, column[j][v], sum[v]);
-        }
-#pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[v], d, out + v * lanes);
-    }
+    multiply_rows<kNumber>(column, to, std::make_integer_sequence<int, kMatrix<kNumber>.rows>());
 }
 
-/// Turns the number of columns into a template argument.
-template <int kVectors, class From, class To>
-HWY_INLINE void multiply(const SmallMatrix& matrix, const From& from, const To& to) {
-    switch (matrix.columns) {
-        case 1:
-            return multiply<1, kVectors>(matrix, from, to);
-        case 2:
-            return multiply<2, kVectors>(matrix, from, to);
-        case 3:
-            return multiply<3, kVectors>(matrix, from, to);
-        case 4:
-            return multiply<4, kVectors>(matrix, from, to);
-        case 5:
-            return multiply<5, kVectors>(matrix, from, to);
-        case 6:
-            return multiply<6, kVectors>(matrix, from, to);
-        case 7:
-            return multiply<7, kVectors>(matrix, from, to);
-        default:
-            return multiply<kMostPoints, kVectors>(matrix, from, to);
-    }
+/// What is between the transforms of the two axes, for kVectors vectors of channels: the points of
+/// an axis and their vectors.
+template <int kVectors>
+using Between = float[kMostPoints][kVectors * static_cast<int64_t>(hn::MaxLanes(D()))];
+
+/// Transforms `count` rows of a patch.
+template <int kNumber, int kVectors>
+void multiply_patch(const float* const* from, int64_t channel, int count,
+                    Between<kVectors>* between) {
+    if constexpr (kMatrix<kNumber>.columns > 0)
+        for (; count > 0; --count, ++between, from += kMatrix<kNumber>.columns)
+            multiply<kNumber, kVectors>([&](int l) HWY_ATTR { return from[l] + channel; },
+                                        [&](int j) HWY_ATTR { return (*between)[j]; });
+}
+
+/// Transforms `count` columns of what the rows gave.
+template <int kNumber, int kVectors>
+void multiply_between(const Between<kVectors>* between, int count, float* const* to,
+                      int64_t channel) {
+    if constexpr (kMatrix<kNumber>.columns > 0)
+        for (int j = 0; j < count; ++j, ++to)
+            multiply<kNumber, kVectors>([&](int k) HWY_ATTR { return between[k][j]; },
+                                        [&](int i) HWY_ATTR {
+                                            float* out = to[i * count];
+                                            return out == nullptr ? out : out + channel;
+                                        });
+}
+
+/// The code for each small matrix, by its number.
+template <int kVectors>
+struct Multiplications {
+    decltype(&multiply_patch<0, kVectors>) patch[kSmallMatrices];
+    decltype(&multiply_between<0, kVectors>) between[kSmallMatrices];
+};
+
+template <int kVectors, int... kNumber>
+constexpr Multiplications<kVectors> all_multiplications(std::integer_sequence<int, kNumber...>) {
+    return {{multiply_patch<kNumber, kVectors>...}, {multiply_between<kNumber, kVectors>...}};
 }
 
 /// Fetches what will be read next: the channels that follow, or the first ones of the next patch.
@@ -92,22 +145,12 @@ HWY_INLINE void fetch_ahead(const PatchTransform& t, int64_t channel, int64_t fl
 template <int kVectors>
 void transform_vectors(const PatchTransform& t, int64_t channel) {
     constexpr int64_t kFloats = kVectors * static_cast<int64_t>(hn::MaxLanes(D()));
-    alignas(64) float between[kMostPoints][kMostPoints][kFloats];
-    const SmallMatrix &rows = *t.rows, &columns = *t.columns;
+    static constexpr Multiplications<kVectors> kCode =
+        all_multiplications<kVectors>(std::make_integer_sequence<int, kSmallMatrices>());
+    alignas(64) Between<kVectors> between[kMostPoints];
     fetch_ahead(t, channel + kFloats, kFloats);
-    for (int k = 0; k < rows.columns; ++k) {
-        const float* const* from = t.from + k * columns.columns;
-        multiply<kVectors>(
-            columns, [&](int l) HWY_ATTR { return from[l] + channel; },
-            [&](int j) HWY_ATTR { return &between[k][j][0]; });
-    }
-    for (int j = 0; j < columns.rows; ++j)
-        multiply<kVectors>(
-            rows, [&](int k) HWY_ATTR { return &between[k][j][0]; },
-            [&](int i) HWY_ATTR {
-                float* to = t.to[i * columns.rows + j];
-                return to == nullptr ? to : to + channel;
-            });
+    kCode.patch[t.columns->number](t.from, channel, t.rows->columns, between);
+    kCode.between[t.rows->number](between, t.columns->rows, t.to, channel);
 }
 
 /// As many vectors at once as leave registers for six columns.
@@ -118,8 +161,19 @@ void PatchTransformTarget(const PatchTransform& t) {
     for (; c + 4 * lanes <= t.count; c += 4 * lanes) transform_vectors<4>(t, c);
 #endif
     for (; c + 2 * lanes <= t.count; c += 2 * lanes) transform_vectors<2>(t, c);
+        // A whole number of pairs with shorter vectors, see kWinogradVector.
+#if HWY_TARGET <= HWY_AVX3
     for (; c < t.count; c += lanes) transform_vectors<1>(t, c);
+#endif
 }
+
+#if HWY_TARGET <= HWY_AVX3
+constexpr int64_t kPanelVectors = 4;
+#else
+constexpr int64_t kPanelVectors = 2;
+#endif
+
+int64_t PanelColumnsTarget() { return kPanelVectors * static_cast<int64_t>(hn::Lanes(D())); }
 
 /// Fetches what later tiles read, a cache line or less per step of the sums: so it comes while the
 /// processor multiplies, and never in bursts. Weights and gradients of all points lie in the
@@ -144,6 +198,26 @@ HWY_INLINE const float* first_of(const PanelSum& s, const float* const* PanelSum
                                  int64_t term) {
     const PanelSum& next = s.next != nullptr && term < s.next->terms ? *s.next : s;
     return (next.*operand)[term];
+}
+
+/// Does steps of a tile's sums, and fetches a line with each: its share of what will be written.
+/// Returns how many steps it did. There are `tiles` tiles of each panel, this one is number `tile`
+/// of all.
+template <class Step>
+HWY_INLINE int64_t fetch_written(const PanelSum& s, int64_t tile, int64_t tiles, const Step& step) {
+    const int64_t panel = PanelColumnsTarget(), panels = (s.columns + panel - 1) / panel;
+    const int64_t first = s.written_count * tile / (panels * tiles),
+                  last = s.written_count * (tile + 1) / (panels * tiles);
+    int64_t k = 0;
+    for (int64_t i = first; i < last; ++i) {
+        if (s.written[i] == nullptr) continue;
+        for (int64_t c = 0; c < s.columns && k < s.depth; c += kWinogradVector, ++k) {
+            constexpr int kWrite = 1, kSecondLevel = 2;
+            __builtin_prefetch(s.written[i] + c, kWrite, kSecondLevel);
+            step();
+        }
+    }
+    return k;
 }
 
 /// Computes kRows rows of the kVectors vectors of columns that are one panel. The tile is number
@@ -172,7 +246,7 @@ HWY_INLINE void sum_tile(const PanelSum& s, int64_t tile, int64_t tiles, int64_t
         Ahead panel{last_panel ? first_of(s, &PanelSum::b, i) : b + kPanel * s.depth,
                     (kPanel + tiles - 1) / tiles};
         panel.at += tile * panel.step * s.depth;
-        for (int64_t k = 0; k < s.depth; ++k, ++a, b += kVectors * lanes) {
+        const auto step = [&]() HWY_ATTR {
             rows.fetch();
             panel.fetch_second();
             V right[kVectors];
@@ -185,7 +259,10 @@ HWY_INLINE void sum_tile(const PanelSum& s, int64_t tile, int64_t tiles, int64_t
                 for (int v = 0; v < kVectors; ++v)
                     sum[r][v] = hn::MulAdd(left, right[v], sum[r][v]);
             }
-        }
+            ++a, b += kVectors * lanes;
+        };
+        int64_t k = i == 0 ? fetch_written(s, column / kPanel * tiles + tile, tiles, step) : 0;
+        for (; k < s.depth; ++k) step();
     }
     float* out = s.out + row * s.columns + column;
 #pragma GCC unroll 16
@@ -259,14 +336,6 @@ template <int kRows, int kVectors>
 void outer_rows(const OuterSum& s, int64_t column) {
     for (int64_t row = 0; row < s.rows; row += kRows) outer_tile<kRows, kVectors>(s, row, column);
 }
-
-#if HWY_TARGET <= HWY_AVX3
-constexpr int64_t kPanelVectors = 4;
-#else
-constexpr int64_t kPanelVectors = 2;
-#endif
-
-int64_t PanelColumnsTarget() { return kPanelVectors * static_cast<int64_t>(hn::Lanes(D())); }
 
 /// A tile has as many rows as fill the registers: 24 of 32 with AVX-512, 12 of 16 before it.
 void PanelSumTarget(const PanelSum& s) {

@@ -46,6 +46,10 @@ struct PanelSum {
     int64_t rows, depth, columns;
     /// The sum that this thread computes next, or null. Its operands are prefetched.
     const PanelSum* next = nullptr;
+    /// What will be written soon: `columns` floats from each of these pointers on that is not null.
+    /// They are prefetched.
+    float* const* written = nullptr;
+    int64_t written_count = 0;
 };
 void run_panel_sum(const PanelSum& sum);
 
