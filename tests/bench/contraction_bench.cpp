@@ -29,6 +29,7 @@
 #include "runtime/contractions/choice/workshop.h"
 #include "runtime/contractions/plain_contraction.h"
 #include "runtime/kernels/simd_targets.h"
+#include "runtime/memory/memory_block.h"
 #include "runtime/threads/thread_count.h"
 #include "tests/numeric/contraction/contraction_cases.h"
 // After simd_targets.h, which says which targets are compiled.
@@ -172,6 +173,25 @@ void bench(const MatmulProblem& problem) {
     std::fflush(stdout);
 }
 
+/// Copies of the operands where a step has them: in huge pages, at multiples of cache lines.
+MemoryBlock with_own_memory(ConvProblem& problem) {
+    constexpr int64_t kLine = 64;
+    const std::pair<const ir::Shape*, float**> parts[] = {{&problem.x, &problem.x_data},
+                                                          {&problem.weights, &problem.weights_data},
+                                                          {&problem.y, &problem.y_data}};
+    int64_t bytes = 0;
+    for (const auto& [shape, data] : parts) bytes += align_up(4 * elements(*shape), kLine);
+    MemoryBlock memory(bytes);
+    memory.touch(bytes);
+    float* at = memory.floats();
+    for (const auto& [shape, data] : parts) {
+        std::copy_n(*data, elements(*shape), at);
+        *data = at;
+        at += align_up(4 * elements(*shape), kLine) / 4;
+    }
+    return memory;
+}
+
 void bench(const ConvCase& c, Direction direction) {
     constexpr const char* kNames[] = {"forward", "backward data", "backward weights"};
     ConvCase one = c;
@@ -182,7 +202,9 @@ void bench(const ConvCase& c, Direction direction) {
     const Errors direct = errors_of(truth, result_with(all.back(), one, direction, few));
 
     ConvData data(c);
-    auto timed = time_candidates(all, problem_of(c, direction, data));
+    ConvProblem problem = problem_of(c, direction, data);
+    const MemoryBlock memory = with_own_memory(problem);
+    auto timed = time_candidates(all, problem);
     fmt::print("{}: {}\n", kNames[static_cast<int>(direction)], c.text());
     double macs = static_cast<double>(elements(c.y())) * c.channels;
     for (const int64_t k : c.kernel) macs *= static_cast<double>(k);

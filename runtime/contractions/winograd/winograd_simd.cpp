@@ -309,8 +309,8 @@ HWY_INLINE void outer_tile(const OuterSum& s, int64_t row, int64_t column) {
     const float* a = s.a + row;
     const float* b = s.b + column * s.depth;
     // Of the next panel of b this tile's share.
-    Ahead panel{last_panel ? next.b : b + kPanel * s.depth, kPanel * kRows / s.rows};
-    panel.at += row / kRows * panel.step * s.depth;
+    Ahead panel{last_panel ? next.b : b + kPanel * s.depth, (kPanel * kRows + s.rows - 1) / s.rows};
+    panel.at += row * kPanel / s.rows * s.depth;
     for (int64_t k = 0; k < s.depth; ++k, a += s.rows, b += kVectors * lanes) {
         panel.fetch_second();
         V right[kVectors];
@@ -332,9 +332,12 @@ HWY_INLINE void outer_tile(const OuterSum& s, int64_t row, int64_t column) {
         }
 }
 
-template <int kRows, int kVectors>
+/// Computes all rows of a panel, in tiles of kRows and, where these leave some, kFewer rows.
+template <int kRows, int kFewer, int kVectors>
 void outer_rows(const OuterSum& s, int64_t column) {
-    for (int64_t row = 0; row < s.rows; row += kRows) outer_tile<kRows, kVectors>(s, row, column);
+    int64_t row = 0;
+    for (; (s.rows - row) % kRows != 0; row += kFewer) outer_tile<kFewer, kVectors>(s, row, column);
+    for (; row < s.rows; row += kRows) outer_tile<kRows, kVectors>(s, row, column);
 }
 
 /// A tile has as many rows as fill the registers: 24 of 32 with AVX-512, 12 of 16 before it.
@@ -352,20 +355,20 @@ void PanelSumTarget(const PanelSum& s) {
     }
 }
 
-/// The number of rows is a multiple of 16, so tiles have a power of two of them.
+/// The number of rows is a multiple of 16, and so a sum of sixes and at most two fours.
 void OuterSumTarget(const OuterSum& s) {
     const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
     const int64_t panel = kPanelVectors * lanes;
     for (int64_t column = 0; column < s.columns; column += panel) {
         const int64_t vectors = std::min(panel, s.columns - column) / lanes;
 #if HWY_TARGET <= HWY_AVX3
-        if (vectors == 4) outer_rows<4, 4>(s, column);
-        if (vectors == 3) outer_rows<4, 3>(s, column);
-        if (vectors == 2) outer_rows<8, 2>(s, column);
-        if (vectors == 1) outer_rows<16, 1>(s, column);
+        if (vectors == 4) outer_rows<6, 4, 4>(s, column);
+        if (vectors == 3) outer_rows<8, 8, 3>(s, column);
+        if (vectors == 2) outer_rows<8, 8, 2>(s, column);
+        if (vectors == 1) outer_rows<16, 16, 1>(s, column);
 #else
-        if (vectors == 2) outer_rows<4, 2>(s, column);
-        if (vectors == 1) outer_rows<8, 1>(s, column);
+        if (vectors == 2) outer_rows<6, 4, 2>(s, column);
+        if (vectors == 1) outer_rows<8, 8, 1>(s, column);
 #endif
     }
 }
