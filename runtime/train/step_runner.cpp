@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
-#include <set>
 #include <utility>
 
 #include "compiler/support/say.h"
@@ -59,20 +58,16 @@ StepRunner::StepRunner(LoadedModel& model, Diagnostics& diagnostics,
     *left = {};
 }
 
-/// The parameter that a state keeps for an update to start from, as an extrapolation leaves it:
-/// that of `optimizer.ENTRY.kept.PARAMETER`; "" of another state.
-static std::string_view parameter_kept_by(const ir::State& state) {
-    constexpr std::string_view kSlots = "optimizer.", kKept = ".kept.";
-    const std::string_view name = state.name;
-    const size_t slot = name.find('.', kSlots.size());
-    if (!name.starts_with(kSlots) || slot == std::string_view::npos) return "";
-    return name.substr(slot).starts_with(kKept) ? name.substr(slot + kKept.size()) : "";
-}
-
+/// Whether a function keeps parameters, in slots `optimizer.ENTRY.kept.PARAMETER`, for the update
+/// behind it to start from.
 static bool keeps_parameters(const ir::Module& module, const ir::Function& function) {
+    constexpr std::string_view kSlots = "optimizer.", kKept = ".kept.";
     return std::any_of(function.updates.begin(), function.updates.end(),
                        [&](const ir::Update& update) {
-                           return !parameter_kept_by(module.states[update.state]).empty();
+                           const std::string_view name = module.states[update.state].name;
+                           const size_t slot = name.find('.', kSlots.size());
+                           return name.starts_with(kSlots) && slot != std::string_view::npos &&
+                                  name.substr(slot).starts_with(kKept);
                        });
 }
 
@@ -216,8 +211,7 @@ std::vector<std::string> StepRunner::try_round(Loader& loader, TrainingState tra
 }
 
 /// An optimizer's step is proportional to its learning rate, so a share of the step is a step with
-/// that share of the rate, whatever the optimizer. Behind an extrapolation a step begins with the
-/// parameters that this has kept.
+/// that share of the rate, whatever the optimizer.
 void StepRunner::run_entry(const Entry& entry, const CallContext& call, double rate) {
     if (rate == 1) return entry.executable->run(call);
     StateStore& states = model_.states();
@@ -231,15 +225,6 @@ void StepRunner::run_entry(const Entry& entry, const CallContext& call, double r
             keep(id);
             keep(states.module().find_state(kAveragePrefix + states.state(id).name));
         }
-    std::set<ir::StateId> moved;
-    for (const ir::Update& update : entry.executable->function().updates)
-        moved.insert(update.state);
-    for (ir::StateId slot = 0; slot < states.saved_count() && !entry.extrapolates; ++slot) {
-        const std::string kept(parameter_kept_by(states.state(slot)));
-        const ir::StateId parameter = kept.empty() ? ir::kNone : states.module().find_state(kept);
-        if (moved.count(parameter) != 0 && states.elements(parameter) == states.elements(slot))
-            std::copy_n(states.data(slot), states.elements(slot), before_[parameter].begin());
-    }
     entry.executable->run(call);
     for (ir::StateId id = 0; id < states.saved_count(); ++id)
         if (states.state(id).role == ir::StateRole::kParameter) lower_step(id, rate);
