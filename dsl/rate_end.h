@@ -2,16 +2,27 @@
 // little that weights hardly move.
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <string>
 
+#include "dsl/model_view.h"
 #include "dsl/text/expression.h"
 
 namespace gmc::dsl {
 
-/// The value of a number that changes in training, at a time of which the step or the epoch may be
-/// unknown: nothing of what it takes more to know.
-std::optional<double> value_at(const Expression& e, std::optional<double> step,
-                               std::optional<double> epoch);
+/// A value of a number that changes in training, which does not fit.
+struct Misfit {
+    double value = 0;
+    std::string when;  ///< "step 500", "epoch 3.2"
+    std::string why;
+};
+
+/// Looks at a number over all of training, as far as its length is known: `why` gives "" for values
+/// that fit. The first that does not, where the number depends on nothing but step and epoch. Of
+/// very many steps some are looked at, with those where schedules and comparisons have corners.
+std::optional<Misfit> first_misfit(const ModelView& view, const Expression& e,
+                                   const std::function<std::string(double)>& why);
 
 struct RateEnd {
     double after = 0;  ///< so many epochs or steps

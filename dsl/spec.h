@@ -128,6 +128,9 @@ struct StateSpec {
     Span span;
 };
 
+/// Examples of a synthetic set for training whose model gives no `count`.
+inline constexpr int64_t kSyntheticTraining = 60000;
+
 /// A field of the data, e.g. `image`. It has exactly one source.
 struct DataField {
     std::string name;
@@ -172,6 +175,8 @@ struct DataField {
     /// How many examples to use; 0: as many as the file has (60000, or 10000 for `test`, when
     /// synthetic).
     int64_t count = 0;
+    /// How many examples it has, as far as its model or the header of its file tells; 0: unknown.
+    int64_t examples = 0;
     Span span;
     Span source_span;  ///< where `source` is written, in a field of a file or folder
 };

@@ -13,10 +13,14 @@ namespace {
 
 /// Splits "10 epochs" into 10 and "epoch"; the unit may be singular or plural.
 bool parse_duration(const std::string& text, double& amount, std::string& unit) {
-    const size_t gap = text.find(' ');
+    const size_t end = text.find_last_not_of(' ');
+    const size_t gap = text.rfind(' ', end);
     if (gap == std::string::npos) return false;
-    const std::optional<double> number = parse_number(text.substr(0, gap));
-    unit = text.substr(std::min(text.find_first_not_of(' ', gap), text.size()));
+    Node amount_node;
+    amount_node.kind = Node::Kind::kScalar;
+    amount_node.text = text.substr(0, text.find_last_not_of(' ', gap) + 1);
+    const std::optional<double> number = number_of(amount_node);
+    unit = text.substr(gap + 1, end - gap);
     if (!unit.empty() && unit.back() == 's') unit.pop_back();
     if (!number || *number <= 0 || !fits_f32(*number) || !fits_f32(1 / *number) ||
         (unit != "epoch" && unit != "step"))
@@ -199,17 +203,18 @@ void read_validate(const Node& node, TrainSpec& out, Diagnostics& diagnostics) {
         out.validate_test = true;
         return;
     }
-    const std::optional<double> share = node.is_scalar() ? parse_number(node.text) : std::nullopt;
+    const std::optional<double> share = number_of(node);
     if (share && *share > 0 && *share < 1) {
         out.validate_share = *share;
         return;
     }
     Diagnostic& error = diagnostics.error(
         DiagnosticKind::kBadValue, node.span,
-        "`validate` is `test` or a share of the training data between 0 and 1, not {}",
-        describe(node));
+        "`validate` is `test` or a share of the training data between 0 and 1, not {}{}",
+        describe(node),
+        share && !parse_number(node.text) ? fmt::format(", that is {}", *share) : "");
     constexpr double kPercentMost = 100;
-    const std::string hint = node.is_scalar() ? number_hint(node.text) : std::string();
+    const std::string hint = node.is_scalar() && !share ? number_hint(node.text) : std::string();
     if (!hint.empty())
         error.help(hint);
     else if (share && *share > 1 && *share < kPercentMost)

@@ -22,9 +22,11 @@ std::string without(std::string text, char c) {
     return text;
 }
 
+}  // namespace
+
 /// The value of arithmetic such as `32 * 2`, which variables make: `"${width} * 2"`. Nothing for a
 /// plain number and for what is no arithmetic of numbers.
-std::optional<double> computed_number(const Node& node) {
+static std::optional<double> computed_number(const Node& node) {
     if (!node.is_scalar() || node.text.find_first_of("*/+-%^(", 1) == std::string::npos)
         return std::nullopt;
     Diagnostics unheard;  // what cannot be parsed is no number, which the reader says
@@ -34,7 +36,11 @@ std::optional<double> computed_number(const Node& node) {
     return parsed.ok() ? constant_value(**parsed) : std::nullopt;
 }
 
-}  // namespace
+std::optional<double> number_of(const Node& node) {
+    if (node.is_scalar() && !node.quoted)
+        if (const std::optional<double> plain = parse_number(node.text)) return plain;
+    return computed_number(node);
+}
 
 std::string number_hint(const std::string& text) {
     const auto is_number = [](const std::string& part) { return parse_number(part).has_value(); };
@@ -194,9 +200,7 @@ std::optional<int64_t> read_integer(const Node& node, const KeyRow& row, Diagnos
 
 /// Reads a plain decimal number in range; an exponent needs no point, as in 1e-4.
 std::optional<double> read_number(const Node& node, const KeyRow& row, Diagnostics& diagnostics) {
-    std::optional<double> value =
-        node.is_scalar() && !node.quoted ? parse_number(node.text) : std::nullopt;
-    if (!value) value = computed_number(node);
+    const std::optional<double> value = number_of(node);
     if (!value) {
         wrong_type(node, row, diagnostics);
         return std::nullopt;

@@ -93,6 +93,10 @@ Diagnostic& report_unknown(DiagnosticKind kind, Span where, const std::string& t
                            const std::string& name, const std::vector<std::string>& known,
                            Diagnostics& diagnostics);
 
+/// The number that a scalar is: a plain one, or arithmetic of numbers such as `2 * 16`. Nothing for
+/// all else.
+std::optional<double> number_of(const Node& node);
+
 /// What is wrong with a text that was meant as a number: "the decimal mark is a point: 0.5"; "" for
 /// all else.
 std::string number_hint(const std::string& text);

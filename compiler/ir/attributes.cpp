@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "compiler/support/wrap.h"
+
 namespace gmc::ir {
 namespace {
 
@@ -27,15 +29,15 @@ std::string text_of(const std::vector<std::string>& value) {
 }  // namespace
 
 std::string quoted(const std::string& text) {
-    std::string out = "\"";
+    std::string escaped;
     for (char c : text) {
-        if (c == '"' || c == '\\') out += '\\';
+        if (c == '"' || c == '\\') escaped += '\\';
         if (c == '\n')
-            out += "\\n";
+            escaped += "\\n";
         else
-            out += c;
+            escaped += c;
     }
-    return out + "\"";
+    return '"' + printable_lines(escaped) + '"';
 }
 
 std::string attribute_text(const ConstMember& member) {

@@ -51,7 +51,7 @@ inline std::vector<ConstMember> members_of(const std::monostate&) { return {}; }
 std::vector<Member> members_of(OpVariant& op);
 std::vector<ConstMember> members_of(const OpVariant& op);
 
-/// The text in quotes, with `"`, `\` and line breaks escaped.
+/// The text in quotes, with `"`, `\`, line breaks and what printable_lines() escapes escaped.
 std::string quoted(const std::string& text);
 /// The value as attributes are written.
 std::string attribute_text(const ConstMember& member);

@@ -170,6 +170,41 @@ struct RateEnd {
     friend bool operator==(const RateEnd&, const RateEnd&) = default;
 };
 
+/// Which data a figure of @evaluate depends on, where the fields are of several sets of data; the
+/// functions say no more once networks are applied to several of them at once:
+///   figure_fields {figure="loss", of=["photo", "painting"]}
+struct FigureFields {
+    std::string figure;
+    std::vector<std::string> of;  ///< fields of the data; {}: none
+    static constexpr auto fields() {
+        return std::tuple{field("figure", &FigureFields::figure), field("of", &FigureFields::of)};
+    }
+    friend bool operator==(const FigureFields&, const FigureFields&) = default;
+};
+
+/// A number of training that changes with the step or the epoch, and may come to be what it must
+/// not be. Where there are any, the function @bounds has their values as results:
+///   bound {result="bound_0", what="`momentum`", low=0, high=1, open_high=true, at="m.yaml:12:9"}
+struct Bound {
+    std::string result, what;
+    double low = 0, high = 0;
+    bool open_low = false, open_high = false;  ///< the limit itself is not allowed
+    std::string rule;                          ///< the same in words
+    std::string at;                            ///< where it is written: "FILE:LINE:COLUMN"
+    bool holds(double value) const {
+        return (open_low ? value > low : value >= low) &&
+               (open_high ? value < high : value <= high);
+    }
+    static constexpr auto fields() {
+        return std::tuple{
+            field("result", &Bound::result),     field("what", &Bound::what),
+            field("low", &Bound::low),           field("high", &Bound::high),
+            field("open_low", &Bound::open_low), field("open_high", &Bound::open_high),
+            field("rule", &Bound::rule),         field("at", &Bound::at)};
+    }
+    friend bool operator==(const Bound&, const Bound&) = default;
+};
+
 /// How a run looks after itself. What is at its default is off:
 ///   run {keep_last=3, keep_best="negative_elbo", on_divergence="rollback", validate_share=0.1}
 struct RunPolicy {

@@ -162,12 +162,14 @@ struct Module {
     std::string name;
     std::vector<std::string> files;  ///< model files that Locations point into
     std::string description;
-    std::vector<DataField> data;          ///< what training reads
-    std::vector<DataField> test;          ///< {}: the model names no test data
-    std::vector<Network> networks;        ///< those that are frozen or take weights from a file
-    std::optional<Training> training;     ///< none: the module cannot be run by gmrun
-    std::vector<RateEnd> rate_ends;       ///< of learning rates that have one
-    std::vector<ScheduleEntry> schedule;  ///< the functions of one training step, in order
+    std::vector<DataField> data;              ///< what training reads
+    std::vector<DataField> test;              ///< {}: the model names no test data
+    std::vector<Network> networks;            ///< those that are frozen or take weights from a file
+    std::optional<Training> training;         ///< none: the module cannot be run by gmrun
+    std::vector<RateEnd> rate_ends;           ///< of learning rates that have one
+    std::vector<Bound> bounds;                ///< of the results of @bounds
+    std::vector<FigureFields> figure_fields;  ///< {}: all data are one set
+    std::vector<ScheduleEntry> schedule;      ///< the functions of one training step, in order
     RunPolicy run;
     Compilation compilation;
     Origin origin;

@@ -30,6 +30,7 @@
 #include <cmath>
 #include <set>
 
+#include "compiler/ir/attributes.h"
 #include "compiler/support/numbers.h"
 #include "compiler/support/paths.h"
 
@@ -68,6 +69,8 @@ class ContractCheck {
             number("train", "epochs", module_.training->epochs, 1, kMostEpochs);
         }
         rate_ends();
+        figure_fields();
+        bounds();
         run_policy();
         schedule();
         if (module_.compilation.memory_limit < 0)
@@ -224,6 +227,39 @@ class ContractCheck {
         }
     }
 
+    void figure_fields() {
+        for (const FigureFields& figure : module_.figure_fields) {
+            const std::string line = "figure_fields {figure=" + quoted(figure.figure);
+            if (!has_figure(figure.figure))
+                report_.error_in_line(line, fmt::format("@evaluate has no `{}`", figure.figure));
+            for (const std::string& name : figure.of)
+                if (find_field(module_.data, name) == nullptr)
+                    report_.error_in_line(line, fmt::format("there are no data `{}`", name));
+        }
+    }
+
+    void bounds() {
+        const Function* function = module_.find_function("bounds");
+        for (const Bound& bound : module_.bounds) {
+            const auto is_it = [&](const NamedValue& result) {
+                return result.name == bound.result && function->type(result.value).is_scalar();
+            };
+            if (function == nullptr || !function->inputs.empty() ||
+                std::none_of(function->results.begin(), function->results.end(), is_it))
+                report_.error_in_line(
+                    "bound {result=" + quoted(bound.result),
+                    fmt::format("@bounds, which has no inputs, gives no number `{}`",
+                                bound.result));
+        }
+    }
+
+    bool has_figure(const std::string& name) const {
+        const Function* evaluate = module_.find_function("evaluate");
+        return evaluate != nullptr &&
+               std::any_of(evaluate->results.begin(), evaluate->results.end(),
+                           [&](const NamedValue& r) { return r.name == name; });
+    }
+
     void run_policy() {
         const RunPolicy& run = module_.run;
         number("run", "keep_last", run.keep_last, 1, kMostKept);
@@ -241,11 +277,8 @@ class ContractCheck {
             if (metric.empty()) continue;
             if (!run.validates())
                 report_.error_in_line("run", fmt::format("`{}` needs validation", metric));
-            const Function* evaluate = module_.find_function("evaluate");
-            const bool known = evaluate != nullptr &&
-                               std::any_of(evaluate->results.begin(), evaluate->results.end(),
-                                           [&](const NamedValue& r) { return r.name == metric; });
-            if (!known) report_.error_in_line("run", fmt::format("@evaluate has no `{}`", metric));
+            if (!has_figure(metric))
+                report_.error_in_line("run", fmt::format("@evaluate has no `{}`", metric));
         }
     }
 

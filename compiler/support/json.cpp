@@ -230,9 +230,21 @@ double Json::number() const {
     return kind_ == Kind::kWhole ? static_cast<double>(whole_) : number_;
 }
 
+/// The library escapes control characters below U+0020 only. Others stand in texts only, too.
 std::string Json::dump(int indent) const {
-    return JsonLibrary::to(*this).dump(indent, ' ', false,
-                                       nlohmann::json::error_handler_t::replace);
+    const std::string text =
+        JsonLibrary::to(*this).dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
+    std::string out;
+    for (size_t at = 0; at < text.size(); ++at) {
+        const auto next = at + 1 < text.size() ? static_cast<unsigned char>(text[at + 1]) : 0;
+        if (text[at] == '\x7f')
+            out += "\\u007f";
+        else if (text[at] == '\xc2' && next >= 0x80 && next < 0xa0)
+            out += fmt::format("\\u{:04x}", text[++at] & 0xff);
+        else
+            out += text[at];
+    }
+    return out;
 }
 
 }  // namespace gmc

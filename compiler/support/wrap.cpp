@@ -57,23 +57,40 @@ std::string cut(std::string_view text, size_t most) {
     return std::string(text.substr(0, most)) + "...";
 }
 
-std::string printable(std::string_view text) {
+/// U+0080 to U+009F are control characters, too: U+009B begins a sequence as ESC [ does.
+static bool is_control(std::string_view text, size_t at) {
+    const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+    return byte(at) < 0x20 || byte(at) == 0x7f ||
+           (byte(at) == 0xc2 && at + 1 < text.size() && byte(at + 1) >= 0x80 &&
+            byte(at + 1) < 0xa0);
+}
+
+/// `text` with what must not be printed as \x and two digits, but for those of `kept`.
+static std::string without_control(std::string_view text, std::string_view kept) {
     std::string out;
     for (size_t at = 0; at < text.size();) {
-        const auto byte = static_cast<unsigned char>(text[at]);
-        const size_t length = utf8_length(text, at);
-        if (byte == '\t')
-            out += ' ';
-        else if (byte == '\n')
-            out += "\\n";
-        else if (byte < 0x20 || byte == 0x7f || length == 0)
-            out += fmt::format("\\x{:02x}", byte);
+        const size_t length = utf8_length(text, at), end = at + std::max<size_t>(length, 1);
+        if (kept.find(text[at]) == kept.npos && (length == 0 || is_control(text, at)))
+            for (; at < end; ++at)
+                out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[at]));
         else
-            out += text.substr(at, length);
-        at += std::max<size_t>(length, 1);
+            out += text.substr(at, end - at);
+        at = end;
     }
     return out;
 }
+
+std::string printable(std::string_view text) {
+    std::string out;
+    for (const char c : without_control(text, "\n\t"))
+        if (c == '\n')
+            out += "\\n";
+        else
+            out += c == '\t' ? ' ' : c;
+    return out;
+}
+
+std::string printable_lines(std::string_view text) { return without_control(text, "\n\t"); }
 
 /// One walk, piece by piece: a piece is what stands between two backticks, or a run of characters
 /// without a space.

@@ -15,9 +15,11 @@ std::string wrapped(std::string_view line, size_t indent, size_t width = 80);
 /// The first `most` bytes and "..."; all of a text that is no longer. No character is split.
 std::string cut(std::string_view text, size_t most);
 
-/// A text that is safe to print: control characters and bytes that are no UTF-8 as `\x01`, a line
-/// break as `\n`, a tab as a space.
+/// A text that is safe to print: control characters (those of U+0080 to U+009F, too) and bytes that
+/// are no UTF-8 as `\x01`, a line break as `\n`, a tab as a space.
 std::string printable(std::string_view text);
+/// The same of a text of several lines: line breaks and tabs stay.
+std::string printable_lines(std::string_view text);
 
 /// A sentence in which what is quoted in backticks, and words, are cut to 100 characters where they
 /// have more than any name or type in use. Paths stay whole, up to what the system allows.

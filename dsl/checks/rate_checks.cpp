@@ -80,7 +80,7 @@ class RateChecks {
         const bool sgd = of.kind == "sgd";
         if (grows(e)) return;
         const std::optional<Rate> found = rate_of(e);
-        if (!found) return;
+        if (!found) return falls_below_0(e);
         const double value = found->least < 0 ? found->least : found->most;
         std::string what;
         if (value < 0)
@@ -105,6 +105,20 @@ class RateChecks {
         diagnostics_
             .warning(DiagnosticKind::kBadValue, e.span, "a learning rate of {} {}", value, what)
             .help(sgd ? "usual are 1e-3 to 1e-1" : "usual are 1e-4 to 1e-3");
+    }
+
+    /// An expression that is no schedule, at some time of training. What is not finite is told by
+    /// those who compute it.
+    void falls_below_0(const Expression& e) {
+        const auto odd = first_misfit(view_, e, [](double rate) {
+            return rate < 0 && std::isfinite(rate) ? std::string("below 0") : std::string();
+        });
+        if (!odd) return;
+        diagnostics_
+            .warning(DiagnosticKind::kBadValue, e.span,
+                     "the learning rate is {:.3g} in {}, which makes the loss larger", odd->value,
+                     odd->when)
+            .help("`max(..., 0)` keeps it from falling below 0");
     }
 
     /// A `step` schedule with a factor above 1.

@@ -122,13 +122,15 @@ int64_t examples_in_file(const DataField& field, bool is_test) {
     return file.ok() ? static_cast<int64_t>(file->header().dimensions.front()) : 0;
 }
 
-/// Reports fields of one data set that have other numbers of examples than the first, as far as
-/// headers of files tell these.
-void check_counts(const std::vector<DataField>& fields, bool is_test, Diagnostics& diagnostics) {
+/// Notes how many examples each field has, as far as headers of files tell, and reports fields of
+/// one data set that have other numbers than the first.
+void check_counts(std::vector<DataField>& fields, bool is_test, Diagnostics& diagnostics) {
     const DataField* first = nullptr;
     int64_t of_first = 0;
-    for (const DataField& field : fields) {
+    for (DataField& field : fields) {
         const int64_t examples = examples_in_file(field, is_test);
+        const bool is_made = field.format == "synthetic" && !is_test;
+        field.examples = field.count > 0 ? field.count : is_made ? kSyntheticTraining : examples;
         if (examples == 0) continue;
         if (field.count > examples) {
             diagnostics.error(DiagnosticKind::kBadValue, field.span,

@@ -4,20 +4,17 @@
 #include <algorithm>
 
 #include "compiler/support/numbers.h"
-#include "dsl/text/scalar.h"
+#include "dsl/text/lexer.h"
+#include "dsl/values.h"
 
 namespace gmc::dsl {
 
-/// Both ends have to be plain numbers, the first smaller: [1, -1] would turn pictures into their
-/// negatives, and [0, 0] would divide by 0. A minus that is typographical (U+2212), as in copied
-/// text, gets a help of its own.
+/// Both ends have to be numbers, or arithmetic of them, the first smaller: [1, -1] would turn
+/// pictures into their negatives, and [0, 0] would divide by 0. A minus that is typographical
+/// (U+2212), as in copied text, gets a help of its own.
 void read_range(const Entry& range, DataField& field, Diagnostics& diagnostics) {
     const Node& node = *range.value;
-    const auto number = [&](size_t i) {
-        return node.items[i]->is_scalar() && !node.items[i]->quoted
-                   ? parse_number(node.items[i]->text)
-                   : std::nullopt;
-    };
+    const auto number = [&](size_t i) { return number_of(*node.items[i]); };
     if (!node.is_list() || node.items.size() != 2 || !number(0) || !number(1)) {
         for (const NodePtr& item : node.items)
             if (item->failed) return;
@@ -32,6 +29,12 @@ void read_range(const Entry& range, DataField& field, Diagnostics& diagnostics) 
         };
         if (std::any_of(node.items.begin(), node.items.end(), other_minus))
             error.help("the minus is the character `-`");
+        const auto is_of_names = [](const NodePtr& item) {
+            return item->is_scalar() && !number_of(*item) && is_name(item->text.substr(0, 1));
+        };
+        if (std::any_of(node.items.begin(), node.items.end(), is_of_names))
+            error.help(
+                "a number may be arithmetic, `[0, 255 / 2]`; a variable is written `${name}`");
         return;
     }
     field.range_low = *number(0);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "compiler/support/utf8.h"
 #include "dsl/data/data_field.h"
 #include "dsl/data/data_paths.h"
 #include "dsl/text/scalar.h"
@@ -89,15 +90,18 @@ class TableReader {
         if (text == "auto") return otherwise;
         if (text == "tab" || text == "\\t") return '\t';
         if (text == "space") return ' ';
-        if (text.size() == 1 && !is_letter_or_digit(text[0]) && text[0] != '\n' && text[0] != '\r')
+        if (text.size() == 1 && (std::ispunct(static_cast<unsigned char>(text[0])) != 0 ||
+                                 text[0] == ' ' || text[0] == '\t'))
             return text[0];
-        diagnostics_.error(DiagnosticKind::kBadValue, values_.spans.at(key),
-                           "`{}` is one character, no letter and no digit, not `{}`", key, text);
+        Diagnostic& error = diagnostics_.error(
+            DiagnosticKind::kBadValue, values_.spans.at(key),
+            "`{}` is one character of ASCII, no letter and no digit, not {}", key,
+            text == "\n" || text == "\r" ? "the end of a line, which separates rows"
+                                         : fmt::format("`{}`", text));
+        if (text.size() > 1 && utf8_length(text, 0) == text.size())
+            error.help(fmt::format("`{}` is {} bytes in UTF-8: replace it in the table, by `;` say",
+                                   text, text.size()));
         return otherwise;
-    }
-
-    static bool is_letter_or_digit(char c) {
-        return std::isalnum(static_cast<unsigned char>(c)) != 0;
     }
 
     std::optional<char> decimal_sign() {

@@ -79,6 +79,7 @@ class ModuleBuilder {
         for (const dsl::MinimizeSpec& entry : spec_.objective.minimize) m_.declare_averages(entry);
         build_training(m_);
         evaluation();
+        watch_numbers();
         for (const auto& watched : {spec_.train.keep_best, spec_.train.early_stopping})
             if (watched) check_watched(*watched);
         if (spec_.train.validate_test && spec_.test.empty())
@@ -146,9 +147,38 @@ class ModuleBuilder {
         for (const dsl::MinimizeSpec& entry : spec_.objective.minimize)
             if (loss_and_metrics(e, entry) == kNone) return;
         ir::Function built = f.finish();
+        write_figure_fields(built, m_);
         std::optional<ir::Function> figures = figures_of_set(f, built);
         module_.functions.push_back(std::move(built));
         if (figures) module_.functions.push_back(std::move(*figures));
+    }
+
+    /// `bounds` computes the numbers of training that may come to be what they must not be, of
+    /// those that depend on the time alone. What depends on data is tried apart, and thrown away.
+    void watch_numbers() {
+        if (diagnostics_.any() || m_.watched.empty()) return;
+        FunctionScope f(m_, "bounds", false);
+        Evaluator e(f);
+        for (const ModuleScope::Watched& number : m_.watched) {
+            FunctionScope apart(m_, "bounds", false);
+            const ValueId tried = Evaluator(apart).scalar(*number.value, number.what);
+            if (tried == kNone || !apart.function.inputs.empty()) continue;
+            ir::Bound& bound = module_.bounds.emplace_back();
+            bound = {fmt::format("bound_{}", module_.bounds.size() - 1),
+                     number.what,
+                     number.range.low,
+                     number.range.high,
+                     number.range.open_low,
+                     number.range.open_high,
+                     "it has to be " + dsl::describe(number.range),
+                     ""};
+            const Span& at = number.value->span;
+            if (at.known())
+                bound.at = fmt::format("{}:{}:{}", diagnostics_.sources().file(at.file).path(),
+                                       at.line, at.column);
+            f.function.results.push_back({bound.result, e.scalar(*number.value, number.what)});
+        }
+        if (!module_.bounds.empty()) module_.functions.push_back(f.finish());
     }
 
     /// Reports a metric of `keep` or `early_stopping` that validation will not compute.

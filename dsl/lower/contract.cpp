@@ -18,7 +18,6 @@ namespace {
 
 /// Numbers of examples of synthetic sets, for models that give none: those of MNIST, which these
 /// sets stand in for.
-constexpr int64_t kSyntheticTraining = 60000;
 constexpr int64_t kSyntheticTest = 10000;
 
 /// A field without a number of classes gets the one that layers need; the reader of the data then
@@ -146,7 +145,7 @@ void write_contract(const dsl::ModelSpec& spec, const std::map<std::string, int6
     const std::set<std::string> probabilities = unknown_probabilities(dsl::ModelView(spec));
     for (const dsl::DataField& field : spec.data) {
         ir::DataField& out = module.data.emplace_back(data_field(field, label_classes));
-        if (out.format == "synthetic" && out.count == 0) out.count = kSyntheticTraining;
+        if (out.format == "synthetic" && out.count == 0) out.count = dsl::kSyntheticTraining;
         if (probabilities.contains(out.name)) out.range_given = true;
     }
     for (const dsl::DataField& field : spec.test) {
@@ -161,10 +160,30 @@ void write_contract(const dsl::ModelSpec& spec, const std::map<std::string, int6
         if (out.format != "synthetic") continue;
         if (out.count == 0) out.count = kSyntheticTest;
         out.first =
-            training != nullptr && training->count > 0 ? training->count : kSyntheticTraining;
+            training != nullptr && training->count > 0 ? training->count : dsl::kSyntheticTraining;
     }
     module.training = ir::Training{spec.train.batch_size, spec.train.epochs};
     module.run = run_policy(spec.train);
+}
+
+/// Goes through the operations once, in order: a value depends on what its operands depend on.
+void write_figure_fields(const ir::Function& evaluate, ModuleScope& m) {
+    if (std::none_of(m.spec.data.begin(), m.spec.data.end(),
+                     [](const dsl::DataField& field) { return field.own_order; }))
+        return;
+    std::vector<std::set<std::string>> of(evaluate.values.size());
+    for (const ir::Input& input : evaluate.inputs)
+        if (input.source.is_data()) of[static_cast<size_t>(input.value)] = {input.source.field};
+    for (const ir::Operation& op : evaluate.operations) {
+        std::set<std::string> all;
+        for (const ir::ValueId v : op.operands)
+            all.insert(of[static_cast<size_t>(v)].begin(), of[static_cast<size_t>(v)].end());
+        for (const ir::ValueId v : op.results) of[static_cast<size_t>(v)] = all;
+    }
+    for (const ir::NamedValue& result : evaluate.results) {
+        const std::set<std::string>& fields = of[static_cast<size_t>(result.value)];
+        m.module.figure_fields.push_back({result.name, {fields.begin(), fields.end()}});
+    }
 }
 
 /// Entries without an optimizer of their own share that of `train`.

@@ -19,6 +19,9 @@ namespace gmc::lower {
 void write_contract(const dsl::ModelSpec& spec, const std::map<std::string, int64_t>& label_classes,
                     ir::Module& module);
 
+/// Writes which data the figures of @evaluate depend on (ir::FigureFields), where not all data are
+/// of one set.
+void write_figure_fields(const ir::Function& evaluate, ModuleScope& m);
 /// Writes where learning rates end by their schedules (ir::RateEnd).
 void write_rate_ends(ModuleScope& m);
 

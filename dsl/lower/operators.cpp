@@ -69,7 +69,8 @@ Evaluated Evaluator::whole(const Expression& expression) {
 }
 
 /// Whether a number that changes in training is in `range`, as far as that shows: the ends of a
-/// schedule, else there is an error, and the first two steps, else a warning.
+/// schedule, else there is an error, and all of its length, else a warning. What may leave the
+/// range is watched in training.
 bool Evaluator::stays_within(const Expression& e, const std::string& what,
                              const dsl::Range& range) {
     const bool two = e.text == "linear" || e.text == "cosine" || e.text == "cyclical";
@@ -84,18 +85,15 @@ bool Evaluator::stays_within(const Expression& e, const std::string& what,
              fmt::format("{} comes to be {}, {}", what, *value, why));
         return false;
     }
-    for (const double step : {0.0, 1.0}) {
-        const std::optional<double> epoch = step == 0 ? std::optional(0.0) : std::nullopt;
-        const std::optional<double> value = dsl::value_at(e, step, epoch);
-        const std::string why = value ? misfit(*value, range) : "";
-        if (why.empty()) continue;
-        const std::string text =
-            fmt::format("{} is {} in step {}, {}", what,
-                        std::isnan(*value) ? std::abs(*value) : *value, step, why);
+    const auto odd = dsl::first_misfit(f_.m.view, e, [&](double v) { return misfit(v, range); });
+    if (odd) {
+        const std::string text = fmt::format(
+            "{} is {:.6g} in {}, {}", what,
+            std::isnan(odd->value) ? std::abs(odd->value) : odd->value, odd->when, odd->why);
         if (f_.m.reported_once(e.span, text))
             f_.m.diagnostics.warning(DiagnosticKind::kBadValue, e.span, "{}", text);
-        break;
     }
+    f_.m.watch(e, what, range);
     return true;
 }
 

@@ -28,6 +28,26 @@ bool ModuleScope::reported_once(const Span& place, const std::string& text) {
         .second;
 }
 
+/// Whether the number cannot leave a range that the ends of its schedule keep to.
+static bool keeps_to_its_ends(const Expression& e, const dsl::Range& range) {
+    if (e.kind == Expression::Kind::kBinary && e.text == "*" &&
+        e.arguments[1]->kind == Expression::Kind::kCall && e.arguments[1]->text == "warm_up")
+        return range.low <= 0 && !range.open_low && keeps_to_its_ends(*e.arguments[0], range);
+    if (e.kind != Expression::Kind::kCall) return dsl::constant_value(e).has_value();
+    if (e.text == "linear" || e.text == "cosine" || e.text == "cyclical") return true;
+    const std::optional<double> factor =
+        e.text == "steps" ? dsl::constant_value(*e.arguments[1]) : std::nullopt;
+    return range.low <= 0 && (e.text == "one_cycle" || (factor && *factor <= 1));
+}
+
+void ModuleScope::watch(const dsl::Expression& value, const std::string& what,
+                        const dsl::Range& range) {
+    if (range.low == range.high || keeps_to_its_ends(view.resolved(value), range)) return;
+    const auto is_same = [&](const Watched& other) { return other.value->span == value.span; };
+    if (std::none_of(watched.begin(), watched.end(), is_same))
+        watched.push_back({&value, what, range});
+}
+
 /// Only initializers that draw random numbers take a stream. So a bias that is added to a model
 /// does not change the first values of all weights behind it.
 ir::StateId ModuleScope::declare(ir::State state) {

@@ -46,6 +46,16 @@ struct ModuleScope {
     /// The shapes of outputs per example, by network and output ("" for the only one).
     std::map<std::pair<std::string, std::string>, ir::Shape> output_shapes = {};
 
+    /// Numbers of training that change, and may come to be what they must not be.
+    struct Watched {
+        const dsl::Expression* value;
+        std::string what;
+        dsl::Range range;
+    };
+    std::vector<Watched> watched = {};
+    /// Adds one that may leave the range; each place once.
+    void watch(const dsl::Expression& value, const std::string& what, const dsl::Range& range);
+
     /// Parameter -> its moving average, the state `average.PARAMETER`.
     std::map<ir::StateId, ir::StateId> averages;
     std::set<std::string> averaged_networks;

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "compiler/support/stop_work.h"
+#include "compiler/support/wording.h"
 #include "runtime/files/byte_source.h"
 #include "runtime/threads/team.h"
 #include "runtime/threads/thread_count.h"
@@ -63,7 +64,8 @@ bool visit_some(const Field& field, int64_t count, int64_t most, const Place& pl
 }
 
 FieldSummary summarise(const Field& field) {
-    FieldSummary summary{field.name(), field.shape(), field.class_count(), {}, 0, false};
+    const int64_t count = field.own_count().value_or(field.count());
+    FieldSummary summary{field.name(), field.shape(), field.class_count(), {}, 0, count, false};
     if (summary.classes > 0 && summary.shape.empty()) return summary;
     summary.classes = 0;  // a field with a shape is no label, whatever it says of classes
     std::vector<float> first;
@@ -76,8 +78,7 @@ FieldSummary summarise(const Field& field) {
                           summary.values ? std::max(summary.values->high, *high) : *high};
         ++summary.looked_at;
     };
-    visit_some(field, field.count(), looked_at(field.count(), field.in_memory()), drawn_of_part,
-               look_at);
+    visit_some(field, count, looked_at(count, field.in_memory()), drawn_of_part, look_at);
     summary.all_equal = equal && summary.looked_at > 1;
     return summary;
 }
@@ -167,6 +168,7 @@ struct Parts {
     int64_t count = 0;
     std::string what, more;                     ///< further_of(): what it covers, and the checksum
     std::map<std::string, std::string> fields;  ///< checksums of single ones
+    std::map<std::string, std::string> own;     ///< of sets in an order of their own, by field
     /// Of values and, by `~` instead of `=`, of files.
     std::multimap<std::string, std::string> known;
     std::map<int64_t, std::string> marks;  ///< checksums of the first so many examples
@@ -176,13 +178,15 @@ struct Parts {
         in >> whole;
         count = std::strtoll(whole.c_str(), nullptr, 10);
         for (std::string pair; in >> pair;) {
-            const size_t at = pair.find_first_of("=~:@#");
+            const size_t at = pair.find_first_of("=~:@#+");
             if (at == std::string::npos) continue;
             const std::string name = pair.substr(0, at), value = pair.substr(at + 1);
             if (pair[at] == '@') {
                 fields[name] = value;
             } else if (pair[at] == '#') {
                 marks[std::strtoll(name.c_str(), nullptr, 10)] = value;
+            } else if (pair[at] == '+') {
+                own[name] = value;
             } else if (pair[at] == ':') {
                 what = name;
                 more = value;
@@ -193,6 +197,17 @@ struct Parts {
     }
     bool has_same_further(const Parts& other) const {
         return what != other.what || more == other.more;
+    }
+    /// Of sets in an order of their own, whether one of as many examples now has others.
+    bool has_same_own(const Parts& other) const {
+        return std::all_of(own.begin(), own.end(), [&](const auto& set) {
+            const auto found = other.own.find(set.first);
+            if (found == other.own.end() || found->second == set.second) return true;
+            const auto count = [](const std::string& text) {
+                return text.substr(0, text.find('-'));
+            };
+            return count(found->second) != count(set.second);
+        });
     }
 };
 
@@ -326,6 +341,25 @@ std::string further_of(const Dataset& dataset, int64_t count, FieldChecksums& ch
     return fmt::format("{}:{:08x}", what, checksums.all());
 }
 
+/// Of a set that is longer than the others "paintings+500-0c33a1b9": what whole_of() and
+/// further_of() look at of a field, of all its examples. "" where it cannot be read.
+std::string all_of_own(const Field& field) {
+    const int64_t count = *field.own_count();
+    FieldChecksums checksums;
+    bool all = visit_some(field, count, looked_at(count, field.in_memory()), at_equal_distance,
+                          [&](const std::vector<float>& example) {
+                              checksums.add(example.data(), example.size() * sizeof(float));
+                          });
+    std::vector<KnownFile> files = files_of(field, count);
+    Marks none;
+    if (!files.empty())
+        all = all && add_files(std::move(files), checksums);
+    else if (field.in_memory())
+        all = all && add_values(field, count, checksums, none);
+    checksums.end_field();
+    return all ? fmt::format("{}+{}-{:08x}", field.name(), count, checksums.all()) : "";
+}
+
 }  // namespace
 
 std::string fingerprint(const Dataset& dataset) {
@@ -340,6 +374,12 @@ std::string fingerprint(const Dataset& dataset) {
     for (size_t i = 0; i < dataset.fields().size(); ++i)
         out += fmt::format(" {}@{:08x}{:08x}", dataset.fields()[i]->name(), of_some.fields()[i],
                            of_more.fields()[i]);
+    for (const FieldPtr& field : dataset.fields()) {
+        if (field->own_count().value_or(0) <= dataset.count()) continue;
+        const std::string own = all_of_own(*field);
+        if (own.empty()) return "";
+        out += " " + own;
+    }
     for (const auto& [key, index] : known_examples(dataset))
         if (!add_known(dataset, key, index, out)) return "";
     for (size_t i = 0; i < std::min(files.size(), kKnownFiles); ++i)
@@ -350,8 +390,11 @@ std::string fingerprint(const Dataset& dataset) {
 
 std::string in_short(const std::string& fingerprint) {
     const size_t first = fingerprint.find(' ');
-    return fingerprint.substr(
+    std::string out = fingerprint.substr(
         0, first == std::string::npos ? first : fingerprint.find(' ', first + 1));
+    for (const auto& [field, own] : Parts(fingerprint).own)
+        out += fmt::format(" {}+{}", field, own);
+    return out;
 }
 
 /// As far as it decides: a count and a checksum, then words.
@@ -378,7 +421,8 @@ std::string without_files(const std::string& fingerprint) {
     std::istringstream in(fingerprint);
     std::string out;
     for (std::string word; in >> word;)
-        if (word.find_first_of(":~@#") == std::string::npos) out += (out.empty() ? "" : " ") + word;
+        if (word.find_first_of(":~@#+") == std::string::npos)
+            out += (out.empty() ? "" : " ") + word;
     return out;
 }
 
@@ -443,8 +487,7 @@ std::string why_not_compared(const Dataset& dataset, const std::string& then) {
     if (end > 0)
         return fmt::format(
             "the first {} examples of the data are those that the run had; of the {} behind them "
-            "that "
-            "cannot be told",
+            "that cannot be told",
             end, both - end);
     return "whether all examples that the run had before, too, are the same cannot be told: only "
            "some were compared";
@@ -472,8 +515,9 @@ bool may_be_same_data(const std::string& then, const std::string& now) {
     if (then.empty() || now.empty()) return true;
     const Parts before(then), after(now);
     if (before.count == after.count)
-        return before.whole == after.whole && before.has_same_further(after);
-    return !know_others(before, after);
+        return before.whole == after.whole && before.has_same_further(after) &&
+               before.has_same_own(after);
+    return before.has_same_own(after) && !know_others(before, after);
 }
 
 std::string how_they_changed(const std::string& then, const std::string& now, bool are_others,
@@ -484,14 +528,16 @@ std::string how_they_changed(const std::string& then, const std::string& now, bo
     for (const ir::DataField& field : declared) {
         const auto had = before.fields.find(field.name), has = after.fields.find(field.name);
         const bool is_known = had != before.fields.end() && has != after.fields.end();
-        if (!other_count && is_known && had->second == has->second) continue;
+        const auto own_had = before.own.find(field.name), own_has = after.own.find(field.name);
+        const bool other_own = own_had != before.own.end() && own_has != after.own.end() &&
+                               own_had->second != own_has->second;
+        if (!other_own && !other_count && is_known && had->second == has->second) continue;
         const bool is_file = field.format != "synthetic" && field.format != "labels";
         names.push_back(is_file ? fmt::format("`{}` (field `{}`)", field.source, field.name)
                                 : fmt::format("field `{}`", field.name));
     }
-    std::string what = other_count
-                           ? fmt::format("{} examples then, {} now", before.count, after.count)
-                           : "other values";
+    std::string what = "other values";
+    if (other_count) what = fmt::format("{} examples then, {} now", before.count, after.count);
     if (other_count && are_others) what += ", and other values in some that both have";
     return fmt::format("{} {} changed since the run began: {}",
                        names.empty() ? "the data" : fmt::format("{}", fmt::join(names, ", ")),
@@ -541,9 +587,11 @@ std::string to_text(const DataSummary& summary) {
         text += "; " + field.name;
         if (!field.shape.empty()) text += fmt::format(" [{}]", fmt::join(field.shape, ", "));
         if (field.classes > 0) text += fmt::format(" of {} classes", field.classes);
+        if (field.examples != summary.examples)
+            text += fmt::format(" of {} in their own order", counted(field.examples, "example"));
         if (field.values)
             text += fmt::format(" from {:.4g} to {:.4g}", field.values->low, field.values->high);
-        if (field.values && field.looked_at < summary.examples)
+        if (field.values && field.looked_at < field.examples)
             text += fmt::format(" (in {} of them)", field.looked_at);
     }
     return text;

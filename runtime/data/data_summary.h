@@ -17,6 +17,7 @@ struct FieldSummary {
     /// The smallest and the largest value of the examples that were looked at; nothing for labels.
     std::optional<ValueRange> values;
     int64_t looked_at = 0;
+    int64_t examples = 0;    ///< of the set that the field is of
     bool all_equal = false;  ///< each of these examples is the same
 };
 
@@ -33,13 +34,15 @@ DataSummary summarise(const Dataset& dataset);
 /// The number of examples, a checksum (CRC-32) of the values of some, labels included (of up to
 /// 1000 in memory, 16 elsewhere, at equal distances); a checksum of more: of the bytes of up to
 /// 16,384 files where examples lie in files of their own (the whole file up to 64 KiB, else parts
-/// of it), of up to 16 million values of what lies in memory; both of each field alone; and
-/// checksums of some examples and files by their names or numbers; where all values are looked at,
-/// those of the first part of the examples, the first two, and so on: "60000-1c291ca3 vv:5d00e1a2
-/// image@1c291ca35d00e1a2 ... 0b12c3d4=99aa0011 ... 0c33a1b9~77aa0012 ... 937#aa001122 ...". ""
-/// where one of these cannot be read: it may be mended before a run goes on.
+/// of it), of up to 16 million values of what lies in memory; both of each field alone, and of a
+/// set in an order of its own that is longer than the others, of all of it; checksums of some
+/// examples and files by their names or numbers; and where all values are looked at, those of the
+/// first part of the examples, the first two, and so on: "60000-1c291ca3 vv:5d00e1a2
+/// image@1c291ca35d00e1a2 ... b+500-0c33a1b9 ... 0b12c3d4=99aa0011 ... 0c33a1b9~77aa0012 ...
+/// 937#aa001122 ...". "" where one of these cannot be read: it may be mended before a run goes on.
 std::string fingerprint(const Dataset& dataset);
-/// The fingerprint without examples and files by name.
+/// The fingerprint without examples and files by name, and without what it says of single fields
+/// that share their order.
 std::string in_short(const std::string& fingerprint);
 /// Whether a text is a fingerprint, or "".
 bool is_fingerprint(const std::string& text);
@@ -75,7 +78,8 @@ bool has_other_examples(const Dataset& dataset, const std::string& then);
 std::string how_they_differ(const std::string& here, const std::string& there,
                             const std::vector<ir::DataField>& declared);
 
-/// "60000 examples; image [28, 28, 1] from 0 to 1 (in 1000 of them); label of 10 classes"
+/// "60000 examples; image [28, 28, 1] from 0 to 1 (in 1000 of them); label of 10 classes". Of a set
+/// with a length of its own: "; b [4, 4, 1] of 50 examples in their own order from 0 to 1".
 std::string to_text(const DataSummary& summary);
 
 }  // namespace gmc::runtime

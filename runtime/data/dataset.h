@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -58,6 +59,10 @@ class Field {
     int64_t count() const { return count_; }
     /// For labels: the values are the integers 0 .. class_count() - 1. 0 = not a label.
     int64_t class_count() const { return class_count_; }
+
+    /// How many examples the set has of which the field is, where that is a set of its own,
+    /// whatever count() is (own_order.h); nothing for a field in the order of the others.
+    virtual std::optional<int64_t> own_count() const { return std::nullopt; }
 
     /// Writes elements() floats of example `index` (0 <= index < count()) to `dst`.
     /// Called from several threads at once; throws DataError.

@@ -1,6 +1,7 @@
 // Counts through passes of its own over a field.
 #include "runtime/data/own_order.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 
@@ -15,6 +16,8 @@ class OwnOrder final : public Field {
         : Field(field->name(), field->shape(), count, field->class_count()),
           field_(std::move(field)) {}
 
+    const FieldPtr& whole() const { return field_; }
+    std::optional<int64_t> own_count() const override { return field_->count(); }
     void read(int64_t index, float* dst) const override {
         field_->read(index % field_->count(), dst);
     }
@@ -30,6 +33,9 @@ class OwnOrder final : public Field {
     }
     std::string lies_in(int64_t index) const override {
         return field_->lies_in(index % field_->count());
+    }
+    std::string name_of(int64_t index) const override {
+        return field_->name_of(index % field_->count());
     }
     bool in_memory() const override { return field_->in_memory(); }
     void add_warnings(Diagnostics& diagnostics) const override {
@@ -60,6 +66,23 @@ class OwnOrder final : public Field {
 
 FieldPtr in_own_order(FieldPtr field, int64_t count) {
     return std::make_shared<OwnOrder>(std::move(field), count);
+}
+
+int64_t longest_set(const Dataset& dataset, const std::vector<std::string>& fields) {
+    int64_t most = 0;
+    for (const FieldPtr& field : dataset.fields())
+        if (std::find(fields.begin(), fields.end(), field->name()) != fields.end())
+            most = std::max(most, field->own_count().value_or(field->count()));
+    return most == 0 ? dataset.count() : most;
+}
+
+Result<Dataset> gone_through_to(const Dataset& dataset, int64_t count, Diagnostics& diagnostics) {
+    std::vector<FieldPtr> fields;
+    for (const FieldPtr& field : dataset.fields()) {
+        const auto* own = dynamic_cast<const OwnOrder*>(field.get());
+        fields.push_back(in_own_order(own == nullptr ? field : own->whole(), count));
+    }
+    return make_dataset(std::move(fields), diagnostics);
 }
 
 }  // namespace gmc::runtime

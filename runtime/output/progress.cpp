@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "compiler/support/wording.h"
+#include "compiler/support/wrap.h"
 
 namespace gmc::runtime {
 namespace {
@@ -150,7 +151,7 @@ void Progress::print(const ProgressState& state) {
 }
 
 void Progress::message(std::string_view text) {
-    put(fmt::format("{}{}\n", line_open_ ? "\r\x1b[K" : "", text));
+    put(fmt::format("{}{}\n", line_open_ ? "\r\x1b[K" : "", printable_lines(text)));
     line_open_ = false;
 }
 

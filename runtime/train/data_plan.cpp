@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "compiler/support/take_over.h"
+#include "compiler/support/wording.h"
 #include "runtime/data/data_summary.h"
 #include "runtime/data/field_source.h"
+#include "runtime/data/own_order.h"
 #include "runtime/threads/float_mode.h"
 
 namespace gmc::runtime {
@@ -59,6 +61,45 @@ Result<std::unique_ptr<Loader>> DataPlan::make_loader(DataSplit split, const Loa
                                 changed);
     }
     return Loader::create(dataset.take(), options, diagnostics);
+}
+
+std::vector<std::string> fields_of(const ir::Function& function) {
+    std::vector<std::string> fields;
+    for (const ir::Input& input : function.inputs)
+        if (input.source.is_data()) fields.push_back(input.source.field);
+    return fields;
+}
+
+/// A field in an order of its own shares that with its labels only.
+std::set<std::string> fields_beside(const ir::Module& module, const ir::Function& function) {
+    const auto set_of = [](const ir::DataField& field) {
+        return !field.own_order ? "" : field.format == "labels" ? field.source : field.name;
+    };
+    std::set<std::string> sets, out;
+    for (const std::string& name : fields_of(function))
+        if (const ir::DataField* field = ir::find_field(module.data, name))
+            sets.insert(set_of(*field));
+    for (const ir::DataField& field : module.data)
+        if (sets.count(set_of(field)) != 0) out.insert(field.name);
+    return out;
+}
+
+bool cover_sets(std::unique_ptr<Loader>& loader, const std::vector<std::string>& fields,
+                Diagnostics& diagnostics) {
+    const int64_t longest = longest_set(loader->dataset(), fields);
+    for (const std::string& name : fields)
+        if (const int64_t count = longest_set(loader->dataset(), {name}); count < longest)
+            diagnostics.warning(DiagnosticKind::kBadValue, {},
+                                "`data.{}` has {}, fewer than the {} of another set that goes in "
+                                "with it: they begin again",
+                                name, counted(count, "example"), longest);
+    if (longest == loader->dataset().count()) return true;
+    auto dataset = gone_through_to(loader->dataset(), longest, diagnostics);
+    if (!dataset.ok()) return false;
+    auto made = Loader::create(dataset.take(), loader->options(), diagnostics);
+    if (!made.ok()) return false;
+    loader = made.take();
+    return true;
 }
 
 }  // namespace gmc::runtime

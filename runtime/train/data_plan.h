@@ -7,6 +7,9 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "compiler/ir/module.h"
 #include "compiler/support/diagnostic.h"
@@ -72,5 +75,20 @@ class DataPlan {
     /// Its destructor waits for the thread.
     std::future<ReadAhead> read_ahead_;
 };
+
+// ---- sets of different length in one model (`order: own`) ----
+
+/// The data fields that a function takes.
+std::vector<std::string> fields_of(const ir::Function& function);
+
+/// The data fields that describe the same examples as those that a function takes: all but those
+/// of other sets.
+std::set<std::string> fields_beside(const ir::Module& module, const ir::Function& function);
+
+/// Makes `loader`, which evaluates, go through the longest of the sets that `fields` are of, as far
+/// as it is another than it goes through now. Shorter ones begin again, with a warning. False after
+/// an error: no memory (kTooLarge).
+[[nodiscard]] bool cover_sets(std::unique_ptr<Loader>& loader,
+                              const std::vector<std::string>& fields, Diagnostics& diagnostics);
 
 }  // namespace gmc::runtime

@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <set>
 
 #include "compiler/support/stop_work.h"
+#include "runtime/data/own_order.h"
 #include "runtime/files/array_header.h"
 #include "runtime/memory/memory_need.h"
 #include "runtime/train/fill_inputs.h"
@@ -156,8 +159,8 @@ Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t 
 
 /// Each result of a batch counts by its number of valid rows, which makes the mean over all
 /// examples exact. The figures of `figures` then take the place of those that are no means.
-Result<EvaluationResult> evaluate(LoadedModel& model, Loader& loader, uint64_t seed,
-                                  Diagnostics& diagnostics) {
+static Result<EvaluationResult> evaluate_once(LoadedModel& model, Loader& loader, uint64_t seed,
+                                              Diagnostics& diagnostics) {
     Executable* executable = model.function("evaluate", diagnostics);
     if (executable == nullptr) return Failure{};
     SetFigures figures(model);
@@ -181,6 +184,104 @@ Result<EvaluationResult> evaluate(LoadedModel& model, Loader& loader, uint64_t s
     }
     for (auto& [name, value] : result.values) value /= static_cast<double>(result.examples);
     if (!figures.finish(model.context(seed, 0), result.values, diagnostics)) return Failure{};
+    return result;
+}
+
+namespace {
+
+/// The sets of data that a model evaluates, and through which of them each of its figures goes.
+class FigureSets {
+  public:
+    FigureSets(const ir::Module& module, const Dataset& dataset)
+        : module_(module), dataset_(dataset) {}
+
+    /// Whether a result of @evaluate is a figure, no sum for one.
+    bool is_figure(const std::string& result) const {
+        return module_.figure_fields.empty() || find(result) != nullptr;
+    }
+    /// How many examples a figure goes through: of the longest set that it depends on.
+    int64_t examples_of(const std::string& figure) const {
+        return longest_set(dataset_, fields_of_figure(figure));
+    }
+    /// Whether it depends on sets of different length.
+    bool is_of_several(const std::string& figure) const {
+        std::set<int64_t> lengths;
+        for (const std::string& name : fields_of_figure(figure))
+            lengths.insert(longest_set(dataset_, {name}));
+        return lengths.size() > 1;
+    }
+    /// The sets that figures depend on; {} where all are of one length.
+    std::vector<std::pair<std::vector<std::string>, int64_t>> lengths() const {
+        std::vector<std::pair<std::vector<std::string>, int64_t>> sets;
+        std::set<std::string> listed;
+        std::set<int64_t> lengths;
+        for (const std::string& name : fields_of(*module_.find_function("evaluate"))) {
+            if (!listed.insert(name).second) continue;
+            const int64_t examples = longest_set(dataset_, {name});
+            lengths.insert(examples);
+            const auto same = std::find_if(sets.begin(), sets.end(),
+                                           [&](const auto& s) { return s.second == examples; });
+            if (same == sets.end())
+                sets.push_back({{name}, examples});
+            else
+                same->first.push_back(name);
+        }
+        if (lengths.size() < 2 && (lengths.empty() || *lengths.begin() == dataset_.count()))
+            return {};
+        return sets;
+    }
+
+  private:
+    /// What is not known depends on all that is taken.
+    std::vector<std::string> fields_of_figure(const std::string& name) const {
+        if (const ir::FigureFields* known = find(name)) return known->of;
+        return fields_of(*module_.find_function("evaluate"));
+    }
+
+    const ir::FigureFields* find(const std::string& name) const {
+        for (const ir::FigureFields& figure : module_.figure_fields)
+            if (figure.figure == name) return &figure;
+        return nullptr;
+    }
+
+    const ir::Module& module_;
+    const Dataset& dataset_;
+};
+
+}  // namespace
+
+/// A pass over each length that a figure needs, with all figures; each is taken from its own.
+Result<EvaluationResult> evaluate(LoadedModel& model, Loader& loader, uint64_t seed,
+                                  Diagnostics& diagnostics) {
+    const ir::Function* function = model.module().find_function("evaluate");
+    if (function == nullptr) return evaluate_once(model, loader, seed, diagnostics);
+    const int64_t shared = loader.dataset().count();
+    const FigureSets sets(model.module(), loader.dataset());
+    std::map<int64_t, EvaluationResult> passes;
+    for (const ir::NamedValue& figure : function->results) {
+        const int64_t examples = sets.examples_of(figure.name);
+        if (!sets.is_figure(figure.name) || passes.count(examples) != 0) continue;
+        std::unique_ptr<Loader> other;
+        if (examples != shared) {
+            auto dataset = gone_through_to(loader.dataset(), examples, diagnostics);
+            if (!dataset.ok()) return Failure{};
+            auto made = Loader::create(dataset.take(), loader.options(), diagnostics);
+            if (!made.ok()) return Failure{};
+            other = made.take();
+        }
+        auto pass = evaluate_once(model, other ? *other : loader, seed, diagnostics);
+        if (!pass.ok()) return Failure{};
+        passes.emplace(examples, pass.take());
+    }
+    if (passes.empty()) return evaluate_once(model, loader, seed, diagnostics);
+    EvaluationResult result = passes.begin()->second;
+    for (size_t i = 0; i < result.values.size(); ++i) {
+        auto& [name, value] = result.values[i];
+        value = passes.at(sets.examples_of(name)).values[i].second;
+        if (sets.is_of_several(name)) result.of_several.push_back(name);
+    }
+    result.examples = shared;
+    result.sets = sets.lengths();
     return result;
 }
 
@@ -219,7 +320,8 @@ Result<Reconstruction> reconstruct(LoadedModel& model, const std::string& name, 
     if (executable == nullptr) return Failure{};
     auto loader = model.data().make_loader(
         split, {rows_of(*executable), LoaderMode::kEvaluate, seed, 0}, diagnostics);
-    if (!loader.ok()) return Failure{};
+    if (!loader.ok() || !cover_sets(*loader, fields_of(executable->function()), diagnostics))
+        return Failure{};
     const ir::DataField* image = image_field(model.module());
     const int64_t field =
         image == nullptr ? 0 : std::max<int64_t>((*loader)->dataset().find(image->name), 0);
@@ -263,7 +365,8 @@ Result<std::vector<std::pair<std::string, Examples>>> encode(LoadedModel& model,
     const int64_t batch_size = rows_of(*executable);
     auto loader =
         model.data().make_loader(split, {batch_size, LoaderMode::kEvaluate, seed, 2}, diagnostics);
-    if (!loader.ok()) return Failure{};
+    if (!loader.ok() || !cover_sets(*loader, fields_of(executable->function()), diagnostics))
+        return Failure{};
     const int64_t there = (*loader)->dataset().count();
     count = count == 0 ? there : std::min(count, there);
     std::vector<std::pair<std::string, Examples>> out;

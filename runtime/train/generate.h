@@ -40,7 +40,12 @@ struct Examples {
 };
 
 struct EvaluationResult {
-    int64_t examples = 0;
+    int64_t examples = 0;  ///< of the fields that share their order
+    /// Of each set of data: its fields, and how many examples it has. More than one only with
+    /// fields in an order of their own.
+    std::vector<std::pair<std::vector<std::string>, int64_t>> sets;
+    /// Figures of several sets of different length, which begin the shorter ones again.
+    std::vector<std::string> of_several;
     /// Every loss and metric by name: the mean over all examples. For figures that are no mean of
     /// examples (a root, a variance, a maximum), it is the value that all data would give as one
     /// batch (dsl/lower/set_figures.h).
@@ -48,7 +53,9 @@ struct EvaluationResult {
 };
 
 /// Runs `evaluate` once over all examples of the split. Averages are exact: the padding of the last
-/// batch does not count. `seed` is that of random ops.
+/// batch does not count. `seed` is that of random ops. Of data sets with a length of their own
+/// (`order: own`), a figure covers exactly the one that it depends on; one that depends on several
+/// goes through the longest of them.
 Result<EvaluationResult> evaluate(LoadedModel& model, DataSplit split, uint64_t seed,
                                   Diagnostics& diagnostics);
 

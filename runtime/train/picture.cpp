@@ -36,7 +36,8 @@ bool read_points(LoadedModel& model, std::vector<float>& points, Diagnostics& di
     if (!loader.ok()) return false;
     const Dataset& dataset = (*loader)->dataset();
     const Field& field = *dataset.fields()[static_cast<size_t>(dataset.find(declared->name))];
-    points.resize(static_cast<size_t>(2 * std::min(field.count(), kPointsUsual)));
+    const int64_t count = field.own_count().value_or(field.count());
+    points.resize(static_cast<size_t>(2 * std::min(count, kPointsUsual)));
     for (size_t i = 0; i < points.size(); i += 2)
         field.read(static_cast<int64_t>(i / 2), points.data() + i);
     return true;

@@ -203,7 +203,7 @@ class Comparison {
     Result<GaussianFit> fit_data(DataSplit split, uint64_t seed) {
         auto loader = model_.data().make_loader(
             split, {model_.batch_size(), LoaderMode::kEvaluate, seed, 2}, diagnostics_);
-        if (!loader.ok()) return Failure{};
+        if (!loader.ok() || !cover_sets(*loader, {field_}, diagnostics_)) return Failure{};
         const auto field = static_cast<size_t>((*loader)->dataset().find(field_));
         for (int64_t b = 0; b < (*loader)->batches_per_epoch(); ++b) {
             const auto batch = (*loader)->next(diagnostics_);

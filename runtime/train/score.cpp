@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "compiler/support/check.h"
 #include "runtime/train/fill_inputs.h"
@@ -17,27 +18,31 @@ namespace {
 /// they come from.
 class Collector {
   public:
-    Collector(const Executable& executable, const Dataset& dataset, const std::string& function,
-              bool maps)
-        : executable_(executable), dataset_(dataset) {
+    /// `beside`: the fields of the same examples.
+    Collector(const Executable& executable, const Dataset& dataset,
+              const std::set<std::string>& beside, const ScoreOptions& options)
+        : executable_(executable) {
         const auto& results = executable.function().results;
         for (size_t i = 0; i < results.size(); ++i) {
             const ir::Type& type = executable.result_type(i);
             // The only result of a function has no name of its own.
-            const std::string& name = results.size() == 1 ? function : results[i].name;
+            const std::string& name = results.size() == 1 ? options.function : results[i].name;
             if (type.elements() == type.shape[0]) {
                 scores_.columns.push_back({name, {}});
                 columns_.push_back(i);
-            } else if (maps) {
+            } else if (options.maps) {
                 scores_.maps.emplace_back(name, Examples{});
                 maps_.push_back(i);
             }
         }
-        for (size_t f = 0; f < dataset.fields().size(); ++f)
-            if (dataset.fields()[f]->class_count() > 0) {
-                scores_.labels.push_back({dataset.fields()[f]->name(), {}});
-                labels_.push_back(f);
-            }
+        for (size_t f = 0; f < dataset.fields().size(); ++f) {
+            const FieldPtr& field = dataset.fields()[f];
+            if (beside.count(field->name()) == 0) continue;
+            fields_.push_back(field);
+            if (field->class_count() == 0) continue;
+            scores_.labels.push_back({field->name(), {}});
+            labels_.push_back(f);
+        }
     }
 
     bool has_columns() const { return !columns_.empty(); }
@@ -46,7 +51,7 @@ class Collector {
         for (int64_t row = 0; row < rows; ++row) {
             const int64_t example = batch.indices[static_cast<size_t>(row)];
             std::string id;
-            for (const FieldPtr& field : dataset_.fields())
+            for (const FieldPtr& field : fields_)
                 if (id.empty()) id = field->file_of(example);
             scores_.ids.push_back(id.empty() ? fmt::format("{}", example) : id);
         }
@@ -67,7 +72,7 @@ class Collector {
     }
 
     const Executable& executable_;
-    const Dataset& dataset_;
+    std::vector<FieldPtr> fields_;
     Scores scores_;
     std::vector<size_t> columns_, maps_, labels_;  ///< numbers of results and fields
 };
@@ -117,12 +122,15 @@ Executable* scoring_function(LoadedModel& model, const std::string& name,
 
 }  // namespace
 
-Result<Scores> score(LoadedModel& model, Loader& loader, const ScoreOptions& options,
-                     Diagnostics& diagnostics) {
+Result<Scores> score(LoadedModel& model, std::unique_ptr<Loader> loader,
+                     const ScoreOptions& options, Diagnostics& diagnostics) {
     Executable* executable = scoring_function(model, options.function, diagnostics);
-    if (executable == nullptr) return Failure{};
-    const Dataset& dataset = loader.dataset();
-    Collector collector(*executable, dataset, options.function, options.maps);
+    if (executable == nullptr ||
+        !cover_sets(loader, fields_of(executable->function()), diagnostics))
+        return Failure{};
+    const Dataset& dataset = loader->dataset();
+    Collector collector(*executable, dataset, fields_beside(model.module(), executable->function()),
+                        options);
     if (!collector.has_columns()) {
         diagnostics
             .error(DiagnosticKind::kWrongType, {},
@@ -133,9 +141,9 @@ Result<Scores> score(LoadedModel& model, Loader& loader, const ScoreOptions& opt
     const int64_t count =
         options.count == 0 ? dataset.count() : std::min(options.count, dataset.count());
     for (int64_t done = 0; done < count; done += model.batch_size()) {
-        const auto batch = loader.next(diagnostics);
+        const auto batch = loader->next(diagnostics);
         if (!batch.ok()) return Failure{};
-        set_inputs(*executable, loader, **batch);
+        set_inputs(*executable, *loader, **batch);
         set_noise(*executable, options.seed, done);
         executable->run(model.context(options.seed, static_cast<uint32_t>((*batch)->cursor.batch)));
         collector.add(**batch, std::min(model.batch_size(), count - done));

@@ -28,11 +28,12 @@ struct ScoreOptions {
     bool maps = false;  ///< keep them: they are as large as the data
 };
 
-/// Runs the function over what `loader` reads in order, from its first batch on, in batches of the
-/// model's size. Errors: those of `encode`, and kWrongType where the function has no result of one
+/// Runs the function over what `loader` reads in order, in batches of the model's size; of data
+/// sets with a length of their own over the one that the function takes. Ids and labels are of that
+/// one. Errors: those of `encode`, and kWrongType where the function has no result of one
 /// number per example.
-Result<Scores> score(LoadedModel& model, Loader& loader, const ScoreOptions& options,
-                     Diagnostics& diagnostics);
+Result<Scores> score(LoadedModel& model, std::unique_ptr<Loader> loader,
+                     const ScoreOptions& options, Diagnostics& diagnostics);
 
 /// The value below which a share of `quantile` (0 to 1) of the values lies, interpolated linearly
 /// between two neighbours, as in NumPy. At least one value, none of them NaN.

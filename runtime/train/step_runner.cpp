@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "compiler/support/say.h"
+#include "compiler/support/wording.h"
 #include "runtime/processes/orders.h"
 #include "runtime/train/fill_inputs.h"
 #include "runtime/weights/weight_file.h"
@@ -87,7 +88,7 @@ bool StepRunner::bind_schedule(Diagnostics& diagnostics) {
         if (entry.every == 1 && updates && !extrapolates && !function.results.empty())
             first = figures_.size();
     }
-    return true;
+    return bounds_.bind(model_, diagnostics);
 }
 
 void StepRunner::add_entry(Entry entry, size_t first) {
@@ -134,6 +135,9 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
         figure.is_new = false;
         if (figure.value && !std::isfinite(*figure.value)) figure.value.reset();
     }
+    if (group == nullptr || group->leads())
+        bounds_.look(
+            {training.seed, 0, static_cast<double>(training.step), loader.passes(loader.cursor())});
     const std::vector<ir::ScheduleEntry>& schedule = model_.module().schedule;
     for (const ir::ScheduleEntry* scheduled : ir::entries_of_step(schedule, training.step)) {
         const Entry& entry = entries_[static_cast<size_t>(scheduled - schedule.data())];
@@ -325,6 +329,25 @@ std::vector<std::string> StepRunner::not_finite() const {
         if (figure.is_new && !std::isfinite(*figure.value)) names.push_back(figure.name);
     if (names.empty() && !bad_parameter_.empty()) names.push_back(bad_parameter_);
     return names;
+}
+
+bool NumberBounds::bind(LoadedModel& model, Diagnostics& diagnostics) {
+    left_ = model.module().bounds;
+    if (left_.empty()) return true;
+    executable_ = model.function("bounds", diagnostics);
+    return executable_ != nullptr;
+}
+
+void NumberBounds::look(const CallContext& context) {
+    if (left_.empty()) return;
+    executable_->run(context);
+    std::erase_if(left_, [&](const ir::Bound& bound) {
+        const double value = static_cast<double>(*executable_->result(bound.result));
+        if (bound.holds(value)) return false;
+        say("gmrun: warning: {} is {:.6g} in step {}, {} ({}); training goes on\n", bound.what,
+            unsigned_nan(value), context.step, bound.rule, bound.at);
+        return true;
+    });
 }
 
 }  // namespace gmc::runtime

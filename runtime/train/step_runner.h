@@ -13,6 +13,20 @@
 
 namespace gmc::runtime {
 
+/// Watches the results of a module's function @bounds (ir::Bound).
+class NumberBounds {
+  public:
+    /// Binds @bounds. False after an error, which is that of LoadedModel::function.
+    [[nodiscard]] bool bind(LoadedModel& model, Diagnostics& diagnostics);
+    /// Says of each number that leaves its bounds in the step to come, once: training goes on. Runs
+    /// @bounds, so nothing in the arena of the module outlives it.
+    void look(const CallContext& context);
+
+  private:
+    Executable* executable_ = nullptr;  ///< null where the module has no bounds
+    std::vector<ir::Bound> left_;       ///< those that were kept so far
+};
+
 class StepRunner {
   public:
     /// Binds the functions of the schedule, while the training data are read for the model's next
@@ -26,10 +40,11 @@ class StepRunner {
     int64_t batches_per_round() const;
     /// Runs one round from `training` on, and moves `training` one round ahead. Where training.rate
     /// is below 1, only that share of each change of a parameter is kept, and moving averages
-    /// follow it. Each round but the first begins by moving 2 MB to a huge page, until no small
-    /// pages are left. False after an error of the data: then `training` is as it was, and so are
-    /// the states, unless states_changed(). In process 0 of a group the others are told to run the
-    /// round, too; there an error of the data ends all processes.
+    /// follow it. Says of numbers that leave their bounds (NumberBounds). Each round but the first
+    /// begins by moving 2 MB to a huge page, until no small pages are left. False after an error of
+    /// the data: then `training` is as it was, and so are the states, unless states_changed(). In
+    /// process 0 of a group the others are told to run the round, too; there an error of the data
+    /// ends all processes.
     bool run(Loader& loader, TrainingState& training, Diagnostics& diagnostics);
     /// Runs a round that the caller takes back: values() and not_finite() stay as they were. The
     /// names of the losses and metrics that are not finite; none when the data cannot be read.
@@ -87,6 +102,7 @@ class StepRunner {
     void lower_step(ir::StateId parameter, double rate);
 
     LoadedModel& model_;
+    NumberBounds bounds_;
     /// Parameters and their averages before a call, where only a share of its changes is kept.
     std::map<ir::StateId, std::vector<float>> before_;
     std::vector<Entry> entries_;

@@ -139,10 +139,20 @@ TEST_CASE("carets stay in place behind wide and control characters", "[support]"
 TEST_CASE("no message sends control characters or broken UTF-8 to a terminal", "[support]") {
     CHECK(gmc::printable("a\tb\nc\r\x01\x7f\xff\xc3\xa4\xc3") ==
           "a b\\nc\\x0d\\x01\\x7f\\xff\xc3\xa4\\xc3");
+    CHECK(gmc::printable("\xc2\x9b"
+                         "2J\xc2\xa0") == "\\xc2\\x9b2J\xc2\xa0");
+    CHECK(gmc::printable_lines("a\tb\n\x1b[1mc\r") == "a\tb\n\\x1b[1mc\\x0d");
     Diagnostics d;
     const uint32_t file = d.sources().add("odd\x02.yaml", "");
     d.error(DiagnosticKind::kBadValue, {file, 0, 0, 0}, "not `{}`", '\x01').help("no \x1b[1m");
     CHECK(d.render() == "odd\\x02.yaml: error: not `\\x01` [bad-value]\nhelp: no \\x1b[1m\n");
+}
+
+TEST_CASE("JSON keeps all control characters from a terminal", "[support]") {
+    const gmc::Json json{{"name", "a\x1b\x7f\xc2\x9b\xc3\xa4"}};
+    const std::string text = json.dump();
+    CHECK(text == "{\"name\":\"a\\u001b\\u007f\\u009b\xc3\xa4\"}");
+    CHECK(gmc::Json::parse_strictly(text, 1).at("name").text() == json.at("name").text());
 }
 
 TEST_CASE("of a long line the part around the place is shown", "[support]") {

@@ -398,12 +398,12 @@ void CommandLine::print_help() const {
     constexpr size_t kAboutColumn = 23;
     for (const Parts::Argument& a : parts_->arguments)
         arguments += wrapped(fmt::format("  {:<20} {}", a.name, a.about), kAboutColumn) + "\n";
-    fmt::print("usage: {}\n\n", parts_->usage);
+    print_out("usage: {}\n\n", parts_->usage);
     std::istringstream about(parts_->about);
     for (std::string line; std::getline(about, line);)
-        fmt::print("{}\n", wrapped(line, text_column(line)));
-    if (!arguments.empty()) fmt::print("\nArguments:\n{}", arguments);
-    fmt::print("\n{}", options.str());
+        print_out("{}\n", wrapped(line, text_column(line)));
+    if (!arguments.empty()) print_out("\nArguments:\n{}", arguments);
+    print_out("\n{}", options.str());
 }
 
 #define GMC_VALUE(T)                                                                 \
@@ -484,9 +484,8 @@ bool is_memory_missing(const std::system_error& error) {
            error.code() == std::errc::not_enough_memory;
 }
 
-/// fmt::print would throw where the text cannot be written.
 int print_page(std::string_view program, const std::string& text) {
-    std::fputs(text.c_str(), stdout);
+    print_out("{}", text);
     return code_after_output(program, kDone);
 }
 

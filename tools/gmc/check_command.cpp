@@ -1,4 +1,5 @@
 // gmc check: reads and builds a model, for its errors.
+#include "compiler/support/say.h"
 #include "dsl/data/data_files.h"
 #include "dsl/lower/build.h"
 #include "tools/gmc/commands.h"
@@ -33,7 +34,7 @@ int check_command(const Words& words) {
         check_data(*module, *spec, diagnostics);
     if (line.flag("strict")) diagnostics.warnings_to_errors();
     if (const int code = report(diagnostics); code != kDone) return code;
-    fmt::print("{}: no errors\n", line.text("MODEL"));
+    print_out("{}: no errors\n", line.text("MODEL"));
     return kDone;
 }
 

@@ -7,6 +7,7 @@
 #include "compiler/ir/text/parser.h"
 #include "compiler/ir/verifier.h"
 #include "compiler/support/paths.h"
+#include "compiler/support/say.h"
 #include "dsl/data/data_files.h"
 #include "dsl/fingerprint.h"
 #include "runtime/memory/memory_need.h"
@@ -147,7 +148,7 @@ int compile_command(const Words& words) {
     check_heads(*module, *spec, false, diagnostics);
     report(diagnostics);
     print_tables(*module);
-    fmt::print("{}\n", description(output, *module));
+    print_out("{}\n", description(output, *module));
     return kDone;
 }
 

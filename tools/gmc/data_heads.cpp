@@ -21,6 +21,9 @@ namespace {
 
 /// Pictures of a folder that are decoded.
 constexpr size_t kPicturesMost = 32;
+/// Bytes of sound that are read as a whole; of more, so many windows are.
+constexpr uint64_t kSoundMost = uint64_t{16} << 20;
+constexpr int64_t kWindowsMost = 64;
 /// Labels of sequences that are read: a second's worth.
 constexpr uint64_t kLabelsMost = uint64_t{1} << 24;
 
@@ -73,12 +76,29 @@ class Head {
     }
 
     std::optional<int64_t> sound() {
-        constexpr uint64_t kKeepNothing = 1;  // of the sound itself
-        const auto sound = runtime::read_sound(
-            field_.source,
-            {field_.name, field_.rate, field_.shape[0], field_.shape[1], field_.hop, kKeepNothing},
-            diagnostics_);
-        return sound.ok() ? std::optional((*sound)->count()) : std::nullopt;
+        runtime::SoundOptions options{field_.name,     field_.rate, field_.shape[0],
+                                      field_.shape[1], field_.hop,  kSoundMost};
+        if (field_.range_given)
+            options.range = {static_cast<float>(field_.range.low),
+                             static_cast<float>(field_.range.high)};
+        const auto sound = runtime::read_sound(field_.source, options, diagnostics_);
+        if (!sound.ok() || !are_good_windows(**sound)) return std::nullopt;
+        return (*sound)->count();
+    }
+
+    /// Sound that is not read as a whole: whether windows at equal distances are what they must be.
+    bool are_good_windows(const runtime::Field& sound) {
+        const int64_t most = sound.in_memory() ? 0 : std::min(sound.count(), kWindowsMost);
+        std::vector<float> window(static_cast<size_t>(sound.elements()));
+        try {
+            for (int64_t i = 0; i < most; ++i) sound.read(i * sound.count() / most, window.data());
+        } catch (const runtime::DataError& error) {
+            Diagnostic& told =
+                diagnostics_.error(DiagnosticKind::kBadValue, {}, "{}", error.what());
+            if (!error.help().empty()) told.help(error.help());
+            return false;
+        }
+        return true;
     }
 
     /// The header was compared with the model when that was read.

@@ -5,6 +5,7 @@
 #include "compiler/ir/text/dot.h"
 #include "compiler/ir/text/printer.h"
 #include "compiler/pipeline.h"
+#include "compiler/support/say.h"
 #include "compiler/view/json.h"
 #include "compiler/view/loops.h"
 #include "compiler/view/memory_plan.h"
@@ -44,7 +45,7 @@ int dump_artefact(const CommandLine& line, const Format& format) {
     const Result<ir::Module> module = ir::read_artefact(
         path, {.verify = {.allow_gradient = false, .planned = format.of_plans}}, diagnostics);
     if (!module) return report(diagnostics);
-    fmt::print("{}", format.write(*module));
+    print_out("{}", format.write(*module));
     return kDone;
 }
 
@@ -89,13 +90,13 @@ int dump_command(const Words& words) {
     const Result<dsl::ModelSpec> spec = read_model(line, diagnostics);
     if (!spec) return report(diagnostics);
     if (stage == "spec") {
-        fmt::print("{}\n", spec_json(*spec).dump(2));
+        print_out("{}\n", spec_json(*spec).dump(2));
         return kDone;
     }
     Result<ir::Module> module = build_model(line, *spec, diagnostics);
     if (!module || !passes::run_stages(*module, pipeline_until(stage), {}, diagnostics))
         return report(diagnostics);
-    fmt::print("{}", format.write(*module));
+    print_out("{}", format.write(*module));
     return kDone;
 }
 

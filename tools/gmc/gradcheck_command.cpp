@@ -92,11 +92,11 @@ class Gradcheck {
         for (const dsl::MinimizeSpec& entry : spec_.objective.minimize) check(entry, data, states);
         if (checked_ == 0) throw UsageError(fmt::format("no parameter is called `{}`", pattern_));
         if (wrong_ == 0)
-            fmt::print("the gradients of {} parameter{} agree with differences\n", checked_,
-                       checked_ == 1 ? "" : "s");
+            print_out("the gradients of {} parameter{} agree with differences\n", checked_,
+                      checked_ == 1 ? "" : "s");
         else
-            fmt::print("the gradients of {} of {} parameters disagree with differences\n", wrong_,
-                       checked_);
+            print_out("the gradients of {} of {} parameters disagree with differences\n", wrong_,
+                      checked_);
         return wrong_ == 0 ? kDone : kRunFailed;
     }
 
@@ -115,12 +115,12 @@ class Gradcheck {
             if (result.name.starts_with("d.") && is_chosen(result.name.substr(2), pattern_))
                 chosen.push_back(module_.find_state(result.name.substr(2)));
         if (chosen.empty()) return;
-        fmt::print("{}\n  {:36} {:>12} {:>14} {:>14}\n", entry.name, "parameter", "elements",
-                   "first order", options_.second_order ? "second order" : "");
+        print_out("{}\n  {:36} {:>12} {:>14} {:>14}\n", entry.name, "parameter", "elements",
+                  "first order", options_.second_order ? "second order" : "");
         options_.done = [&](const runtime::ParameterCheck& check) {
             const ir::State& state = module_.states[check.parameter];
-            fmt::print("  {:36} {:>12} {:>14} {:>14}\n", state.name, state.type.elements(),
-                       cell(check.first), options_.second_order ? cell(check.second) : "");
+            print_out("  {:36} {:>12} {:>14} {:>14}\n", state.name, state.type.elements(),
+                      cell(check.first), options_.second_order ? cell(check.second) : "");
             std::fflush(stdout);
         };
         for (const runtime::ParameterCheck& check :
@@ -177,7 +177,7 @@ int gradcheck_command(const Words& words) {
     if (!gradcheck_states(*module, seed, states, diagnostics)) return report(diagnostics);
     bool random = false;
     const runtime::ReferenceInputs data = gradcheck_data(*module, seed, random);
-    if (random) fmt::print("the data cannot be read; random numbers are used instead\n");
+    if (random) print_out("the data cannot be read; random numbers are used instead\n");
     return Gradcheck(line, *spec, *module).run(data, states);
 }
 

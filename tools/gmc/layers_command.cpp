@@ -7,6 +7,7 @@
 #include <map>
 
 #include "compiler/support/paths.h"
+#include "compiler/support/say.h"
 #include "compiler/support/wrap.h"
 #include "dsl/importable.h"
 #include "tools/gmc/commands.h"
@@ -39,18 +40,18 @@ bool keep_only(const std::string& name, dsl::ImportableFile& file) {
 }
 
 void print_file(const std::string& name, const dsl::ImportableFile& file) {
-    fmt::print("import: {}\n", name);
-    if (!file.description.empty()) fmt::print("  {}\n", wrapped(file.description, 2));
+    print_out("import: {}\n", name);
+    if (!file.description.empty()) print_out("  {}\n", wrapped(file.description, 2));
     for (const dsl::ImportableLayer& layer : file.layers) {
         const std::string colon = layer.parameters.empty() ? "" : ": ";
-        fmt::print("  {}\n", wrapped(layer.name + colon + layer.parameters, 6));
-        if (!layer.description.empty()) fmt::print("      {}\n", wrapped(layer.description, 6));
+        print_out("  {}\n", wrapped(layer.name + colon + layer.parameters, 6));
+        if (!layer.description.empty()) print_out("      {}\n", wrapped(layer.description, 6));
         for (const std::string& condition : layer.conditions)
-            fmt::print("      {}\n", wrapped("requires " + condition, 6));
+            print_out("      {}\n", wrapped("requires " + condition, 6));
     }
     if (!file.functions.empty())
-        fmt::print("  {}\n",
-                   wrapped(fmt::format("functions: {}", fmt::join(file.functions, ", ")), 6));
+        print_out("  {}\n",
+                  wrapped(fmt::format("functions: {}", fmt::join(file.functions, ", ")), 6));
 }
 
 }  // namespace

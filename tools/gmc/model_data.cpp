@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "compiler/support/say.h"
 #include "compiler/support/take_over.h"
 #include "runtime/data/field_source.h"
 #include "runtime/data/loader.h"
@@ -70,11 +71,12 @@ Seen read_all(const runtime::Field& field) {
     } catch (const runtime::DataError&) {
         all.all_equal = false;  // what is wrong with it is found again below
     }
+    const int64_t count = field.own_count().value_or(field.count());
     const auto work = [&] {
         Seen seen;
         seen.per_class.resize(all.per_class.size());
         std::vector<float> example(static_cast<size_t>(field.elements()));
-        for (int64_t i = 0; (i = next++) < field.count();) look_at(field, i, first, example, seen);
+        for (int64_t i = 0; (i = next++) < count;) look_at(field, i, first, example, seen);
         const std::lock_guard lock(mutex);
         all.add(seen);
     };
@@ -87,18 +89,18 @@ Seen read_all(const runtime::Field& field) {
 
 /// Prints a line such as "data.image: 60000 examples of [28, 28, 1], values 0 to 1".
 void print_seen(const char* part, const runtime::Field& field, const Seen& seen) {
-    fmt::print("{}.{}: {} example{}", part, field.name(), seen.read, seen.read == 1 ? "" : "s");
-    if (!field.shape().empty()) fmt::print(" of [{}]", fmt::join(field.shape(), ", "));
+    print_out("{}.{}: {} example{}", part, field.name(), seen.read, seen.read == 1 ? "" : "s");
+    if (!field.shape().empty()) print_out(" of [{}]", fmt::join(field.shape(), ", "));
     const bool labels = field.class_count() > 0;
     if (labels && field.shape().empty()) {
-        fmt::print(", {} classes", field.class_count());
+        print_out(", {} classes", field.class_count());
         if (field.class_count() <= kClassesSaid)
-            fmt::print(" of {}", fmt::join(seen.per_class, ", "));
+            print_out(" of {}", fmt::join(seen.per_class, ", "));
     } else if (seen.read > 0) {
-        fmt::print(", {} {:.6g} to {:.6g}", labels ? "labels" : "values", seen.low, seen.high);
-        if (labels) fmt::print(" of {} classes", field.class_count());
+        print_out(", {} {:.6g} to {:.6g}", labels ? "labels" : "values", seen.low, seen.high);
+        if (labels) print_out(" of {} classes", field.class_count());
     }
-    fmt::print("\n");
+    print_out("\n");
 }
 
 /// What the headers and labels of files said when the model was read is not said again. Both say it
@@ -159,10 +161,10 @@ void print_tables(const ir::Module& module) {
     for (const ir::DataField& field : module.data) {
         const std::optional<runtime::Table> table = runtime::Table::parse(field.table);
         if (!table) continue;
-        fmt::print("data.{}: {} row{} of {}, {} value{} each\n", field.name, table->rows,
-                   table->rows == 1 ? "" : "s", field.source, table->width(),
-                   table->width() == 1 ? "" : "s");
-        for (const std::string& text : table->describe_shortly()) fmt::print("  {}\n", text);
+        print_out("data.{}: {} row{} of {}, {} value{} each\n", field.name, table->rows,
+                  table->rows == 1 ? "" : "s", field.source, table->width(),
+                  table->width() == 1 ? "" : "s");
+        for (const std::string& text : table->describe_shortly()) print_out("  {}\n", text);
     }
 }
 

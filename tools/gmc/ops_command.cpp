@@ -1,5 +1,6 @@
 // gmc ops: the reference of ops, compiler/ir/OPS.md, from the field lists and OpInfo of each op.
 #include "compiler/ir/attributes.h"
+#include "compiler/support/say.h"
 #include "tools/command_line/command_line.h"
 #include "tools/gmc/commands.h"
 
@@ -44,12 +45,12 @@ std::string row(const ir::OpVariant& op) {
 int ops_command(const Words& words) {
     CommandLine line("gmc ops", "Prints the reference of the IR's ops as a table in Markdown.");
     if (!line.parse(words)) return kDone;
-    fmt::print(
+    print_out(
         "# Ops\n\nWritten by `gmc ops`; the ops are defined in ops.h. Attributes are shown with "
         "their defaults, "
         "which the text of a\nmodule leaves out.\n\n"
         "| op | operands | attributes | result | traits |\n|---|---|---|---|---|\n");
-    for (const ir::OpVariant& op : ir::all_ops()) fmt::print("{}", row(op));
+    for (const ir::OpVariant& op : ir::all_ops()) print_out("{}", row(op));
     return kDone;
 }
 

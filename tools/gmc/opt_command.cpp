@@ -2,6 +2,7 @@
 // and it is the tool for debugging a pass.
 #include "compiler/ir/artefact.h"
 #include "compiler/ir/text/printer.h"
+#include "compiler/support/say.h"
 #include "tools/gmc/commands.h"
 #include "tools/gmc/pass_flags.h"
 
@@ -29,7 +30,7 @@ int opt_command(const Words& words) {
     if (!module || !passes::run_stages(*module, stages, options, diagnostics))
         return report(diagnostics);
     if (!line.has("output")) {
-        fmt::print("{}", ir::print(*module));
+        print_out("{}", ir::print(*module));
         return kDone;
     }
     ir::write_file(line.text("output"), ir::artefact_text(*module), diagnostics);

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "compiler/passes/fuse_elementwise.h"
+#include "compiler/support/say.h"
 
 namespace gmc::tools {
 
@@ -31,7 +32,7 @@ void explain_fusion(const ir::Module& module) {
     for (const passes::StoredTensor& tensor : passes::stored_tensors(module)) {
         const ir::Location& at = tensor.maker->location;
         const ir::Value& value = tensor.function->values[tensor.maker->result()];
-        fmt::print(
+        print_out(
             "{}%{}, {} by {} in @{}, is stored: {}\n",
             at.known() ? fmt::format("{}:{}:{}: ", module.files[at.file], at.line, at.column) : "",
             value.name, ir::to_string(value.type), tensor.maker->info().name, tensor.function->name,

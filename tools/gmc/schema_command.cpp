@@ -1,4 +1,5 @@
 // gmc schema: prints the model language as JSON Schema for editors, or as a reference page.
+#include "compiler/support/say.h"
 #include "dsl/schema/schema.h"
 #include "tools/command_line/command_line.h"
 #include "tools/gmc/commands.h"
@@ -12,8 +13,7 @@ int schema_command(const Words& words) {
                      "page that people read (dsl/REFERENCE.md).");
     line.add_flag("reference", "print the reference page instead");
     if (!line.parse(words)) return kDone;
-    fmt::print("{}",
-               line.flag("reference") ? dsl::language_reference() : dsl::json_schema() + "\n");
+    print_out("{}", line.flag("reference") ? dsl::language_reference() : dsl::json_schema() + "\n");
     return kDone;
 }
 

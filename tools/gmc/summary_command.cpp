@@ -3,6 +3,7 @@
 
 #include "compiler/support/json.h"
 #include "compiler/support/numbers.h"
+#include "compiler/support/say.h"
 #include "dsl/lower/summary.h"
 #include "tools/gmc/commands.h"
 #include "tools/gmc/model_source.h"
@@ -47,10 +48,9 @@ std::string label_of(const LayerSummary& layer) {
 /// A row per layer. The first column is as wide as the longest name, at least 34 characters, so
 /// that networks with short names line up with each other.
 void print_network(const NetworkSummary& network) {
-    fmt::print(
-        "{}{}{}\n", network.name,
-        network.role.empty() || network.role == network.name ? "" : " (" + network.role + ")",
-        network.frozen ? ", frozen" : "");
+    print_out("{}{}{}\n", network.name,
+              network.role.empty() || network.role == network.name ? "" : " (" + network.role + ")",
+              network.frozen ? ", frozen" : "");
     size_t width = 34;
     for (const LayerSummary& layer : network.layers)
         width = std::max(width, label_of(layer).size());
@@ -59,7 +59,7 @@ void print_network(const NetworkSummary& network) {
         std::string line =
             fmt::format("  {:{}} {:>16} {:>12} {:>12}", label, width, shape, parameters, flops);
         line.erase(line.find_last_not_of(' ') + 1);
-        fmt::print("{}\n", line);
+        print_out("{}\n", line);
     };
     row("layer", "output shape", "parameters", "FLOPs");
     for (const auto& [name, shape] : network.inputs)
@@ -70,8 +70,8 @@ void print_network(const NetworkSummary& network) {
     const Totals t = totals_of(network);
     row("total", "", grouped(t.parameters), scaled(t.flops));
     if (t.statistics > 0)
-        fmt::print("  and {} running statistics, which are not trained\n", grouped(t.statistics));
-    fmt::print("\n");
+        print_out("  and {} running statistics, which are not trained\n", grouped(t.statistics));
+    print_out("\n");
 }
 
 Json to_json(const NetworkSummary& network) {
@@ -112,7 +112,7 @@ int summary_command(const Words& words) {
     Json json{{"model", spec->name}};
     json["networks"] = Json::array();
     for (const NetworkSummary& network : *networks) json["networks"].push_back(to_json(network));
-    fmt::print("{}\n", json.dump());
+    print_out("{}\n", json.dump());
     return kDone;
 }
 

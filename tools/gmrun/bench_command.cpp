@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "compiler/support/json.h"
+#include "compiler/support/say.h"
 #include "runtime/train/step_runner.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/measure/measured_model.h"
@@ -133,12 +134,12 @@ int bench_command(const Words& words) {
         {"rss_peak_mb", significant(static_cast<double>(usage.ru_maxrss) / 1024)},
         {"arena_mb", significant(static_cast<double>(model.arena().bytes()) / (1 << 20))}};
     if (line.flag("json"))
-        fmt::print("{}\n", json.dump());
+        print_out("{}\n", json.dump());
     else
         for (const std::string& key : json.names()) {
             const Json& value = json.at(key);
-            fmt::print("{:16} {}\n", key,
-                       value.is_text() ? value.text() : fmt::format("{:.10g}", value.number()));
+            print_out("{:16} {}\n", key,
+                      value.is_text() ? value.text() : fmt::format("{:.10g}", value.number()));
         }
     return kDone;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "compiler/support/say.h"
 #include "compiler/support/wording.h"
 #include "runtime/files/tables/csv_reader.h"
 #include "tools/gmrun/commands.h"
@@ -126,17 +127,17 @@ void print_terminal(const std::vector<std::string>& heads, std::vector<Row> rows
         std::string text = fmt::format("{:<{}}", name, first);
         for (size_t i = 0; i < values.size(); ++i)
             text += fmt::format("  {:<{}}", values[i], widths[i]);
-        fmt::print("{}\n", text.substr(0, text.find_last_not_of(' ') + 1));
+        print_out("{}\n", text.substr(0, text.find_last_not_of(' ') + 1));
     };
     print("", heads);
     for (const Row& row : rows) print(row.name, row.values);
 }
 
 void print_markdown(const std::vector<std::string>& heads, const std::vector<Row>& rows) {
-    fmt::print("| | {} |\n|---|", fmt::join(heads, " | "));
-    for (size_t i = 0; i < heads.size(); ++i) fmt::print("---|");
-    fmt::print("\n");
-    for (const Row& row : rows) fmt::print("| {} | {} |\n", row.name, fmt::join(row.values, " | "));
+    print_out("| | {} |\n|---|", fmt::join(heads, " | "));
+    for (size_t i = 0; i < heads.size(); ++i) print_out("---|");
+    print_out("\n");
+    for (const Row& row : rows) print_out("| {} | {} |\n", row.name, fmt::join(row.values, " | "));
 }
 
 void print_csv(const std::vector<std::string>& heads, const std::vector<Row>& rows) {
@@ -146,7 +147,7 @@ void print_csv(const std::vector<std::string>& heads, const std::vector<Row>& ro
         text += "\n" + runtime::csv_cell(row.name);
         for (const std::string& value : row.values) text += "," + runtime::csv_cell(value);
     }
-    fmt::print("{}\n", text);
+    print_out("{}\n", text);
 }
 
 }  // namespace

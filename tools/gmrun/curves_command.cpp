@@ -128,7 +128,7 @@ int curves_command(const Words& words) {
         line, runs.size() == 1 ? runs[0].folder + "/curves.png" : "curves.png", diagnostics);
     if (!output.ok() || !draw_charts(line, runs, *output, diagnostics))
         return report_output(line, diagnostics);
-    fmt::print("{}\n", *output);
+    print_out("{}\n", *output);
     return kDone;
 }
 

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <set>
 
+#include "compiler/support/say.h"
 #include "runtime/output/npy.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/output/write_output.h"
@@ -63,7 +64,7 @@ int encode_command(const Words& words) {
             if (made) fs::remove(folder, error);  // fails where a first file has been written
             return report_output(line, diagnostics);
         }
-        fmt::print("{}: {}\n", file, ir::to_string(examples.shape));
+        print_out("{}: {}\n", file, ir::to_string(examples.shape));
     }
     return kDone;
 }

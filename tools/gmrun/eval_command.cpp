@@ -5,6 +5,7 @@
 
 #include "compiler/support/json.h"
 #include "compiler/support/paths.h"
+#include "compiler/support/say.h"
 #include "compiler/support/wording.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/run/run_record.h"
@@ -163,15 +164,31 @@ const char* word_for_data(runtime::LoadedModel& model, Examined measured) {
     return reads_training_data(model, split_of(measured)) ? "train" : "test";
 }
 
+/// "32 examples", or of sets of different length "32 examples of `a` and the 50 of `b` and `kind`".
+std::string how_many(const runtime::EvaluationResult& result) {
+    std::string text;
+    for (const auto& [fields, examples] : result.sets) {
+        std::string names;
+        for (size_t i = 0; i < fields.size(); ++i)
+            names += (i == 0 ? "`" : i + 1 == fields.size() ? "` and `" : "`, `") + fields[i];
+        text += text.empty() ? counted(examples, "example") : fmt::format(" and the {}", examples);
+        text += fmt::format(" of {}`", names);
+    }
+    return text.empty() ? counted(result.examples, "example") : text;
+}
+
 /// `units` has those figures that have a unit.
-void print_json(const TrainedModel& trained, Examined measured, int64_t examples,
-                const Figures& figures, const Json& units) {
+void print_json(const TrainedModel& trained, Examined measured,
+                const runtime::EvaluationResult& result, const Figures& figures,
+                const Json& units) {
     runtime::LoadedModel& model = *trained.model;
     Figures json{{"model", model.module().name},
                  {"run", trained.folder},
                  {"step", trained.training.step},
                  {"data", word_for_data(model, measured)},
-                 {"examples", examples}};
+                 {"examples", result.examples}};
+    for (const auto& [fields, examples] : result.sets)
+        for (const std::string& field : fields) json["examples_of"][field] = examples;
     if (const int64_t step = trained.training.weights_step(); step != trained.training.step)
         json["weights_step"] = step;
     const double share = model.module().run.validate_share;
@@ -187,14 +204,14 @@ void print_json(const TrainedModel& trained, Examined measured, int64_t examples
                                   : figure.number() > 0       ? "inf"
                                                               : "-inf";
     }
-    fmt::print("{}\n", json.dump());
+    print_out("{}\n", json.dump());
 }
 
 /// The same as text.
 void print_figures(const Figures& figures, const Json& units) {
     for (const std::string& name : figures.names())
-        fmt::print("  {:24} {:.6g}{}\n", name, unsigned_nan(figures.at(name).number()),
-                   units.contains(name) ? " " + units.at(name).text() : "");
+        print_out("  {:24} {:.6g}{}\n", name, unsigned_nan(figures.at(name).number()),
+                  units.contains(name) ? " " + units.at(name).text() : "");
 }
 
 void add_eval_options(CommandLine& line) {
@@ -229,7 +246,8 @@ int eval_command(const Words& words) {
     CommandLine line(
         "gmrun eval [options] MODEL",
         "Evaluates a trained model: every loss and metric, over all examples of the test "
-        "data (of the training data where the model names none). For a model of points from `ring` "
+        "data (of the training data where the model names none); a figure of a set with "
+        "`order: own` over all of that. For a model of points from `ring` "
         "or `grid` also counts the modes that samples "
         "cover. A mode is covered when at least a tenth of its fair share of the samples are "
         "within 3 sigma of it.");
@@ -264,14 +282,19 @@ int eval_command(const Words& words) {
         return report(diagnostics);
     report_warnings(diagnostics);
     if (line.flag("json")) {
-        print_json(*trained, measured, result->examples, figures, units);
+        print_json(*trained, measured, *result, figures, units);
         return kDone;
     }
     const int64_t step = trained->training.step, weights = trained->training.weights_step();
-    fmt::print(
+    print_out(
         "{} after {}, {}over the {} of the {}\n", trained->folder, counted(step, "step"),
         weights == step ? "" : fmt::format("with {}, ", runtime::name_of_earlier_weights(weights)),
-        counted(result->examples, "example"), what_was_measured(model, measured));
+        how_many(*result), what_was_measured(model, measured));
+    if (!result->of_several.empty())
+        print_out(
+            "  `{}` {} over the longest of the sets that {} of; the shorter ones begin again\n",
+            fmt::join(result->of_several, "`, `"), result->of_several.size() == 1 ? "goes" : "go",
+            result->of_several.size() == 1 ? "it is" : "they are");
     print_figures(figures, units);
     return kDone;
 }

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "compiler/support/paths.h"
+#include "compiler/support/say.h"
 #include "runtime/data/pictures/picture_file.h"
 #include "runtime/output/image_grid.h"
 #include "runtime/output/png.h"
@@ -63,7 +64,7 @@ int history_command(const Words& words) {
     if (!output.ok() ||
         !runtime::write_png(*output, runtime::stack_labelled(parts, columns), diagnostics))
         return report_output(line, diagnostics);
-    fmt::print("{}\n", *output);
+    print_out("{}\n", *output);
     return kDone;
 }
 

@@ -6,6 +6,7 @@
 
 #include "compiler/support/json.h"
 #include "compiler/support/paths.h"
+#include "compiler/support/say.h"
 #include "compiler/support/wording.h"
 #include "compiler/support/wrap.h"
 #include "runtime/files/tables/table.h"
@@ -19,11 +20,18 @@
 namespace gmc::tools {
 namespace {
 
+/// Whether it is no layer of a network but an entry of the model's `parameters`, whose only tensor
+/// has its name.
+bool is_parameter(const ir::Module& module, const ir::Layer& layer) {
+    return module.find_state(layer.name) != ir::kNone;
+}
+
 /// The parameters of `layer`, whose names go on behind it: `encoder.dense.weight`.
 int64_t parameters_of(const ir::Module& module, const ir::Layer& layer) {
     int64_t count = 0;
     for (const ir::State& state : module.states)
-        if (state.role == ir::StateRole::kParameter && state.name.starts_with(layer.name + "."))
+        if (state.role == ir::StateRole::kParameter &&
+            (state.name == layer.name || state.name.starts_with(layer.name + ".")))
             count += state.type.elements();
     return count;
 }
@@ -77,13 +85,21 @@ std::string about(const ir::Module& module, const std::string& name) {
     return "";
 }
 
-/// All layers, those without parameters too, under the names of their networks.
+/// All layers, those without parameters too, under the names of their networks; then parameters
+/// that stand alone.
 void print_networks(const ir::Module& module) {
     std::vector<std::pair<std::string, int64_t>> networks;
     std::vector<std::string> lines;
+    std::string alone;
     for (const ir::Layer& layer : module.layers) {
         const size_t dot = layer.name.find('.');
         const std::string network = layer.name.substr(0, dot);
+        if (is_parameter(module, layer)) {
+            alone += fmt::format("parameter {}: {}, {}{}\n", network, ir::to_string(layer.shape),
+                                 counted(parameters_of(module, layer), "number"),
+                                 about(module, network));
+            continue;
+        }
         if (networks.empty() || networks.back().first != network) {
             networks.push_back({network, 0});
             lines.emplace_back();
@@ -96,27 +112,28 @@ void print_networks(const ir::Module& module) {
             fmt::format("    {:<32} {:>16} {:>10}\n", name, ir::to_string(layer.shape), parameters);
     }
     for (size_t i = 0; i < networks.size(); ++i)
-        fmt::print("network {}: {}{}\n{}", networks[i].first,
-                   counted(networks[i].second, "parameter"), about(module, networks[i].first),
-                   lines[i]);
+        print_out("network {}: {}{}\n{}", networks[i].first,
+                  counted(networks[i].second, "parameter"), about(module, networks[i].first),
+                  lines[i]);
+    print_out("{}", alone);
 }
 
 void print_data(const std::string& what, const std::vector<ir::DataField>& fields) {
     for (const ir::DataField& field : fields) {
-        fmt::print("{} {}: {} {}", what, field.name, field.format, field.source);
+        print_out("{} {}: {} {}", what, field.name, field.format, field.source);
         const auto table = runtime::Table::parse(field.table);
         if (field.shape.empty())
-            fmt::print(", labels");
+            print_out(", labels");
         else if (table)
-            fmt::print(", {} in a row", counted(table->width(), "value"));
+            print_out(", {} in a row", counted(table->width(), "value"));
         else
-            fmt::print(", {} from {:g} to {:g}", ir::to_string(field.shape), field.range.low,
-                       field.range.high);
+            print_out(", {} from {:g} to {:g}", ir::to_string(field.shape), field.range.low,
+                      field.range.high);
         if (field.classes > 0)
-            fmt::print(", {} class{}", field.classes, field.classes == 1 ? "" : "es");
-        fmt::print("\n");
+            print_out(", {} class{}", field.classes, field.classes == 1 ? "" : "es");
+        print_out("\n");
         if (!table) continue;
-        for (const std::string& line : table->describe_shortly()) fmt::print("    {}\n", line);
+        for (const std::string& line : table->describe_shortly()) print_out("    {}\n", line);
     }
 }
 
@@ -141,26 +158,25 @@ void print_run(const Json& run) {
         far = "its checkpoint cannot be read" +
               (far.empty() ? "" : fmt::format(" (the log ends at {})", far));
     const std::string seed = run.contains("seed") ? ", seed " + run.at("seed").dump() : "";
-    fmt::print("run {}: {}{}{}\n", run.at("folder").text(), far, seed, begun);
+    print_out("run {}: {}{}{}\n", run.at("folder").text(), far, seed, begun);
     if (run.contains("local_steps"))
-        fmt::print("    local steps: {}\n", run.at("local_steps").text());
+        print_out("    local steps: {}\n", run.at("local_steps").text());
     if (run.contains("changes"))
         for (const std::string& change : run.at("changes").texts())
-            fmt::print("    {}\n", one_line(change));
+            print_out("    {}\n", one_line(change));
     if (run.contains("rollbacks"))
-        fmt::print("    training went back {} after divergence\n",
-                   counted(run.at("rollbacks").whole(), "time"));
+        print_out("    training went back {} after divergence\n",
+                  counted(run.at("rollbacks").whole(), "time"));
     if (run.contains("weights_step"))
-        fmt::print("    the checkpoint has {}\n",
-                   runtime::name_of_earlier_weights(run.at("weights_step").whole()));
+        print_out("    the checkpoint has {}\n",
+                  runtime::name_of_earlier_weights(run.at("weights_step").whole()));
     if (run.contains("rate_factor"))
-        fmt::print(
-            "    updates are {:.4g} of what the model says: `lower_rate` made them smaller\n",
-            run.at("rate_factor").number());
+        print_out("    updates are {:.4g} of what the model says: `lower_rate` made them smaller\n",
+                  run.at("rate_factor").number());
     if (run.contains("diverged"))
-        fmt::print("    training ended since {}\n", one_line(run.at("diverged").text()));
+        print_out("    training ended since {}\n", one_line(run.at("diverged").text()));
     if (run.contains("ended_early"))
-        fmt::print("    training ended early: {}\n", one_line(run.at("ended_early").text()));
+        print_out("    training ended early: {}\n", one_line(run.at("ended_early").text()));
 }
 
 /// Why early stopping has ended the run, "" where it has not. Epochs from before --more-epochs went
@@ -182,13 +198,13 @@ std::string why_early(const ir::Module& module, const runtime::TrainingState& tr
 
 /// What a user asks first: what it is, and what it learns from.
 void print_model(const ir::Module& module) {
-    fmt::print("{}{}{}\n", module.name, module.description.empty() ? "" : ": ", module.description);
+    print_out("{}{}{}\n", module.name, module.description.empty() ? "" : ": ", module.description);
     print_networks(module);
     print_data("data", module.data);
     print_data("test data", module.test);
     if (module.training)
-        fmt::print("training: {} epoch{}, batches of {}\n", module.training->epochs,
-                   module.training->epochs == 1 ? "" : "s", module.training->batch_size);
+        print_out("training: {} epoch{}, batches of {}\n", module.training->epochs,
+                  module.training->epochs == 1 ? "" : "s", module.training->batch_size);
 }
 
 /// How far it got.
@@ -196,25 +212,25 @@ void print_training(const Json& json, bool is_known) {
     if (json.contains("run"))
         print_run(json.at("run"));
     else if (json.contains("run_without_checkpoint"))
-        fmt::print("run {}: it has no checkpoint: {}\n",
-                   json.at("run_without_checkpoint").at("folder").text(),
-                   one_line(json.at("run_without_checkpoint").at("because").text()));
+        print_out("run {}: it has no checkpoint: {}\n",
+                  json.at("run_without_checkpoint").at("folder").text(),
+                  one_line(json.at("run_without_checkpoint").at("because").text()));
     else if (is_known)
-        fmt::print("no run yet\n");
+        print_out("no run yet\n");
 }
 
 /// What the compiler made of it.
 void print_functions(const Json& json) {
     const std::string frozen = json.at("frozen_parameters").dump();
-    fmt::print("\ncompiled: {} parameters{}, {} running statistics, {} optimizer numbers\n",
-               json.at("parameters").dump(),
-               frozen == "0" ? "" : fmt::format(" ({} of them frozen)", frozen),
-               json.at("statistics").dump(), json.at("optimizer_numbers").dump());
+    print_out("\ncompiled: {} parameters{}, {} running statistics, {} optimizer numbers\n",
+              json.at("parameters").dump(),
+              frozen == "0" ? "" : fmt::format(" ({} of them frozen)", frozen),
+              json.at("statistics").dump(), json.at("optimizer_numbers").dump());
     for (const Json& f : json.at("functions").elements()) {
-        fmt::print("  {} ({} operations, arena {:.1f} MiB)\n", f.at("name").text(),
-                   f.at("operations").dump(), f.at("arena_mb").number());
-        for (const Json& i : f.at("inputs").elements()) fmt::print("    takes {}\n", i.text());
-        for (const Json& r : f.at("results").elements()) fmt::print("    gives {}\n", r.text());
+        print_out("  {} ({} operations, arena {:.1f} MiB)\n", f.at("name").text(),
+                  f.at("operations").dump(), f.at("arena_mb").number());
+        for (const Json& i : f.at("inputs").elements()) print_out("    takes {}\n", i.text());
+        for (const Json& r : f.at("results").elements()) print_out("    gives {}\n", r.text());
     }
 }
 
@@ -224,7 +240,7 @@ void print_classes(const Json& classes) {
         const std::vector<Json>& names = classes.at(field).elements();
         for (size_t k = 0; k < names.size(); ++k)
             text += fmt::format("{} {} {}", k == 0 ? "" : ",", k, one_line(names[k].text()));
-        fmt::print("{}\n", wrapped(text, 6));
+        print_out("{}\n", wrapped(text, 6));
     }
 }
 
@@ -347,12 +363,12 @@ int info_command(const Words& words) {
             if (!field.class_names.empty()) json["classes"][field.name] = field.class_names;
     if (!folder.empty()) add_record_of(folder, json, diagnostics);
     if (line.flag("json") && json.size() > 0) {
-        fmt::print("{}\n", json.dump());
+        print_out("{}\n", json.dump());
     } else {
         if (model) print_model(model->module());
         print_training(json, model != nullptr && !line.has("run"));
         if (json.contains("classes")) print_classes(json.at("classes"));
-        if (json.contains("data")) fmt::print("  data: {}\n", json.at("data").text());
+        if (json.contains("data")) print_out("  data: {}\n", json.at("data").text());
         if (model) print_functions(json);
     }
     if (!diagnostics.any()) return kDone;

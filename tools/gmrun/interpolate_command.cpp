@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "compiler/support/paths.h"
+#include "compiler/support/say.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/input_settings.h"
 #include "tools/gmrun/output/write_output.h"
@@ -70,7 +71,7 @@ int interpolate_command(const Words& words) {
     const std::string& output = *place;
     if (!write_examples(*trained->model, *samples, output, diagnostics, options.columns))
         return report_output(line, diagnostics);
-    fmt::print("{}\n", output);
+    print_out("{}\n", output);
     return kDone;
 }
 

@@ -5,6 +5,7 @@
 
 #include "compiler/ir/text/places.h"
 #include "compiler/support/json.h"
+#include "compiler/support/say.h"
 #include "compiler/support/wrap.h"
 #include "runtime/contractions/choice/tuning.h"
 #include "runtime/contractions/choice/tuning_machine.h"
@@ -51,7 +52,7 @@ class Plan {
           machine_(runtime::tuning_machine()) {}
 
     void print() const {
-        fmt::print(
+        print_out(
             "{}\npeak: {:.0f} GFLOP/s in f32 and {:.0f} in bf16, multiply-adds in registers;\n"
             "      {:.1f} GB/s, a = b + s c over 192 MiB\nstep: {:.3f} ms; line:column is of {}\n",
             machine_, peak_.flops_per_s * 1e-9, peak_.bf16_flops_per_s * 1e-9,
@@ -88,7 +89,7 @@ class Plan {
     }
 
     static void print_head(const OperationProfile& one) {
-        fmt::print(
+        print_out(
             "\n@{}{}\n{:>9} {:13} {:>15} {:>7}  operation\n", one.function->name,
             one.runs_per_round > 1 ? fmt::format(", {} times a step", one.runs_per_round) : "",
             "us", "kernel", "rate", "of peak");
@@ -105,11 +106,11 @@ class Plan {
             rate.giga_per_s, rate.unit, rate.share * 100, said ? "" : kind + " ",
             names_.of(*one.function, one.operation()), short_place(one.operation().location),
             measured == nullptr ? "" : error_of(*measured, one.kernel));
-        fmt::print("{}\n", wrapped(row, kOperation));
+        print_out("{}\n", wrapped(row, kOperation));
         if (measured == nullptr || !all_candidates_) return;
         for (const auto& [name, us] : measured->microseconds)
             if (name != one.kernel)
-                fmt::print("{:>9.1f} {:13} when tuned{}\n", us, name, error_of(*measured, name));
+                print_out("{:>9.1f} {:13} when tuned{}\n", us, name, error_of(*measured, name));
     }
 
     /// "  error 0.7", with a kernel's measured rounding error; "" when it is not known. "+loop" is no
@@ -190,7 +191,7 @@ int plan_command(const Words& words) {
     if (!profile.ok()) return report(diagnostics);
     const Plan plan(model.module(), *profile, measured->tuning->cache(), line.flag("candidates"));
     if (line.flag("json"))
-        fmt::print("{}\n", plan.json().dump());
+        print_out("{}\n", plan.json().dump());
     else
         plan.print();
     return kDone;

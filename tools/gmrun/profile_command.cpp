@@ -4,6 +4,7 @@
 
 #include "compiler/ir/text/places.h"
 #include "compiler/support/json.h"
+#include "compiler/support/say.h"
 #include "compiler/support/wrap.h"
 #include "runtime/data/data_summary.h"
 #include "runtime/files/atomic_file.h"
@@ -50,14 +51,14 @@ class Profile {
     }
 
     void print() const {
-        fmt::print(
+        print_out(
             "step {:.3f} ms; operations {:.3f} ms, waiting for data {:.3f} ms (medians)\n"
             "share of contractions in the time of operations: {:.1f} %\n",
             profile_.round_ns * 1e-6, total_ns_ * 1e-6, profile_.wait_ns * 1e-6,
             share(contractions_ns_) * 100);
         for (const Kind& kind : kinds_) {
-            fmt::print("\n{:>10.3f} ms {:>5.1f} %  {} x {}\n", kind.ns * 1e-6, share(kind.ns) * 100,
-                       kind.operations.size(), kind.name);
+            print_out("\n{:>10.3f} ms {:>5.1f} %  {} x {}\n", kind.ns * 1e-6, share(kind.ns) * 100,
+                      kind.operations.size(), kind.name);
             for (const OperationProfile* one : kind.operations) print_row(*one);
         }
     }
@@ -107,7 +108,7 @@ class Profile {
             fmt::format("{:>10.3f} ms {:>5.1f} %    {} of @{}  {}", one.round_ns() * 1e-6,
                         share(one.round_ns()) * 100, names_.of(*one.function, one.operation()),
                         one.function->name, ir::short_place(module_, one.operation().location));
-        fmt::print("{}\n", wrapped(row, kNameColumn));
+        print_out("{}\n", wrapped(row, kNameColumn));
     }
 
     const ir::Module& module_;
@@ -141,12 +142,12 @@ static int profile_model(const CommandLine& line, MeasuredModel& loaded, Diagnos
         return report_output(line, diagnostics);
     const Profile profile(module, *measured);
     if (line.flag("json")) {
-        fmt::print("{}\n", profile.json().dump());
+        print_out("{}\n", profile.json().dump());
         return kDone;
     }
     profile.print();
-    if (model.group() != nullptr) fmt::print("\n{}", sums_text(*model.group(), measured->sums));
-    fmt::print("\ntrace: {}\n", line.text("output"));
+    if (model.group() != nullptr) print_out("\n{}", sums_text(*model.group(), measured->sums));
+    print_out("\ntrace: {}\n", line.text("output"));
     return kDone;
 }
 

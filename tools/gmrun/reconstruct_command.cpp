@@ -1,4 +1,5 @@
 // gmrun reconstruct: draws test images with their reconstructions below them.
+#include "compiler/support/say.h"
 #include "runtime/output/npy.h"
 #include "runtime/output/png.h"
 #include "runtime/train/picture.h"
@@ -59,7 +60,7 @@ int reconstruct_command(const Words& words) {
         if (!picture.ok() || !runtime::write_png(output, *picture, diagnostics))
             return report_output(line, diagnostics);
     }
-    fmt::print("{}\n", output);
+    print_out("{}\n", output);
     return kDone;
 }
 

@@ -162,7 +162,7 @@ int replay_command(const Words& words) {
                                  &replay.batches))
         if (auto found = finding_in(replay, **model, diagnostics); found.ok()) text = found.take();
     const int code = report(diagnostics);
-    fmt::print("{}", text);
+    print_out("{}", text);
     return code;
 }
 

@@ -1,6 +1,7 @@
 // gmrun sample: draws samples of a trained model, as a picture or as an array.
 #include <algorithm>
 
+#include "compiler/support/say.h"
 #include "runtime/train/picture.h"
 #include "runtime/train/sampler.h"
 #include "runtime/train/write_back.h"
@@ -87,7 +88,7 @@ int sample_command(const Words& words) {
     if (!write_examples(*trained->model, *samples, output, diagnostics,
                         columns_of(options.settings)))
         return report_output(line, diagnostics);
-    fmt::print("{}\n", output);
+    print_out("{}\n", output);
     return kDone;
 }
 

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "compiler/support/paths.h"
+#include "compiler/support/say.h"
 #include "compiler/support/wording.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/files/tables/csv_reader.h"
@@ -96,7 +97,7 @@ Result<Normal> score_normal(const TrainedModel& trained, const runtime::ScoreOpt
                   : model.data().make_loader(runtime::DataSplit::kTrain, in_order, diagnostics);
     if (!loader.ok()) return Failure{};
     Normal out{{}, keeps_out ? "kept out of training" : "of training"};
-    auto scores = runtime::score(model, **loader, options, diagnostics);
+    auto scores = runtime::score(model, loader.take(), options, diagnostics);
     if (!scores.ok()) return Failure{};
     out.scores = scores.take();
     return out;
@@ -168,7 +169,7 @@ bool add_maps(const runtime::LoadedModel& model, const Scores& scores, const std
         if (!table) {
             const std::string file = output.substr(0, output.size() - 4) + "." + name + ".npy";
             if (!runtime::write_npy(file, map.shape, map.values, diagnostics)) return false;
-            fmt::print("{}: {}\n", file, ir::to_string(map.shape));
+            print_out("{}: {}\n", file, ir::to_string(map.shape));
             continue;
         }
         kept.push_back(std::move(*table));
@@ -209,9 +210,9 @@ bool write_scores(const CommandLine& line, const runtime::LoadedModel& model, co
         int64_t found = 0;
         for (size_t i = 0; i < judged->size(); ++i) found += strange(i) ? 1 : 0;
         columns.add("anomaly", [strange](size_t i) { return strange(i) ? "1" : "0"; });
-        fmt::print("threshold {:.6g}{}: {} of {} {} above\n", *limit, origin(line, normal), found,
-                   counted(static_cast<int64_t>(judged->size()), "example"),
-                   found == 1 ? "is" : "are");
+        print_out("threshold {:.6g}{}: {} of {} {} above\n", *limit, origin(line, normal), found,
+                  counted(static_cast<int64_t>(judged->size()), "example"),
+                  found == 1 ? "is" : "are");
     }
     return runtime::write_file_atomically(output, csv(scores, columns), diagnostics);
 }
@@ -250,10 +251,10 @@ int score_command(const Words& words) {
     options.maps = line.flag("maps");
     const auto split =
         line.flag("train-data") ? runtime::DataSplit::kTrain : runtime::DataSplit::kTest;
-    const auto loader = model.data().make_loader(
+    auto loader = model.data().make_loader(
         split, {model.batch_size(), runtime::LoaderMode::kEvaluate, options.seed, 2}, diagnostics);
     if (!loader.ok()) return report(diagnostics);
-    const auto scores = runtime::score(model, **loader, options, diagnostics);
+    const auto scores = runtime::score(model, loader.take(), options, diagnostics);
     if (!scores.ok()) return report(diagnostics);
     report_warnings(diagnostics);
     say_kept_out(model, split);
@@ -265,7 +266,7 @@ int score_command(const Words& words) {
     if (!output.ok() ||
         !write_scores(line, model, *scores, normal ? &*normal : nullptr, *output, diagnostics))
         return report_output(line, diagnostics);
-    fmt::print("{}: {}\n", *output, counted(static_cast<int64_t>(scores->ids.size()), "row"));
+    print_out("{}: {}\n", *output, counted(static_cast<int64_t>(scores->ids.size()), "row"));
     return kDone;
 }
 

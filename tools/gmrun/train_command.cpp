@@ -233,12 +233,9 @@ void show_finding(runtime::LoadedModel& model, const runtime::BadStep& step) {
 /// What the run will take, before it takes it.
 void print_memory(const ir::Module& module) {
     const runtime::MemoryNeed need = runtime::training_need(module);
-    // Not fmt::print, which throws when nobody reads any more.
-    std::fputs(fmt::format("memory: {} for states, {} for values, {} for copies of states\n",
-                           runtime::memory_text(need.states), runtime::memory_text(need.arena),
-                           runtime::memory_text(need.copies))
-                   .c_str(),
-               stdout);
+    print_out("memory: {} for states, {} for values, {} for copies of states\n",
+              runtime::memory_text(need.states), runtime::memory_text(need.arena),
+              runtime::memory_text(need.copies));
 }
 
 }  // namespace
@@ -264,7 +261,7 @@ static int train_model(const CommandLine& line, runtime::LoadedModel& model,
         options.changed = how_they_differ(model, options.run_directory, "now");
     }
     if (!options.quiet) print_memory(model.module());
-    if (line.flag("shard-optimizer")) std::fputs(slots_text(model).c_str(), stdout);
+    if (line.flag("shard-optimizer")) print_out("{}", slots_text(model));
     Tuning tuning(line, model);
     options.stop = &stop;
     options.tuning = tuning.cache();
@@ -274,10 +271,8 @@ static int train_model(const CommandLine& line, runtime::LoadedModel& model,
     const runtime::TrainResult result = runtime::train(model, options, diagnostics);
     const bool disk_full = report(diagnostics) == kRunFailed;
     if (model.group() != nullptr && !options.quiet)
-        std::fputs(sums_text(*model.group(), model.group()->take_sum_time()).c_str(), stdout);
-    // Not fmt::print, which throws when the reader of the output is gone.
-    if (result.end == runtime::TrainEnd::kDone && !options.quiet)
-        std::fputs((result.folder + "\n").c_str(), stdout);
+        print_out("{}", sums_text(*model.group(), model.group()->take_sum_time()));
+    if (result.end == runtime::TrainEnd::kDone && !options.quiet) print_out("{}\n", result.folder);
     return disk_full ? kRunFailed : exit_code(result.end, stop);
 }
 

@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "compiler/support/say.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
@@ -30,14 +31,14 @@ void print_choices(const runtime::TuningCache& cache, const runtime::TuningCache
         const bool other = then != nullptr && then->choice != now->choice;
         changed += other ? 1 : 0;
         doubtful += now->doubtful ? 1 : 0;
-        fmt::print("{:>10.1f} us  {:13}{}  {}\n", time_of_choice(*now), choice,
-                   now->doubtful ? " ?" : "", problem);
-        if (other) fmt::print("{:>15}was {}\n", "", then->choice);
+        print_out("{:>10.1f} us  {:13}{}  {}\n", time_of_choice(*now), choice,
+                  now->doubtful ? " ?" : "", problem);
+        if (other) print_out("{:>15}was {}\n", "", then->choice);
     }
-    fmt::print("contractions: {} measured in {:.1f} s, {} chosen otherwise than before\n",
-               cache.measured(), seconds, changed);
+    print_out("contractions: {} measured in {:.1f} s, {} chosen otherwise than before\n",
+              cache.measured(), seconds, changed);
     if (doubtful > 0)
-        fmt::print(
+        print_out(
             "doubtful (?), because other programs were busy: {}; measure them again when "
             "the machine is idle\n",
             doubtful);

@@ -86,10 +86,8 @@ Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
     if (is_on("no-tune") || path.empty()) return;
     cache_.emplace(path, runtime::tuning_machine() + (fast_math ? ", fast math" : ""));
     if (fast_math) cache_->accept_any_error();
-    cache_->before_measuring([] {
-        std::fputs("measuring contractions (once for this machine; --no-tune skips it) ...\n",
-                   stderr);
-    });
+    cache_->before_measuring(
+        [] { say("measuring contractions (once for this machine; --no-tune skips it) ...\n"); });
     cache_->on_wait([](const std::string& lock, bool gives_up) {
         if (gives_up)
             say("gmrun: `{}` is still held, and nothing is measured there: the kernels are "
@@ -103,7 +101,9 @@ Tuning::Tuning(const CommandLine& line, runtime::LoadedModel& model) {
     });
     if (isatty(STDERR_FILENO) != 0)
         cache_->on_record([](size_t count) {
-            say("\r{} measured\033[K\r", counted(static_cast<int64_t>(count), "contraction"));
+            const std::string shown = fmt::format(
+                "\r{} measured\033[K\r", counted(static_cast<int64_t>(count), "contraction"));
+            (void)std::fwrite(shown.data(), 1, shown.size(), stderr);
             std::fflush(stderr);
         });
     model.set_tuning(&*cache_);

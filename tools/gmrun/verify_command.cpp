@@ -370,9 +370,8 @@ int verify_command(const Words& words) {
         repeat(run, begin, steps, recorded ? Turn::kOnly : Turn::kSecond, diagnostics);
     if (!again.ok()) return ended(diagnostics);
     const bool same = *first == *again;
-    fmt::print("{} from {}: {} {}, {} again: {}\n", counted(steps, "step"), from, *first,
-               recorded ? "in the run" : "once", *again,
-               same ? "the same bits" : "the bits differ");
+    print_out("{} from {}: {} {}, {} again: {}\n", counted(steps, "step"), from, *first,
+              recorded ? "in the run" : "once", *again, same ? "the same bits" : "the bits differ");
     return same ? kDone : kRunFailed;
 }
 

@@ -104,6 +104,10 @@ bool parse_contract_line(TokenReader& tokens, const Token& keyword, Module& modu
         tokens.attributes(module.training.emplace(), word);
     } else if (word == "rate_end") {
         tokens.attributes(module.rate_ends.emplace_back(), word);
+    } else if (word == "bound") {
+        tokens.attributes(module.bounds.emplace_back(), word);
+    } else if (word == "figure_fields") {
+        tokens.attributes(module.figure_fields.emplace_back(), word);
     } else if (word == "layer") {
         module.layers.push_back(layer(tokens));
     } else if (word == "schedule") {

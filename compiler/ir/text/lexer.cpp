@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <optional>
 
 namespace gmc::ir {
 namespace {
@@ -12,6 +14,15 @@ namespace {
 bool is_digit(char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; }
 bool is_word_char(char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.';
+}
+
+/// The byte that `x1b` at `at` stands for, as quoted() writes it.
+std::optional<char> byte_of(std::string_view text, size_t at) {
+    if (text[at] != 'x' || at + 2 >= text.size()) return std::nullopt;
+    int byte = 0;
+    const auto end = std::from_chars(text.data() + at + 1, text.data() + at + 3, byte, 16);
+    if (end.ptr != text.data() + at + 3 || byte < 0) return std::nullopt;
+    return static_cast<char>(byte);
 }
 
 }  // namespace
@@ -52,7 +63,9 @@ void Lexer::advance() {
         while (end < text_.size() && text_[end] != '"' && text_[end] != '\n') {
             if (text_[end] == '\\' && end + 1 < text_.size()) {
                 ++end;
-                token_.text += text_[end] == 'n' ? '\n' : text_[end];
+                const std::optional<char> byte = byte_of(text_, end);
+                token_.text += byte ? *byte : text_[end] == 'n' ? '\n' : text_[end];
+                if (byte) end += 2;
             } else {
                 token_.text += text_[end];
             }

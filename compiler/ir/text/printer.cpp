@@ -78,6 +78,10 @@ std::string print_contract(const Module& module) {
     if (module.training) out += fmt::format("train{}\n", attributes_text(*module.training));
     for (const RateEnd& end : module.rate_ends)
         out += fmt::format("rate_end{}\n", attributes_text(end));
+    for (const Bound& bound : module.bounds)
+        out += fmt::format("bound{}\n", attributes_text(bound));
+    for (const FigureFields& figure : module.figure_fields)
+        out += fmt::format("figure_fields{}\n", attributes_text(figure));
     if (module.run != RunPolicy{}) out += fmt::format("run{}\n", attributes_text(module.run));
     if (!module.schedule.empty()) {
         out += "schedule";

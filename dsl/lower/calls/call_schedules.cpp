@@ -122,6 +122,13 @@ Evaluated cyclical(Evaluator& e, const Expression& call) {
     if (!is_unit(e, call, 4, unit)) return failed();
     if (!can_divide(e, call, 2, *growing.number) || !can_divide(e, call, 3, *every.number))
         return failed();
+    if (call.arguments[4]->text == "step" && *every.number <= 1)
+        return e.fail(
+            DiagnosticKind::kBadValue, call.arguments[3]->span,
+            fmt::format("a cycle of {} {} has no step between its ends: every step "
+                        "begins one, and the number is always {}",
+                        *every.number, *every.number == 1 ? "step" : "steps", *from.number),
+            "a cycle has at least 2 steps; `epoch` for `step` counts in epochs");
     ir::Builder& b = e.b();
     const ValueId t = b.div(unit.value, b.constant(*every.number));
     const ValueId r = b.sub(t, b.emit(ir::Floor{}, {t}));

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "compiler/support/check.h"
 #include "dsl/lower/optimizers/optimizer_rules.h"
 #include "dsl/schema/schema.h"
@@ -141,6 +143,10 @@ bool OptimizerScope::evaluate(const dsl::OptimizerSpec& spec) {
         const Evaluated value = e_.bounded_scalar(*p.value, "`" + p.name + "`", row->range);
         if (value.failed) return false;
         if (value.number) constants_[p.name] = *value.number;
+        // A constant that is negative has a warning, and is what its author wants.
+        constexpr double kInfinity = std::numeric_limits<double>::infinity();
+        if (!value.number && p.name == "learning_rate")
+            f().m.watch(*p.value, "`learning_rate`", {0, kInfinity});
         values_[p.name] = value.value;
     }
     return true;

@@ -102,6 +102,22 @@ class TrainingBuilder {
         return true;
     }
 
+    /// The gradient of a term in two of them would be multiplied by both intervals, whichever steps
+    /// they have in common. False after an error.
+    bool has_no_other_every(const dsl::Expression& call) {
+        bool fine = true;
+        m_.view.walk(*call.arguments[0], [&](const dsl::Expression& part) {
+            if (!fine || part.kind != dsl::Expression::Kind::kCall || part.text != "every") return;
+            fine = false;
+            m_.diagnostics
+                .error(DiagnosticKind::kBadExpression, part.span,
+                       "`every` is a term of a loss and has no place inside of another `every`")
+                .note(call.span, "the other one is here")
+                .help("one `every` with the interval that is meant is enough");
+        });
+        return fine;
+    }
+
     /// Kinds of steps differ in the terms of `every` that they compute: in a step whose number the
     /// kind divides, those whose intervals divide the kind. A step is of the largest such kind.
     /// Kinds are the least common multiples of intervals, and 1. Nothing after an error.
@@ -111,6 +127,7 @@ class TrainingBuilder {
         bool fine = true;
         const auto look = [&](const dsl::Expression& part) {
             if (part.kind != dsl::Expression::Kind::kCall || part.text != "every") return;
+            fine &= has_no_other_every(part);
             const auto k = dsl::constant_value(m_.view.resolved(*part.arguments[1]));
             const double bounded = std::clamp(k.value_or(1), 1.0, 1e6);  // else an error later
             if (!intervals.insert(static_cast<int64_t>(bounded)).second ||

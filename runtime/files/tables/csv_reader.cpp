@@ -2,6 +2,8 @@
 // cell (separator, end of line, end of file) decides how it goes on.
 #include "runtime/files/tables/csv_reader.h"
 
+#include "compiler/support/wrap.h"
+
 namespace gmc::runtime {
 namespace {
 
@@ -144,6 +146,22 @@ bool CsvReader::read_quoted(std::string& cell, Diagnostics& diagnostics) {
     return false;
 }
 
+/// Reports what follows a closing quote. In front of it may be rows that the quote has swallowed.
+Failure CsvReader::refuse_rest(const std::string& rest, Diagnostics& diagnostics) {
+    constexpr size_t kShown = 40;
+    failed_ = true;
+    const std::string where = line_ == row_line_ ? "" : fmt::format(" in line {}", line_);
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {},
+               "`{}`:{}: the row that begins here has a quote that is closed{}, and behind it "
+               "stands `{}`",
+               path(), row_line_, where, cut(rest, kShown))
+        .help(fmt::format("a cell that begins with {0} ends with it; {0} inside of such a cell is "
+                          "written twice",
+                          format_.quote));
+    return {};
+}
+
 /// Up to the separator or the end of the line.
 void CsvReader::read_plain(std::string& cell, Diagnostics& diagnostics) {
     for (;;) {
@@ -173,11 +191,10 @@ Result<bool> CsvReader::next(std::vector<std::string>& cells, Diagnostics& diagn
             get(diagnostics);
             if (!read_quoted(cell, diagnostics)) return Failure{};
         }
-        // Only spaces should follow a closing quote; anything else belongs to the cell.
         std::string rest;
         read_plain(quoted ? rest : cell, diagnostics);
         trim(quoted ? rest : cell);
-        cell += rest;
+        if (!rest.empty()) return refuse_rest(rest, diagnostics);
         row_bytes_ += cell.size() + sizeof cell;
         int byte = get(diagnostics);
         // Several spaces separate as one does, and at the end of a line they separate nothing.

@@ -34,8 +34,8 @@ class CsvReader {
                                   Diagnostics& diagnostics);
 
     /// The next row that is not empty; false at the end. Cells are without their quotes and without
-    /// spaces around them. Errors: the disk, a damaged .gz, a quote that is not closed (kBadFile);
-    /// a row beyond 64 MiB (kTooLarge).
+    /// spaces around them. Errors: the disk, a damaged .gz, a quote that is not closed, or text
+    /// behind one that is (kBadFile); a row beyond 64 MiB (kTooLarge).
     Result<bool> next(std::vector<std::string>& cells, Diagnostics& diagnostics);
     /// The line on which the last row began, from 1.
     int64_t line() const { return row_line_; }
@@ -50,6 +50,7 @@ class CsvReader {
     void begin(Diagnostics& diagnostics);
     bool fits(const std::string& cell, Diagnostics& diagnostics);
     bool read_quoted(std::string& cell, Diagnostics& diagnostics);
+    Failure refuse_rest(const std::string& rest, Diagnostics& diagnostics);
     void read_plain(std::string& cell, Diagnostics& diagnostics);
 
     ByteSource source_;

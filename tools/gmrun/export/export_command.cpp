@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "compiler/support/paths.h"
+#include "compiler/support/say.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/run/run_log.h"
 #include "runtime/train/take_weights.h"
@@ -28,7 +29,7 @@ bool export_weights(const CommandLine& line, const TrainedModel& trained,
     if (!runtime::write_weights(file, trained.model->states(), line.flag("averaged"),
                                 line.text("layout"), diagnostics))
         return false;
-    fmt::print("weights: {}\n", file);
+    print_out("weights: {}\n", file);
     return true;
 }
 
@@ -49,7 +50,7 @@ bool export_tensorboard(const TrainedModel& trained, const std::string& asked,
     const std::string file =
         fmt::format("{}/{}0.{}", folder, tensorboard::kFilePrefix, tensorboard::kExported);
     if (!runtime::write_file_atomically(file, *events, diagnostics)) return false;
-    fmt::print("tensorboard --logdir {}\n", folder);
+    print_out("tensorboard --logdir {}\n", folder);
     return true;
 }
 

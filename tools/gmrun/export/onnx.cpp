@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "compiler/support/paths.h"
+#include "compiler/support/say.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/onnx/export.h"
 #include "runtime/onnx/writer.h"
@@ -65,7 +66,7 @@ bool export_onnx(const CommandLine& line, TrainedModel& trained, Diagnostics& di
         return false;
     if (!runtime::write_file_atomically(path, bytes.model, diagnostics)) return false;
     const size_t nodes = model.graph.nodes.size();
-    fmt::print("{}: {} node{}, {}\n", path, nodes, nodes == 1 ? "" : "s", batch_text(model));
+    print_out("{}: {} node{}, {}\n", path, nodes, nodes == 1 ? "" : "s", batch_text(model));
     return true;
 }
 
