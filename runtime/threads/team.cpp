@@ -33,7 +33,7 @@ constexpr size_t kLine = 128;
 /// two calls: beside other programs, a thread that slept runs up to a time slice after it is woken.
 /// With 50 us steps beside niced programs take 6 % longer, with 600 us steps beside a busy one do.
 constexpr std::chrono::microseconds kWorkerAwake{200};
-/// The caller waits awake for the last units at least this long.
+/// The caller waits awake for the last units this long, and for some of a unit more.
 constexpr std::chrono::microseconds kCallerAwake{50};
 /// A worker that was kept off the caller's processor may run there again after this time.
 constexpr std::chrono::seconds kKeptOff{1};
@@ -89,8 +89,6 @@ struct alignas(kLine) Lane {
 struct alignas(kLine) Worker {
     std::atomic<pid_t> thread{0};
     std::atomic<bool> has_units{false};
-    /// When it began the unit that it runs, of Clock.
-    std::atomic<Clock::rep> unit_began{0};
     /// The processor to which the caller has bound it; -1: none.
     std::atomic<int> bound_to{-1};
     cpu_set_t processors;
@@ -111,8 +109,7 @@ class Team {
     int64_t run_lane(int lane, int worker);
     int64_t run_lanes(int worker);
     void wait_for_others(Clock::duration unit);
-    bool is_late(const Worker& worker, Clock::time_point began_before) const;
-    bool give_processor_to_workers(Clock::time_point began_before);
+    bool give_processor_to_workers();
     void leave_processor_of_caller(Worker& worker);
     void follow_caller();
 
@@ -205,11 +202,7 @@ int64_t Team::run_lane(int lane, int worker) {
         if (!from.left.compare_exchange_weak(now.word, rest.word, std::memory_order_acquire,
                                              std::memory_order_relaxed))
             continue;
-        if (worker > 0) {
-            if (count == 0) set_float_mode(from.float_mode);
-            workers_[worker].unit_began.store(Clock::now().time_since_epoch().count(),
-                                              std::memory_order_relaxed);
-        }
+        if (worker > 0 && count == 0) set_float_mode(from.float_mode);
         from.body.run(from.body.body, own ? begin : end - 1, worker);
         ++count;
         now = rest;
@@ -229,30 +222,17 @@ int64_t Team::run_lanes(int worker) {
     return count;
 }
 
-/// `unit`: how long one takes. A worker that began its unit longer ago than half as much again is
-/// not running.
+/// `unit`: how long one takes. Who has not ended after more than that is not running.
 void Team::wait_for_others(Clock::duration unit) {
     const auto all_ended = [&] { return unfinished_.load(std::memory_order_acquire) == 0; };
-    if (all_ended() || wait_awake(kCallerAwake, all_ended)) return;
-    const Clock::duration late = unit * 3 / 2;
-    const auto ended_or_late = [&] {
-        return all_ended() || std::any_of(workers_ + 1, workers_ + started_, [&](const Worker& w) {
-                   return is_late(w, Clock::now() - late);
-               });
-    };
-    if (wait_awake(late, ended_or_late) && all_ended()) return;
+    if (all_ended() || wait_awake(kCallerAwake + unit * 5 / 4, all_ended)) return;
     cpu_set_t allowed;
     const bool knows_allowed = sched_getaffinity(0, sizeof allowed, &allowed) == 0;
-    const bool gave = knows_allowed && give_processor_to_workers(Clock::now() - late);
+    const bool gave = knows_allowed && give_processor_to_workers();
     caller_sleeps_.store(true);
     while (const uint32_t now = unfinished_.load()) sleep_while(unfinished_, now);
     caller_sleeps_.store(false);
     if (gave) sched_setaffinity(0, sizeof allowed, &allowed);
-}
-
-bool Team::is_late(const Worker& worker, Clock::time_point began_before) const {
-    return worker.has_units.load() && worker.unit_began.load(std::memory_order_relaxed) <
-                                          began_before.time_since_epoch().count();
 }
 
 /// Another program has the processor of a worker that holds units, for a whole time slice (some
@@ -264,14 +244,14 @@ bool Team::is_late(const Worker& worker, Clock::time_point began_before) const {
 ///
 /// The caller is bound to it, too, until it wakes: else the system might wake it where the other
 /// program is. False where nothing can be bound.
-bool Team::give_processor_to_workers(Clock::time_point began_before) {
+bool Team::give_processor_to_workers() {
     const int processor = sched_getcpu();
     if (processor < 0 || processor >= CPU_SETSIZE) return false;
     cpu_set_t only;
     CPU_ZERO(&only);
     CPU_SET(processor, &only);
     for (int i = 1; i < started_; ++i)
-        if (is_late(workers_[i], began_before) &&
+        if (workers_[i].has_units.load() &&
             sched_setaffinity(workers_[i].thread, sizeof only, &only) == 0)
             workers_[i].bound_to.store(processor);
     return sched_setaffinity(0, sizeof only, &only) == 0;
