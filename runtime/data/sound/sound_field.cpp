@@ -142,7 +142,7 @@ class SoundField final : public Field {
     static bool lies_in_range(const std::string& path, int64_t first, std::span<const float> values,
                               const SoundOptions& options, Diagnostics& diagnostics) {
         if (!options.range) return true;
-        const auto [low, high] = *options.range;
+        const double low = options.range->low, high = options.range->high;
         const auto bad = std::find_if(values.begin(), values.end(),
                                       [&](float value) { return value < low || value > high; });
         if (bad == values.end()) return true;
