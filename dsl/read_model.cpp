@@ -83,6 +83,7 @@ ModelSpec read_sections(const Node& root, Span begin, const Bindings& variables,
     ModelSpec model;
     const Values values =
         read_values(root, mapping("model").keys, "the model", root.span, diagnostics);
+    model.begin = begin;
     model.name = model_name(values, options.path, begin, diagnostics);
     model.description = values.text("description");
     const bool all_known =  // else `network:` is one, and was reported

@@ -331,6 +331,7 @@ struct ModelSpec {
     std::vector<NetworkSpec> networks;
     ObjectiveSpec objective;
     TrainSpec train;
+    Span begin;  ///< the first character of its file
 };
 
 /// What a model is read from: the command line of `gmc`, as far as it concerns reading.

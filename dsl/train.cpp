@@ -1,5 +1,6 @@
 // Reads `train:`, optimizers, and numbers that may be schedules.
 #include <algorithm>
+#include <cctype>
 #include <map>
 
 #include "compiler/support/numbers.h"
@@ -221,6 +222,23 @@ void read_validate(const Node& node, TrainSpec& out, Diagnostics& diagnostics) {
         error.help(fmt::format("a share of {} % is {}", *share, *share / kPercentMost));
 }
 
+/// Whether the key names a figure: `true`, which other programs take there, is none.
+bool names_figure(const Values& values, const char* key, const char* example,
+                  Diagnostics& diagnostics) {
+    std::string name = values.text(key);
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return std::tolower(c); });
+    for (const char* word : {"true", "false", "yes", "no", "on", "off"})
+        if (name == word) {
+            diagnostics
+                .error(DiagnosticKind::kBadValue, values.spans.at(key),
+                       "`{}` is the name of a loss or metric, not `{}`", key, values.text(key))
+                .help(fmt::format("for example `{}`", example));
+            return false;
+        }
+    return true;
+}
+
 /// What looks after a run: `validate`, `early_stopping`, `keep`.
 void read_run(const Node& map, TrainSpec& out, Diagnostics& diagnostics) {
     const auto find = [&](const char* key) -> const Entry* {
@@ -231,7 +249,8 @@ void read_run(const Node& map, TrainSpec& out, Diagnostics& diagnostics) {
     if (const Entry* entry = find("early_stopping")) {
         const Values values = read_values(*entry->value, mapping("early stopping").keys,
                                           "`early_stopping`", entry->key_span, diagnostics);
-        if (values.ok)
+        if (values.ok &&
+            names_figure(values, "metric", "early_stopping: {metric: loss}", diagnostics))
             out.early_stopping = {values.text("metric"), values.text("best") == "highest",
                                   values.spans.at("metric")};
         out.patience = values.integer("patience");
@@ -248,13 +267,15 @@ void read_run(const Node& map, TrainSpec& out, Diagnostics& diagnostics) {
         const Values values = read_values(*entry->value, mapping("keep").keys, "`keep`",
                                           entry->key_span, diagnostics);
         out.keep_last = values.integer("last");
-        if (values.ok && values.has("best"))
-            out.keep_best = {values.text("best"), values.text("of") == "highest",
-                             values.spans.at("best")};
-        else if (values.ok && values.spans.contains("of"))
+        if (values.ok && values.has("best")) {
+            if (names_figure(values, "best", "keep: {best: loss}", diagnostics))
+                out.keep_best = {values.text("best"), values.text("of") == "highest",
+                                 values.spans.at("best")};
+        } else if (values.ok && values.spans.contains("of")) {
             warn_without_effect(values.spans.at("of"), "of", "no best checkpoint is kept",
                                 "`best: loss`, say, names the figure that it is about",
                                 diagnostics);
+        }
     }
 }
 

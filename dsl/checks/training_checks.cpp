@@ -38,6 +38,8 @@ class TrainingChecks {
         view_.walk_losses([&](const Expression& e) { constant_input(e); });
         lowest(view_.spec().train.keep_best, "of: highest");
         lowest(view_.spec().train.early_stopping, "best: highest");
+        highest(view_.spec().train.keep_best, "of: lowest");
+        highest(view_.spec().train.early_stopping, "best: lowest");
         for (const MinimizeSpec& entry : entries) {
             one_entry_for_both(entry);
             for (const MinimizeSpec& other : entries)
@@ -391,6 +393,36 @@ class TrainingChecks {
             .warning(DiagnosticKind::kBadValue, metric->span,
                      "the best `{}` is taken to be the lowest", metric->name)
             .help(fmt::format("`{}`", otherwise));
+    }
+
+    /// The best value of what training makes small, a loss or its terms, is hardly its highest. Of
+    /// what one entry makes small and another large, it may be.
+    void highest(const std::optional<WatchedMetric>& metric, const char* otherwise) {
+        if (!metric || !metric->highest) return;
+        const ObjectiveSpec& objective = view_.spec().objective;
+        std::set<std::pair<std::string, bool>> terms, opposite;
+        for (const MinimizeSpec& entry : objective.minimize)
+            for (const NamedExpression& one : entry.metrics)
+                if (one.name == metric->name) terms = terms_of(*one.value);
+        for (const auto& [term, negative] : terms) opposite.insert({term, !negative});
+        const MinimizeSpec* found = nullptr;
+        for (const MinimizeSpec& entry : objective.minimize) {
+            const bool is_loss = objective.loss_name(entry) == metric->name;
+            const auto of_loss = terms_of(*entry.loss);
+            const auto has = [&](const auto& part) {
+                return !part.empty() &&
+                       std::includes(of_loss.begin(), of_loss.end(), part.begin(), part.end());
+            };
+            if (!is_loss && has(opposite)) return;
+            if (is_loss || has(terms)) found = &entry;
+        }
+        if (found == nullptr) return;
+        diagnostics_
+            .warning(DiagnosticKind::kBadValue, metric->span,
+                     "the best `{}` is taken to be the highest, but training makes it small",
+                     metric->name)
+            .note(found->loss->span, "the loss is here")
+            .help(fmt::format("`{}`, which need not be said", otherwise));
     }
 
     const ModelView& view_;

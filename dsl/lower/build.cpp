@@ -66,6 +66,7 @@ class ModuleBuilder {
     /// The checks of dsl/checks, which only warn, come last: they need a model without errors.
     Result<ir::Module> run() {
         module_.name = spec_.name;
+        m_.locate(spec_.begin);  // the model's own file is the first, whatever it extends
         for (const dsl::DataField& field : spec_.data)
             check_size(ir::f32(batched(m_.batch, field.shape)), m_.locate(field.span));
         std::vector<NetworkSummary> summaries;

@@ -73,12 +73,19 @@ void warn_if_not_runnable(const CommandLine& line, const ir::Module& module,
         .help("without --passes, --skip and --stop-after, `gmc compile` does all that gmrun needs");
 }
 
-/// What a run keeps of the model that it was begun with.
+/// What a run keeps of the model that it was begun with: the texts of all files that were read,
+/// also of those which no place in the module is in.
 void write_origin(const CommandLine& line, const dsl::ModelSpec& spec, const SourceFiles& sources,
                   ir::Module& module) {
     module.origin.model = dsl::model_fingerprint(spec);
     module.origin.data = dsl::data_fingerprint(spec);
     if (line.has("set")) module.origin.settings = line.list("set");
+    for (uint32_t file = 1; file <= sources.count(); ++file) {
+        const std::string& path = sources.file(file).path();
+        if (!path.empty() && path != "--set" &&
+            std::find(module.files.begin(), module.files.end(), path) == module.files.end())
+            module.files.push_back(path);
+    }
     for (const std::string& path : module.files) {
         std::string text;
         for (uint32_t file = 1; file <= sources.count(); ++file)

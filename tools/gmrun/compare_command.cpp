@@ -3,20 +3,38 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <map>
+#include <optional>
 
 #include "compiler/support/say.h"
 #include "compiler/support/wording.h"
 #include "runtime/files/tables/csv_reader.h"
 #include "tools/gmrun/commands.h"
 #include "tools/gmrun/run_source.h"
+#include "tools/gmrun/runs/cut_cells.h"
 #include "tools/gmrun/runs/run_differences.h"
 
 namespace gmc::tools {
 namespace {
 
+/// The least number of digits, from 5 on, by which those of the values that differ do.
+int digits_of(const std::vector<double>& values) {
+    for (int digits = 5; digits < std::numeric_limits<double>::max_digits10; ++digits) {
+        std::map<std::string, double> seen;
+        if (std::all_of(values.begin(), values.end(), [&](double value) {
+                const auto [found, added] =
+                    seen.try_emplace(fmt::format("{:.{}g}", value, digits), value);
+                return added || found->second == value || std::isnan(value);
+            }))
+            return digits;
+    }
+    return std::numeric_limits<double>::max_digits10;
+}
+
 /// A value of a metric, or "-" where a run has none.
-std::string number(double value) {
-    return std::isfinite(value) ? fmt::format("{:.5g}", value) : std::string("-");
+std::string number(double value, int digits) {
+    return std::isfinite(value) ? fmt::format("{:.{}g}", value, digits) : std::string("-");
 }
 
 /// Whether the best value of a metric is its greatest, as one of the runs says.
@@ -84,20 +102,31 @@ std::vector<Row> result_rows(const std::vector<RunHistory>& runs, bool apart) {
         const char* extreme = highest ? "greatest" : "least";
         Row row{name, {}}, extremes{fmt::format("{} {}", name, extreme), {}};
         const bool speed = name == "examples_per_s";
+        std::vector<double> lasts, bests;
+        std::vector<std::optional<double>> kept;
         for (const RunHistory& run : runs) {
             if (run.series.count(name) != 0) row.name = run.title(name);
             const auto series = run.series.find(name);
             const bool has = series != run.series.end() && !series->second.values.empty();
-            double best = highest ? -INFINITY : INFINITY;
+            bests.push_back(highest ? -INFINITY : INFINITY);
             if (has)
                 for (const double value : series->second.values)
                     if (std::isfinite(value))
-                        best = highest ? std::max(best, value) : std::min(best, value);
-            const auto kept = has ? series->second.last() : std::nullopt;
-            std::string last = !kept ? "-" : fmt::format("{:.5g}", unsigned_nan(*kept));
-            if (has && !apart && !speed) last += fmt::format(" ({} {})", extreme, number(best));
+                        bests.back() =
+                            highest ? std::max(bests.back(), value) : std::min(bests.back(), value);
+            kept.push_back(has ? series->second.last() : std::nullopt);
+            if (kept.back()) lasts.push_back(unsigned_nan(*kept.back()));
+        }
+        const int digits = digits_of(lasts), digits_of_best = digits_of(bests);
+        for (size_t i = 0; i < runs.size(); ++i) {
+            const auto series = runs[i].series.find(name);
+            const bool has = series != runs[i].series.end() && !series->second.values.empty();
+            std::string last =
+                !kept[i] ? "-" : fmt::format("{:.{}g}", unsigned_nan(*kept[i]), digits);
+            extremes.values.push_back(number(bests[i], digits_of_best));
+            if (has && !apart && !speed)
+                last += fmt::format(" ({} {})", extreme, extremes.values.back());
             row.values.push_back(std::move(last));
-            extremes.values.push_back(number(best));
         }
         rows.push_back(std::move(row));
         if (apart && !speed) rows.push_back(std::move(extremes));
@@ -105,16 +134,9 @@ std::vector<Row> result_rows(const std::vector<RunHistory>& runs, bool apart) {
     return rows;
 }
 
-/// Columns as wide as their widest text, of which the end is cut off where it is long.
+/// Columns as wide as their widest text; cells that are long are cut (cut_cells).
 void print_terminal(const std::vector<std::string>& heads, std::vector<Row> rows) {
-    constexpr size_t kCellMost = 60;
-    for (Row& row : rows)
-        for (std::string& value : row.values)
-            if (value.size() > kCellMost) {
-                size_t end = kCellMost - 3;
-                while (end > 0 && (value[end] & 0xc0) == 0x80) --end;  // inside of a character
-                value = value.substr(0, end) + "...";
-            }
+    for (Row& row : rows) row.values = cut_cells(row.values);
     size_t first = 0;
     std::vector<size_t> widths;
     for (const std::string& head : heads) widths.push_back(head.size());
@@ -137,7 +159,15 @@ void print_markdown(const std::vector<std::string>& heads, const std::vector<Row
     print_out("| | {} |\n|---|", fmt::join(heads, " | "));
     for (size_t i = 0; i < heads.size(); ++i) print_out("---|");
     print_out("\n");
-    for (const Row& row : rows) print_out("| {} | {} |\n", row.name, fmt::join(row.values, " | "));
+    for (const Row& row : rows) {
+        print_out("| {} |", row.name);
+        for (const std::string& value : row.values) {
+            std::string cell;
+            for (const char c : value) cell += c == '|' ? "\\|" : std::string(1, c);
+            print_out(" {} |", cell);
+        }
+        print_out("\n");
+    }
 }
 
 void print_csv(const std::vector<std::string>& heads, const std::vector<Row>& rows) {
@@ -164,23 +194,21 @@ int compare_command(const Words& words) {
     const std::string format = line.text("format");
     Diagnostics diagnostics;
     std::vector<RunHistory> runs;
-    std::vector<std::string> heads;
-    for (const std::string& given : line.list("RUN")) {
-        const auto folder = run_folder(given, Needs::kNothing, diagnostics);
-        if (!folder.ok()) return report(diagnostics);
-        Result<RunHistory> run = read_run(*folder, diagnostics);
+    const auto heads = run_folders(line.list("RUN"), diagnostics);
+    if (!heads.ok()) return report(diagnostics);
+    for (const std::string& folder : *heads) {
+        Result<RunHistory> run = read_run(folder, diagnostics);
         if (!run) return report(diagnostics);
         runs.push_back(run.take());
-        heads.push_back(*folder);
     }
     report_warnings(diagnostics);
     std::vector<Row> rows = setting_rows(runs, line.flag("all"));
     for (Row& row : text_rows(runs)) rows.push_back(std::move(row));
     for (Row& row : result_rows(runs, format == "csv")) rows.push_back(std::move(row));
     if (format == "text")
-        print_terminal(heads, rows);
+        print_terminal(*heads, rows);
     else
-        (format == "csv" ? print_csv : print_markdown)(heads, rows);
+        (format == "csv" ? print_csv : print_markdown)(*heads, rows);
     return kDone;
 }
 

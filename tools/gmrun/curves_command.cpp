@@ -108,15 +108,15 @@ int curves_command(const Words& words) {
     check_output_name(line, {".png"});
     Diagnostics diagnostics;
     std::vector<RunHistory> runs;
-    for (const std::string& given : line.list("RUN")) {
-        const auto folder = run_folder(given, Needs::kNothing, diagnostics);
-        if (!folder.ok()) return report(diagnostics);
-        Result<RunHistory> run = read_run(*folder, diagnostics);
+    const auto folders = run_folders(line.list("RUN"), diagnostics);
+    if (!folders.ok()) return report(diagnostics);
+    for (const std::string& folder : *folders) {
+        Result<RunHistory> run = read_run(folder, diagnostics);
         if (!run) return report(diagnostics);
         if (run->series.empty())
             diagnostics
                 .warning(DiagnosticKind::kBadFile, {}, "`{}/metrics.jsonl` has no values to draw",
-                         *folder)
+                         folder)
                 .help("training writes a line per epoch or 50 steps; `--log-every` changes that");
         else
             runs.push_back(run.take());

@@ -163,22 +163,43 @@ Result<std::string> run_folder(const std::string& run, Needs needs, Diagnostics&
     if (!module.ok()) return Failure{};
     std::string folder = newest_run(*module, needs);
     if (folder.empty()) return no_run(module->name, run, diagnostics);
+    say_other_settings(*module, run, folder);
     return folder;
 }
 
-std::string how_they_differ(const runtime::LoadedModel& model, const std::string& folder,
-                            const char* here) {
+Result<std::vector<std::string>> run_folders(const std::vector<std::string>& runs,
+                                             Diagnostics& diagnostics) {
+    std::vector<std::string> folders;
+    for (const std::string& run : runs) {
+        auto folder = run_folder(run, Needs::kNothing, diagnostics);
+        if (!folder.ok()) return Failure{};
+        for (size_t i = 0; i < folders.size(); ++i) {
+            std::error_code error;
+            if (!fs::equivalent(folders[i], *folder, error)) continue;
+            diagnostics
+                .error(DiagnosticKind::kBadValue, {}, "`{}` and `{}` are one run, `{}`", runs[i],
+                       run, *folder)
+                .help(is_folder(run) ? "name each run once"
+                                     : "a .gmc file has a run of its own once it is trained");
+            return Failure{};
+        }
+        folders.push_back(folder.take());
+    }
+    return folders;
+}
+
+std::string how_they_differ(const ir::Module& module, const std::string& path,
+                            const std::string& folder, const char* here) {
     constexpr uint64_t kLargest = uint64_t{1} << 32;
     constexpr size_t kMostListed = 4;
     Diagnostics unreadable;  // an old run has no record
-    const auto text = runtime::read_whole_file(model.path(), kLargest, unreadable);
+    const auto text = runtime::read_whole_file(path, kLargest, unreadable);
     const auto there = runtime::read_whole_file(folder + "/model.gmc", kLargest, unreadable);
-    if (!text.ok() || !there.ok() || *text == *there || model.module().origin.texts.empty())
-        return "";
+    if (!text.ok() || !there.ok() || *text == *there || module.origin.texts.empty()) return "";
     const auto run = read_run(folder, unreadable);
     if (!run.ok()) return "";
     std::vector<RunHistory> both{*run, *run};
-    both[1].module = model.module();
+    both[1].module = module;
     const std::vector<Row> rows = differing_rows(both);
     const auto said = [](const std::string& value) {
         return value == kNotSet ? "nothing" : fmt::format("`{}`", value);
@@ -194,14 +215,15 @@ std::string how_they_differ(const runtime::LoadedModel& model, const std::string
     return fmt::format("{}", fmt::join(parts, "; "));
 }
 
-void say_other_settings(const runtime::LoadedModel& model, const std::string& folder) {
+void say_other_settings(const ir::Module& module, const std::string& path,
+                        const std::string& folder) {
     Diagnostics unreadable;
     const auto record = runtime::read_run_record(folder + "/run.json", unreadable);
     if (!record.ok()) return;
-    const std::string other = runtime::difference(*record, model.module().origin);
-    if (const std::string how = how_they_differ(model, folder); !how.empty())
+    const std::string other = runtime::difference(*record, module.origin);
+    if (const std::string how = how_they_differ(module, path, folder); !how.empty())
         say("gmrun: the run in `{}` was trained with {} than `{}`: {}\n", folder,
-            other == runtime::kOtherModel ? other : "other settings", model.path(), how);
+            other == runtime::kOtherModel ? other : "other settings", path, how);
 }
 
 /// States of the same shapes may have been trained with other losses, of which they say nothing.
@@ -220,12 +242,13 @@ void say_of_another(const runtime::LoadedModel& model, const std::string& folder
         record.seed = written.seed.value_or(record.seed);
     }
     const std::string other = runtime::difference(record, model.module().origin);
-    const std::string how = other.empty() ? "" : how_they_differ(model, folder);
+    const std::string how =
+        other.empty() ? "" : how_they_differ(model.module(), model.path(), folder);
     if (!other.empty())
         say("gmrun: warning: the run in `{}` has {} than `{}`, which computes with its weights{}\n",
             folder, other, model.path(), how.empty() ? "" : ": " + how);
     else
-        say_other_settings(model, folder);
+        say_other_settings(model.module(), model.path(), folder);
     if (const std::string whose = runtime::another_runs(checkpoint, record, folder); !whose.empty())
         say("gmrun: {}\n", whose);
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "runtime/train/generate.h"
 #include "runtime/train/trained_model.h"
@@ -29,9 +30,14 @@ enum class Needs { kNothing, kCheckpoint };
 std::string run_folder(const CommandLine& line, const ir::Module& module, Needs needs);
 /// Says in a line which run goes on, where neither --run nor MODEL names one and several fit alike.
 void say_which_of_several(const CommandLine& line, const runtime::LoadedModel& model);
-/// The same for an argument RUN: a folder, or a .gmc file. Errors (kBadFile): the file cannot be
-/// read, or its model has no run.
+/// The same for an argument RUN: a folder, or a .gmc file; says where the run that is found for it
+/// was trained with other settings. Errors (kBadFile): the file cannot be read, or its model has no
+/// run.
 Result<std::string> run_folder(const std::string& run, Needs needs, Diagnostics& diagnostics);
+/// The same for arguments RUN that are looked at beside each other. Error (kBadValue): two of them
+/// are one run.
+Result<std::vector<std::string>> run_folders(const std::vector<std::string>& runs,
+                                             Diagnostics& diagnostics);
 /// The model of a .gmc file, or of the copy in a run's folder. Errors (kBadFile): there is none,
 /// which suggests the nearest; the file cannot be read.
 Result<std::unique_ptr<runtime::LoadedModel>> load_model(
@@ -44,13 +50,15 @@ Result<std::unique_ptr<runtime::LoadedModel>> load_model(
     runtime::LoadedModel::Purpose purpose = runtime::LoadedModel::Purpose::kUse,
     runtime::Sharing sharing = {});
 
-/// In what the module that the run keeps differs from `model`: "--set nothing, here `batch=7`"; ""
-/// where that is not known. A module of equal bytes is not looked into. `here`: the word for it.
-std::string how_they_differ(const runtime::LoadedModel& model, const std::string& folder,
-                            const char* here = "here");
+/// In what the module that the run keeps differs from that of the file `path`: "--set nothing, here
+/// `batch=7`"; "" where that is not known. A module of equal bytes is not looked into. `here`: the
+/// word for it.
+std::string how_they_differ(const ir::Module& module, const std::string& path,
+                            const std::string& folder, const char* here = "here");
 /// Says in a line in which settings the run and the model differ: learning rates, batches, or what
 /// makes them two models.
-void say_other_settings(const runtime::LoadedModel& model, const std::string& folder);
+void say_other_settings(const ir::Module& module, const std::string& path,
+                        const std::string& folder);
 
 /// Says in a line that the run in `folder` is of another model than this one, or was trained with
 /// other settings, and that `checkpoint` was not written by that run.

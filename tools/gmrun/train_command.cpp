@@ -257,8 +257,9 @@ static int train_model(const CommandLine& line, runtime::LoadedModel& model,
         return report(diagnostics);
     if (options.resume) {
         say_which_of_several(line, model);
-        say_other_settings(model, options.run_directory);
-        options.changed = how_they_differ(model, options.run_directory, "now");
+        say_other_settings(model.module(), model.path(), options.run_directory);
+        options.changed =
+            how_they_differ(model.module(), model.path(), options.run_directory, "now");
     }
     if (!options.quiet) print_memory(model.module());
     if (line.flag("shard-optimizer")) print_out("{}", slots_text(model));
@@ -283,7 +284,8 @@ int train_command(const Words& words) {
         "gmrun train [options] MODEL",
         "Trains a compiled model. The run's folder gets model.gmc, run.json, "
         "checkpoint.safetensors, "
-        "metrics.jsonl and samples/epoch-NNN.png.\n"
+        "metrics.jsonl and samples/epoch-NNN.png. A loss in its lines is that of the last step "
+        "before, no mean over the epoch; validation is over all its examples.\n"
         "Ctrl-C or another signal that ends programs stops it after the step, with a "
         "checkpoint (exit code 128 + the signal's number); a second one, half a second "
         "later or more, ends it at once, with the checkpoint that is there.\n"

@@ -257,10 +257,24 @@ enum class Turn {
     kSecond  ///< that, too
 };
 
+/// Says that training diverges in the step `diverged`, and how many of those before it, from
+/// `begin` on, end in weights that are good.
+void say_fewer(int64_t diverged, int64_t begin, int64_t steps) {
+    const int64_t spoilt = begin + steps + 1;
+    const std::string spoils =
+        spoilt == diverged
+            ? ""
+            : fmt::format(", as the weights of step {} give no finite numbers", spoilt);
+    say("gmrun: training diverges in step {}{}: the {} before {} {} repeated\n", diverged, spoils,
+        steps == 1 ? "step" : fmt::format("{} steps", steps),
+        spoils.empty() ? "it" : fmt::format("step {}", spoilt), steps == 1 ? "is" : "are");
+}
+
 /// The digest of the checkpoint that `steps` more steps from `from` end in, computed in a copy of
-/// the run. Fewer `steps` in the first turn, where training diverges; how many is said.
+/// the run. Fewer `steps` in the first turn, where training diverges; how many is said, once.
+/// `diverged`: the step in which more of them did; 0 where this is the first try.
 Result<std::string> repeat(const std::string& run, const std::string& from, int64_t& steps,
-                           Turn turn, Diagnostics& diagnostics) {
+                           Turn turn, Diagnostics& diagnostics, int64_t diverged = 0) {
     const TemporaryFolder folder;
     if (!folder.is_made(diagnostics) ||
         !copy(from, folder.file(runtime::kCheckpointName), diagnostics) ||
@@ -285,11 +299,12 @@ Result<std::string> repeat(const std::string& run, const std::string& from, int6
     const int64_t before = result.step - 1 - training.step;  // where it diverged
     const bool may_be_fewer = turn == Turn::kFirst || turn == Turn::kFewer;
     if (result.end == runtime::TrainEnd::kDiverged && may_be_fewer && before > 0) {
-        say("gmrun: training diverges in step {}: the {} before it {} repeated\n", result.step,
-            before == 1 ? "step" : fmt::format("{} steps", before), before == 1 ? "is" : "are");
         steps = before;
-        return repeat(run, from, steps, Turn::kFewer, diagnostics);
+        return repeat(run, from, steps, Turn::kFewer, diagnostics,
+                      diverged == 0 ? result.step : diverged);
     }
+    if (turn == Turn::kFewer && result.end == runtime::TrainEnd::kDone)
+        say_fewer(diverged, training.step, steps);
     if (result.end != runtime::TrainEnd::kDone) {
         tell(found, folder.path(), run, diagnostics);
         return Failure{};

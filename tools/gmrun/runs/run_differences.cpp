@@ -165,13 +165,25 @@ std::string file_name(const std::string& path) {
     return std::filesystem::path(path).filename().string();
 }
 
-/// The texts of a model's files, by the files' names without folders. The first is the model
-/// itself, which has the name `main`, since runs of several models have files of several names.
-std::map<std::string, Lines> texts_of(const ir::Module& module, const std::string& main) {
+/// The texts of a model's files, by the files' names without folders; a second file of a name has
+/// its path. The first is the model itself, which has the name of the first model's, since runs of
+/// several models have files of several names; unless one of the two extends the other.
+std::map<std::string, Lines> texts_of(const ir::Module& module, const ir::Module& first) {
+    const std::vector<std::string>& files = module.files;
+    const auto extends = [](const ir::Module& one, const std::string& name) {
+        return std::any_of(one.files.begin() + 1, one.files.end(),
+                           [&](const std::string& file) { return file_name(file) == name; });
+    };
     std::map<std::string, Lines> texts;
-    for (size_t i = 0; i < module.origin.texts.size() && i < module.files.size(); ++i)
-        if (module.files[i] != "--set")
-            texts[i == 0 ? main : file_name(module.files[i])] = lines_of(module.origin.texts[i]);
+    for (size_t i = 0; i < module.origin.texts.size() && i < files.size(); ++i) {
+        if (files[i] == "--set") continue;
+        std::string name = file_name(files[i]);
+        if (i == 0 && !first.files.empty()) {
+            const std::string main = file_name(first.files[0]);
+            if (!extends(module, main) && !extends(first, name)) name = main;
+        }
+        texts[texts.count(name) == 0 ? name : files[i]] = lines_of(module.origin.texts[i]);
+    }
     return texts;
 }
 
@@ -191,8 +203,17 @@ bool is_balanced(std::string_view text) {
     return open.empty();
 }
 
+/// Whether there are parts that are equal, of values that are not.
+bool hides_a_difference(const std::vector<std::string>& values,
+                        const std::vector<std::string>& parts) {
+    std::map<std::string_view, std::string_view> values_of;
+    for (size_t i = 0; i < values.size(); ++i)
+        if (values_of.try_emplace(parts[i], values[i]).first->second != values[i]) return true;
+    return false;
+}
+
 /// Cuts `from` bytes off the front of all values and `behind` off their ends, unless that leaves
-/// nothing of one, or a bracket without its other one.
+/// nothing of one, or a bracket without its other one, or hides that two differ.
 bool keep_balanced(std::vector<std::string>& values, size_t from, size_t behind) {
     std::vector<std::string> parts;
     for (const std::string& value : values) {
@@ -201,6 +222,7 @@ bool keep_balanced(std::vector<std::string>& values, size_t from, size_t behind)
         if (!is_balanced(parts.back())) return false;
         parts.back().erase(0, parts.back().find_first_not_of(' '));
     }
+    if (hides_a_difference(values, parts)) return false;
     values = std::move(parts);
     return true;
 }
@@ -219,7 +241,8 @@ std::vector<std::string> entries_of(const std::string& text) {
     return entries;
 }
 
-/// Leaves out the entries `name: value` that all values have, unless nothing is left of one.
+/// Leaves out the entries `name: value` that all values have, unless nothing is left of one or that
+/// hides that two differ.
 void drop_common_entries(std::vector<std::string>& values) {
     std::vector<std::vector<std::string>> all;
     for (const std::string& value : values) all.push_back(entries_of(value));
@@ -235,7 +258,7 @@ void drop_common_entries(std::vector<std::string>& values) {
         if (own.empty()) return;
         left.push_back(fmt::format("{}", fmt::join(own, ", ")));
     }
-    values = std::move(left);
+    if (!hides_a_difference(values, left)) values = std::move(left);
 }
 
 /// Cuts what all values begin and end with, up to whole entries of a map, `learning_rate: 1e-3`, so
@@ -270,8 +293,7 @@ std::vector<Row> text_rows(const std::vector<RunHistory>& runs) {
     std::vector<std::map<std::string, Lines>> texts;
     std::set<std::string> names;
     for (const RunHistory& run : runs) {
-        const std::vector<std::string>& files = runs[0].module.files;
-        texts.push_back(texts_of(run.module, files.empty() ? "" : file_name(files[0])));
+        texts.push_back(texts_of(run.module, runs[0].module));
         for (const auto& [name, lines] : texts.back()) names.insert(name);
     }
     std::vector<Row> rows;
