@@ -23,9 +23,11 @@ inline const char* by_count(size_t count, const char* one, const char* more) {
     return count == 1 ? one : more;
 }
 
-/// "`a` and `b` and `c`".
+/// "`a`, `b` and `c`".
 inline std::string quoted(const std::vector<std::string>& names) {
-    return fmt::format("`{}`", fmt::join(names, "` and `"));
+    if (names.size() < 2) return fmt::format("`{}`", fmt::join(names, ""));
+    return fmt::format("`{}` and `{}`", fmt::join(names.begin(), names.end() - 1, "`, `"),
+                       names.back());
 }
 
 /// The same number; a NaN without the sign that processors give it, which would be printed.

@@ -2,7 +2,6 @@
 #include "runtime/data/data_summary.h"
 
 #include <fmt/ranges.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -15,9 +14,7 @@
 
 #include "compiler/support/stop_work.h"
 #include "compiler/support/wording.h"
-#include "runtime/files/byte_source.h"
-#include "runtime/threads/team.h"
-#include "runtime/threads/thread_count.h"
+#include "runtime/data/known_files.h"
 
 namespace gmc::runtime {
 namespace {
@@ -97,16 +94,12 @@ namespace {
 constexpr size_t kKnownInMemory = 64, kKnownElsewhere = 16;
 /// Among so many of the first examples; more would cost time at each start.
 constexpr int64_t kNamesMost = 16384;
-/// Files of which bytes are read, and those that are kept by name.
-constexpr size_t kFilesMost = 16384, kKnownFiles = 2048;
+/// Files that are kept by name.
+constexpr size_t kKnownFiles = 2048;
 /// Values in memory that are looked at, 64 MiB of them.
 constexpr int64_t kValuesMost = 1 << 24;
 /// Parts of the data, at whose ends there is a checksum of all values so far.
 constexpr int64_t kMarks = 64;
-
-uint32_t checksum_of(const void* bytes, size_t size, uint32_t before = 0) {
-    return static_cast<uint32_t>(crc32_z(before, static_cast<const Bytef*>(bytes), size));
-}
 
 /// The checksum of all fields, one behind the other, and that of each alone.
 class FieldChecksums {
@@ -224,60 +217,6 @@ std::string whole_of(const Dataset& dataset, int64_t count, FieldChecksums& chec
         checksums.end_field();
     }
     return all ? fmt::format("{}-{:08x}", count, checksums.all()) : "";
-}
-
-/// A file of the data, by the checksum of its name.
-struct KnownFile {
-    uint32_t key = 0;
-    int64_t example = 0;  ///< the first in it
-    std::string path;
-    uint32_t checksum = 0;
-    bool is_read = false;
-};
-
-/// The size and bytes of a file; of one of more than 64 KiB the first, middle and last 4 KiB.
-void read_checksum(KnownFile& file) {
-    constexpr uint64_t kWhole = 64 << 10, kPart = 4 << 10;
-    Diagnostics unreadable;
-    const Result<RegularFile> in = open_regular_file(file.path, unreadable);
-    if (!in.ok()) return;
-    const std::shared_ptr<void> at_end(nullptr, [&](void*) { ::close(in->descriptor); });
-    const uint64_t size = in->bytes;
-    file.checksum = checksum_of(&size, sizeof size);
-    std::string bytes(static_cast<size_t>(size > kWhole ? kPart : size), '\0');
-    const std::vector<uint64_t> places =
-        size > kWhole ? std::vector<uint64_t>{0, size / 2, size - kPart} : std::vector<uint64_t>{0};
-    for (const uint64_t place : places) {
-        if (pread(in->descriptor, bytes.data(), bytes.size(), static_cast<off_t>(place)) !=
-            static_cast<ssize_t>(bytes.size()))
-            return;
-        file.checksum = checksum_of(bytes.data(), bytes.size(), file.checksum);
-    }
-    file.is_read = true;
-}
-
-/// Up to kFilesMost of the files that the first `count` examples lie in, in the order of their
-/// keys, so that they are mostly the same ones when there are more.
-std::vector<KnownFile> files_of(const Field& field, int64_t count) {
-    std::vector<KnownFile> files;
-    for (int64_t i = 0; i < count; ++i) {
-        check_work_stop();
-        std::string path = field.lies_in(i);
-        if (path.empty()) return {};
-        if (!files.empty() && files.back().path == path) continue;
-        const std::string name =
-            field.file_of(i).empty() ? path.substr(path.rfind('/') + 1) : field.name_of(i);
-        files.push_back({checksum_of(name.data(), name.size()), i, std::move(path)});
-    }
-    std::sort(files.begin(), files.end(), [](const KnownFile& a, const KnownFile& b) {
-        return std::pair(a.key, a.example) < std::pair(b.key, b.example);
-    });
-    files.resize(std::min(files.size(), kFilesMost));
-    run_units(static_cast<int64_t>(files.size()), thread_count(), [&](int64_t unit, int) {
-        if (!is_work_stopped()) read_checksum(files[static_cast<size_t>(unit)]);
-    });
-    check_work_stop();
-    return files;
 }
 
 /// The checksums of the files in the order of their examples; false where one cannot be read.
@@ -550,7 +489,41 @@ std::string how_they_changed(const std::string& then, const Dataset& now,
     if (here.empty()) return "";
     const bool are_others = !may_be_same_data(then, here) || !begins_with(now, then);
     if (!are_others && Parts(then).count == now.count()) return "";
-    return how_they_changed(then, here, are_others, declared);
+    return how_they_changed(then, here, are_others, declared) + which_files_changed(then, now);
+}
+
+std::string which_files_changed(const std::string& then, const Dataset& now) {
+    constexpr size_t kMostNamed = 3;
+    const Parts before(then);
+    std::vector<std::string> names, unreadable;
+    for (const FieldPtr& field : now.fields()) {
+        const std::vector<KnownFile> files = files_of(*field, now.count());
+        for (const KnownFile& file : files) {
+            const std::string key = fmt::format("{:08x}~", file.key);
+            const auto had = before.known.find(key);
+            if (before.known.count(key) != 1 || had->second == fmt::format("{:08x}", file.checksum))
+                continue;
+            std::vector<float> example(static_cast<size_t>(field->elements()));
+            try {
+                field->read(file.example, example.data());
+                names.push_back(file.path);
+            } catch (const DataError&) {
+                unreadable.push_back(file.path);
+            }
+        }
+        if (!files.empty()) break;  // names are kept of the files of one field
+    }
+    const auto listed = [](std::vector<std::string> all) {
+        std::sort(all.begin(), all.end());
+        const size_t count = all.size();
+        if (count <= kMostNamed) return quoted(all);
+        all.resize(kMostNamed);
+        return fmt::format("`{}` and {}", fmt::join(all, "`, `"),
+                           counted(count - kMostNamed, "more file"));
+    };
+    std::string text = names.empty() ? "" : ", in " + listed(names);
+    if (!unreadable.empty()) text += fmt::format("; {} cannot be read", listed(unreadable));
+    return text;
 }
 
 std::string how_they_differ(const std::string& here, const std::string& there,
@@ -592,7 +565,7 @@ std::string to_text(const DataSummary& summary) {
         if (field.values)
             text += fmt::format(" from {:.4g} to {:.4g}", field.values->low, field.values->high);
         if (field.values && field.looked_at < field.examples)
-            text += fmt::format(" (in {} of them)", field.looked_at);
+            text += fmt::format(" (in a sample of {})", field.looked_at);
     }
     return text;
 }

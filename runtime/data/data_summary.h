@@ -69,6 +69,10 @@ std::string how_they_changed(const std::string& then, const std::string& now, bo
 std::string how_they_changed(const std::string& then, const Dataset& now,
                              const std::vector<ir::DataField>& declared);
 
+/// Where examples lie in files of their own: which of these have changed, ", in `a/1.png` and
+/// `a/2.png`; `a/3.png` cannot be read"; "" where none has, or the fingerprint does not name it.
+std::string which_files_changed(const std::string& then, const Dataset& now);
+
 /// Whether examples that an earlier fingerprint knows by name have other values now: for data that
 /// have no fingerprint, as one of them cannot be read. Those that cannot be are not compared.
 bool has_other_examples(const Dataset& dataset, const std::string& then);
@@ -78,8 +82,8 @@ bool has_other_examples(const Dataset& dataset, const std::string& then);
 std::string how_they_differ(const std::string& here, const std::string& there,
                             const std::vector<ir::DataField>& declared);
 
-/// "60000 examples; image [28, 28, 1] from 0 to 1 (in 1000 of them); label of 10 classes". Of a set
-/// with a length of its own: "; b [4, 4, 1] of 50 examples in their own order from 0 to 1".
+/// "60000 examples; image [28, 28, 1] from 0 to 1 (in a sample of 1000); label of 10 classes". Of a
+/// set with a length of its own: "; b [4, 4, 1] of 50 examples in their own order from 0 to 1".
 std::string to_text(const DataSummary& summary);
 
 }  // namespace gmc::runtime

@@ -73,8 +73,8 @@ uint64_t values_of_example(const ir::DataField& source) {
 /// their count.
 class Opener {
   public:
-    Opener(const std::vector<ir::DataField>& sources, Diagnostics& diagnostics)
-        : diagnostics_(diagnostics) {
+    Opener(const std::vector<ir::DataField>& sources, bool are_trained_on, Diagnostics& diagnostics)
+        : are_trained_on_(are_trained_on), diagnostics_(diagnostics) {
         uint64_t largest = 1;
         for (const ir::DataField& source : sources)
             if (is_array(source)) largest = std::max(largest, values_of_example(source));
@@ -94,6 +94,7 @@ class Opener {
     bool check_shape(const ir::DataField& source, const Field& field);
     Result<FieldPtr> limit(const ir::DataField& source, FieldPtr field);
 
+    const bool are_trained_on_;
     Diagnostics& diagnostics_;
     int64_t block_ = 1;  ///< of all fields that stay in their files, so that they go in step
     std::map<std::string, Opened> opened_;
@@ -150,7 +151,8 @@ bool Opener::read_rows(const ir::DataField& source, Opened& opened) {
         return false;
     }
     Result<FieldPtr> field = read_table(
-        source.source, {source.name, *table, source.count, 0, source.classes}, diagnostics_);
+        source.source, {source.name, *table, source.count, 0, source.classes, are_trained_on_},
+        diagnostics_);
     if (!field) return false;
     opened.field = field.take();
     return true;
@@ -270,15 +272,15 @@ void check_labels(const ir::DataField& source, const Field& field, bool cut,
 }  // namespace
 
 Result<std::vector<FieldPtr>> open_fields(const std::vector<ir::DataField>& sources,
-                                          Diagnostics& diagnostics,
-                                          const std::vector<Span>& places) {
+                                          Diagnostics& diagnostics, const std::vector<Span>& places,
+                                          bool are_trained_on) {
     // What is reported about a field goes to its place.
     Diagnostics found;
     const auto hand_on = [&](size_t field) {
         take_over(found, field < places.size() ? places[field] : Span{}, diagnostics);
         found = {};
     };
-    Opener opener(sources, found);
+    Opener opener(sources, are_trained_on, found);
     for (size_t i = 0; i < sources.size(); ++i) {
         const bool opened = opener.open(sources[i]);
         hand_on(i);

@@ -228,12 +228,19 @@ bool set_batch(const Executable& executable, const ReplayBatch& batch, Diagnosti
 
 std::string text_of(const TensorStatistics& s) {
     std::string out = fmt::format("{}, {}: ", s.name, s.type);
-    if (s.nans + s.infinities < s.count)
+    const auto finite = s.count - s.nans - s.infinities;
+    if (finite == 0)
+        out += "no finite number";
+    else if (s.smallest == s.largest && s.count == 1)
+        out += fmt::format("{:.4g}", s.smallest);
+    else if (s.smallest == s.largest)
+        out += finite == s.count ? fmt::format("all {} are {:.4g}", s.count, s.smallest)
+                                 : fmt::format("{} of {} are {:.4g}", finite, s.count, s.smallest);
+    else
         out += fmt::format("from {:.4g} to {:.4g}, mean |x| {:.4g}", s.smallest, s.largest,
                            s.mean_absolute);
-    else
-        out += "no finite number";
-    if (s.zeros > 0) out += fmt::format("; {} of {} are 0", s.zeros, s.count);
+    if (s.zeros > 0 && s.smallest != s.largest)
+        out += fmt::format("; {} of {} are 0", s.zeros, s.count);
     if (s.infinities > 0) out += fmt::format("; {} of {} are infinite", s.infinities, s.count);
     if (s.nans > 0) out += fmt::format("; {} of {} are NaN", s.nans, s.count);
     return out;

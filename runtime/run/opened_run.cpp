@@ -73,6 +73,7 @@ bool OpenedRun::take_up_record() {
     }
     follow_settings();
     if (!is_of_this_model()) return false;
+    goal_before_ = record.epochs.value_or(model.module().training->epochs);
     if (options.epochs) record.epochs = options.epochs;
     training.seed = record.seed;
     if (options.seed && *options.seed != record.seed) {

@@ -180,12 +180,15 @@ struct OpenedRun {
     int64_t epochs_without_better(const TrainingState& at) const;
     bool stops_early(const TrainingState& at) const;
     bool keep_end();
+    void tell_new_end(Progress& progress) const;
+    std::string how_to_go_on() const;
 
     TuningCache* tuning_;
     bool is_recorded_ = false;          ///< `record` was read from run.json
     bool has_states_ = false;           ///< of begin_states()
     FilesBefore before_;                ///< of a run that goes on
     int64_t step_before_ = 0;           ///< of its checkpoint
+    int64_t goal_before_ = 0;           ///< epochs that it was to have before this command
     bool has_all_data_ = false;         ///< the data have a fingerprint: all can be read
     std::vector<std::string> changed_;  ///< of a resumed run, for its log
     std::string best_by_;               ///< the figure of the best that was kept

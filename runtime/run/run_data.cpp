@@ -66,13 +66,17 @@ bool OpenedRun::take_up_data() {
             is_another_run(folder->path(), kOtherData, model.path(), diagnostics);
         const ir::Module& module = model.module();
         const std::string& declared = record.origin.data;
+        const std::string files = which_files_changed(record.data_values, loader->dataset());
         if (!has_all_data_)
             diagnostics.note_last({},
                                   "not all of the data can be read, and of what can, some examples "
-                                  "have other values than the run was trained on");
+                                  "have other values than the run was trained on" +
+                                      files);
         else if (declared.empty() || declared == module.origin.data)
-            diagnostics.note_last({},
-                                  how_they_changed(record.data_values, values, true, module.data));
+            diagnostics.note_last(
+                {}, how_they_changed(record.data_values, values, true, module.data) + files);
+        if (!files.empty() && !options.in_copy)
+            diagnostics.note_last({}, "once they are as they were, --resume goes on with the run");
     }
     if (goes_on()) not_compared_ = why_not_compared(loader->dataset(), record.data_values);
     if (!values.empty()) record.data_values = values;

@@ -261,13 +261,25 @@ static void read_local(const Json& json, RunRecord& record) {
     record.local.outer = static_cast<OuterStep>(found - names.begin());
 }
 
+/// An earlier gmc wrote "(in 16 of them)" of a sample: the same data are to have the same text.
+static std::string in_words_of_now(std::string data) {
+    const std::string_view end = " of them)", begin = "(in ";
+    for (size_t at = data.find(end); at != std::string::npos; at = data.find(end)) {
+        const size_t from = data.rfind(begin, at);
+        if (from == std::string::npos) break;
+        const std::string count = data.substr(from + begin.size(), at - from - begin.size());
+        data.replace(from, at + end.size() - from, "(in a sample of " + count + ")");
+    }
+    return data;
+}
+
 /// What the data were. Throws JsonError.
 static void read_data(const Json& json, RunRecord& record) {
     if (json.contains("validate_share")) record.validate_share = json.at("validate_share").number();
     if (!(record.validate_share >= 0 && record.validate_share < 1))
         throw JsonError(
             fmt::format("`validate_share` is {}, not from 0 to below 1", record.validate_share));
-    if (json.contains("data")) record.data = json.at("data").text();
+    if (json.contains("data")) record.data = in_words_of_now(json.at("data").text());
     if (json.contains("data_values")) record.data_values = json.at("data_values").text();
     if (!is_fingerprint(record.data_values))
         throw JsonError(fmt::format("`data_values` is `{}`, which describes no data",

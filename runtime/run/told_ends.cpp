@@ -119,6 +119,8 @@ void OpenedRun::tell_beginning(Progress& progress) {
     warn_of_long_steps();
     warn_of_ended_rates();
     if (options.show_warnings) options.show_warnings(diagnostics);
+    if (!options.quiet && options.run_directory.empty())
+        progress.message(fmt::format("the run is written to {}", folder->path()));
     if (!options.quiet) progress.message(data_text_);
     if (const std::string text = validation_text(*this); !options.quiet && !text.empty())
         progress.message(text);
@@ -129,6 +131,7 @@ void OpenedRun::tell_beginning(Progress& progress) {
             "means over them",
             model.group()->size(), record.local.every));
     say_what_changed(progress);
+    tell_new_end(progress);
 }
 
 /// Why there is no checkpoint after `step` steps: none was due.
@@ -285,11 +288,36 @@ std::string OpenedRun::why_finished() const {
         const int64_t own = model.module().training->epochs;
         const bool other = epochs == record.epochs && epochs != own;
         return fmt::format(
-            "{}{}; --more-epochs N goes on",
+            "{}{}; {}",
             done(training.pass, "epoch", epochs, other ? "that --epochs or --more-epochs " : ""),
-            other ? fmt::format(" (the model: {})", own) : "");
+            other ? fmt::format(" (the model: {})", own) : "", how_to_go_on());
     }
-    return why_early() + "; --more-epochs N goes on";
+    return fmt::format("{}; --more-epochs N goes on to epoch {} + N", why_early(), training.pass);
+}
+
+/// Where nothing is left to do, though maybe only because of this command's --epochs.
+std::string OpenedRun::how_to_go_on() const {
+    if (goal_before_ <= training.pass)
+        return fmt::format("--more-epochs N goes on to epoch {} + N", training.pass);
+    return fmt::format(
+        "--resume without --epochs goes on to epoch {}, and with --more-epochs N to {} + N",
+        goal_before_, goal_before_);
+}
+
+/// The epochs of --more-epochs come behind those that are still to be trained: that is told even
+/// where nothing else is, since whoever gives it again after an interruption may not mean that.
+void OpenedRun::tell_new_end(Progress& progress) const {
+    if (options.more_epochs == 0) return;
+    if (epochs == goal_before_ + options.more_epochs && goal_before_ > training.pass)
+        progress.message(fmt::format(
+            "--more-epochs {} adds to the {} that the run was to have, of which {} done: it goes "
+            "on to epoch {}; if that is not meant, Ctrl-C, then --resume --epochs {}",
+            options.more_epochs, counted(goal_before_, "epoch"),
+            training.pass == 1 ? "1 is" : fmt::format("{} are", training.pass), epochs,
+            goal_before_));
+    else if (!options.quiet)
+        progress.message(fmt::format("--more-epochs {}: from epoch {} to {}", options.more_epochs,
+                                     training.pass, epochs));
 }
 
 }  // namespace gmc::runtime

@@ -16,7 +16,8 @@ namespace gmc::runtime {
 Result<Dataset> DataPlan::read(DataSplit split, Diagnostics& diagnostics) const {
     const bool test = split == DataSplit::kTest && has_test();
     const std::vector<ir::DataField>& declared = test ? module_.test : module_.data;
-    auto fields = open_fields(instead_.empty() ? declared : instead_, diagnostics);
+    auto fields = open_fields(instead_.empty() ? declared : instead_, diagnostics, {},
+                              instead_.empty() && !test);
     if (!fields.ok()) return Failure{};
     return make_dataset(fields.take(), diagnostics);
 }

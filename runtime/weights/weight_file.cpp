@@ -50,7 +50,7 @@ static bool lacks_checkpoint(const std::string& path, Diagnostics& diagnostics) 
     diagnostics
         .error(DiagnosticKind::kBadFile, {}, "`{}` has no {}", folder.string(), kCheckpointName)
         .help(kept.empty() ? "the folder of a run has one after its first epoch, or as "
-                             "--checkpoint-every says"
+                             "--checkpoint-every says, unless training diverges before"
                            : fmt::format("it keeps `{}`: name that file", kept));
     return true;
 }

@@ -20,7 +20,7 @@ enum ExitCode {
     kDone = 0,
     kInputWrong = 1,  ///< and what is wrong was printed
     kUsageWrong = 2,  ///< the command line is wrong
-    kRunFailed = 3,   ///< diverged, disk full; the last good state is kept
+    kRunFailed = 3,   ///< diverged, a bad example, disk full; the last good state is kept
     kBug = 70         ///< a bug in gmc
 };
 

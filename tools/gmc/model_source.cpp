@@ -36,6 +36,22 @@ std::vector<std::string> recipe_directories(const std::string& model) {
     return out;
 }
 
+/// The model of the wanted name in the folder around gmc's own recipes; "" where there is none.
+static std::string model_of_gmc(const dsl::ReadModelOptions& wanted) {
+    const fs::path path = fs::path(wanted.path).lexically_normal();
+    fs::path below = path.filename();  // what follows `models/`
+    for (fs::path rest = path; rest.has_parent_path() && rest != rest.parent_path();
+         rest = rest.parent_path())
+        if (rest.parent_path().filename() == "models")
+            below = path.lexically_relative(rest.parent_path());
+    for (const std::string& recipes : wanted.recipe_directories) {
+        const std::string model = (fs::path(recipes).parent_path() / below).string();
+        std::error_code code;
+        if (fs::is_regular_file(model, code)) return model;
+    }
+    return "";
+}
+
 bool is_compiled(const std::string& path) {
     std::error_code code;
     return ir::is_artefact(path) ||
@@ -56,7 +72,14 @@ Result<dsl::ModelSpec> read_model(const CommandLine& line, Diagnostics& diagnost
     }
     options.sets = line.list("set");
     options.recipe_directories = recipe_directories(options.path);
-    return dsl::read_model(options, diagnostics);
+    std::error_code code;
+    const bool is_missing = fs::status(options.path, code).type() == fs::file_type::not_found;
+    auto spec = dsl::read_model(options, diagnostics);
+    const std::string own = is_missing && !spec.ok() ? model_of_gmc(options) : "";
+    if (!own.empty())
+        diagnostics.note_last(
+            {}, fmt::format("the model of this name that came with gmc is `{}`", own));
+    return spec;
 }
 
 void add_precision(CommandLine& line) {

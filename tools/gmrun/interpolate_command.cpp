@@ -41,12 +41,16 @@ int interpolate_command(const Words& words) {
                                  "sample");
     line.add_option<std::string>(
         "output,o", "FILE",
-        "FILE.png: a picture; FILE.npy: float32, rows * columns x ... in the data's range; by "
-        "default interpolation.png in the run's folder");
+        "FILE.png: a picture; FILE.npy: float32, rows * columns x ... in the data's range; "
+        "FILE.csv "
+        "for tables, FILE.wav for sound: row r in their lines or windows r * columns to "
+        "(r + 1) * columns - 1; by default interpolation.png in the run's folder, of tables .csv "
+        "and "
+        "of sound .wav");
     add_label(line, "row r is of class r mod classes");
     add_settings(line, "each a row");
     if (!line.parse(words)) return kDone;
-    check_output_name(line, {".png", ".npy"});
+    check_output_name(line, {".png", ".npy", ".csv", ".wav"});
     runtime::InterpolateOptions options;
     options.function = line.text("function");
     options.columns = line.get<int64_t>("columns");
@@ -66,7 +70,7 @@ int interpolate_command(const Words& words) {
     warn_of_cut_grid(line, options.settings, options.rows, "rows");
     const auto samples = runtime::interpolate(*trained->model, options, diagnostics);
     if (!samples.ok()) return report(diagnostics);
-    const auto place = output_or(line, trained->folder + "/interpolation.png", diagnostics);
+    const auto place = output_file(line, *trained, samples->shape, "interpolation", diagnostics);
     if (!place.ok()) return report_output(line, diagnostics);
     const std::string& output = *place;
     if (!write_examples(*trained->model, *samples, output, diagnostics, options.columns))

@@ -141,16 +141,85 @@ std::string run_folder(const CommandLine& line, const ir::Module& module, Needs 
     return run_folder(line.text("MODEL"), line.text("run"), module, needs);
 }
 
-void say_which_of_several(const CommandLine& line, const runtime::LoadedModel& model) {
-    if (line.has("run") || is_folder(line.text("MODEL"))) return;
-    const std::vector<runtime::FoundRun> all = runtime::RunFolder::all(model.module());
-    const auto alike = std::count_if(all.begin(), all.end(), [&](const runtime::FoundRun& run) {
-        return run.of == all.front().of;
+namespace {
+
+bool names_run(const CommandLine& line) { return line.has("run") || is_folder(line.text("MODEL")); }
+
+/// Whether the module that the run keeps says what `model` says, but for comments.
+bool is_told_alike(const runtime::LoadedModel& model, const std::string& folder) {
+    Diagnostics unreadable;
+    const auto kept = ir::read_artefact(folder + "/model.gmc", {}, unreadable);
+    return kept.ok() && !kept->origin.texts.empty() && !model.module().origin.texts.empty() &&
+           how_they_differ(model.module(), model.path(), folder).empty();
+}
+
+/// The runs that --resume may go on with where none is named, the one trained last in front: those
+/// of this very file, else those that were told the same. None where all have other settings.
+std::vector<std::string> runs_of_these_settings(const runtime::LoadedModel& model,
+                                                const std::vector<runtime::FoundRun>& all) {
+    using Of = runtime::FoundRun::Of;
+    std::vector<std::string> folders;
+    for (const runtime::FoundRun& run : all)
+        if (run.of == Of::kFile) folders.push_back(run.folder);
+    for (const runtime::FoundRun& run : all)
+        if (all.front().of == Of::kModel && run.of == Of::kModel &&
+            is_told_alike(model, run.folder))
+            folders.push_back(run.folder);
+    return folders;
+}
+
+/// The runs of the model have other settings.
+Failure no_run_of_these_settings(const runtime::LoadedModel& model,
+                                 const std::vector<runtime::FoundRun>& all,
+                                 Diagnostics& diagnostics) {
+    constexpr int64_t kMostNamed = 3;
+    const auto of_model = std::count_if(all.begin(), all.end(), [](const runtime::FoundRun& run) {
+        return run.of == runtime::FoundRun::Of::kModel;
     });
-    if (alike > 1)
-        say("gmrun: of {} runs that fit `{}` alike, `{}` was trained last and goes on; --run names "
-            "another\n",
-            alike, model.path(), all.front().folder);
+    Diagnostic& error = diagnostics.error(
+        DiagnosticKind::kBadValue, {},
+        "no run in runs/ was trained with the settings of `{}`: the {} of its networks and data "
+        "{} others",
+        model.path(), of_model == 1 ? "run" : fmt::format("{} runs", of_model),
+        of_model == 1 ? "has" : "have");
+    for (int64_t i = 0; i < std::min(of_model, kMostNamed); ++i) {
+        const std::string& folder = all[static_cast<size_t>(i)].folder;
+        const std::string how = how_they_differ(model.module(), model.path(), folder);
+        error.note({},
+                   how.empty()
+                       ? fmt::format("`{}` does not say with which settings it was trained", folder)
+                       : fmt::format("`{}` was trained with {}", folder, how));
+    }
+    if (of_model > kMostNamed)
+        error.note({}, fmt::format("and {}", counted(of_model - kMostNamed, "older run")));
+    error.help(
+        fmt::format("without --resume a new run begins; `--resume --run {}` goes on with that run, "
+                    "with the new settings",
+                    all.front().folder));
+    return {};
+}
+
+}  // namespace
+
+Result<std::string> run_to_resume(const CommandLine& line, const runtime::LoadedModel& model,
+                                  Diagnostics& diagnostics) {
+    if (names_run(line)) return run_folder(line, model.module(), Needs::kNothing);
+    const std::vector<runtime::FoundRun> all = runtime::RunFolder::all(model.module());
+    if (all.empty() || all.front().of == runtime::FoundRun::Of::kName)
+        return all.empty() ? std::string() : all.front().folder;
+    const std::vector<std::string> folders = runs_of_these_settings(model, all);
+    if (folders.empty()) return no_run_of_these_settings(model, all, diagnostics);
+    return folders.front();
+}
+
+void say_which_of_several(const CommandLine& line, const runtime::LoadedModel& model) {
+    if (names_run(line)) return;
+    const std::vector<std::string> folders =
+        runs_of_these_settings(model, runtime::RunFolder::all(model.module()));
+    if (folders.size() > 1)
+        say("gmrun: of {} runs with the settings of `{}`, `{}` was trained last and goes on; --run "
+            "names another\n",
+            folders.size(), model.path(), folders.front());
 }
 
 Result<std::string> run_folder(const std::string& run, Needs needs, Diagnostics& diagnostics) {

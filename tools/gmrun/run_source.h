@@ -28,8 +28,6 @@ enum class Needs { kNothing, kCheckpoint };
 /// The folder of a run: --run, else MODEL itself when that is a folder, else that of the model's
 /// runs in runs/; says which ones before it have no checkpoint. "" when there is none.
 std::string run_folder(const CommandLine& line, const ir::Module& module, Needs needs);
-/// Says in a line which run goes on, where neither --run nor MODEL names one and several fit alike.
-void say_which_of_several(const CommandLine& line, const runtime::LoadedModel& model);
 /// The same for an argument RUN: a folder, or a .gmc file; says where the run that is found for it
 /// was trained with other settings. Errors (kBadFile): the file cannot be read, or its model has no
 /// run.
@@ -38,6 +36,13 @@ Result<std::string> run_folder(const std::string& run, Needs needs, Diagnostics&
 /// are one run.
 Result<std::vector<std::string>> run_folders(const std::vector<std::string>& runs,
                                              Diagnostics& diagnostics);
+/// The run that --resume goes on with: --run, else MODEL itself when that is a folder, else that of
+/// the model's runs in runs/ which was trained last with its settings; "" when the model has no
+/// run. Errors (kBadValue): its runs were trained with other settings.
+Result<std::string> run_to_resume(const CommandLine& line, const runtime::LoadedModel& model,
+                                  Diagnostics& diagnostics);
+/// Says in a line which run goes on, where neither --run nor MODEL names one of several.
+void say_which_of_several(const CommandLine& line, const runtime::LoadedModel& model);
 /// The model of a .gmc file, or of the copy in a run's folder. Errors (kBadFile): there is none,
 /// which suggests the nearest; the file cannot be read.
 Result<std::unique_ptr<runtime::LoadedModel>> load_model(

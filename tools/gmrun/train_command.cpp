@@ -6,6 +6,7 @@
 #include "compiler/support/say.h"
 #include "compiler/support/stop_work.h"
 #include "runtime/memory/memory_need.h"
+#include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/replay.h"
 #include "runtime/run/trainer.h"
 #include "runtime/weights/pairing.h"
@@ -52,7 +53,7 @@ Pace read_pace(const std::string& text) {
 }
 
 void add_train_options(CommandLine& line) {
-    add_run(line, "a new one in runs/, with --resume the newest of this model");
+    add_run(line, "a new one in runs/, with --resume the newest with these settings");
     line.add_flag("resume",
                   "continue from the checkpoint of the run, with --epochs, --checkpoint-every, "
                   "--log-every, --samples and --tensorboard as they were given last");
@@ -112,8 +113,12 @@ Result<std::string> weights_to_begin_with(const CommandLine& line, Diagnostics& 
     const std::string init = line.has("init") ? line.text("init") : "";
     if (!init.empty() && !is_there(init) && !is_there(init + ".safetensors"))
         return no_such_run(init, diagnostics);
-    if (!init.ends_with(".gmc")) return init;
-    return run_folder(init, Needs::kCheckpoint, diagnostics);
+    if (init.empty()) return init;
+    const auto from = init.ends_with(".gmc") ? run_folder(init, Needs::kCheckpoint, diagnostics)
+                                             : Result<std::string>(init);
+    if (from.ok() && is_there(*from + "/run.json") && runtime::kept_checkpoints(*from).empty())
+        return run_folder(*from, Needs::kCheckpoint, diagnostics);  // says why it has none
+    return from;
 }
 
 /// Checks combinations first: --resume goes on with a run, --overwrite and --init begin one;
@@ -143,10 +148,8 @@ runtime::TrainOptions read_options(const CommandLine& line, const ir::Module& mo
     const bool names_run = line.has("run") || is_folder(line.text("MODEL"));
     if (options.overwrite && !names_run)
         throw UsageError("--overwrite gives up a run: --run DIR says which");
-    if (options.resume || line.has("run") || options.overwrite)
+    if (line.has("run") || options.overwrite)
         options.run_directory = run_folder(line, module, Needs::kNothing);
-    if (options.run_directory.empty() && options.resume)
-        throw UsageError(fmt::format("there is no run of `{}` in runs/ to resume", module.name));
     options.init_layout = line.text("init-layout");
     if (options.init_layout != "keras" && !line.has("init"))
         throw UsageError("--init-layout says how a file lies: it needs --init FILE");
@@ -243,8 +246,25 @@ void print_memory(const ir::Module& module) {
 /// The folder of the run that --resume names, where that keeps to AVX2; "" otherwise.
 static std::string run_on_avx2(const CommandLine& line, const runtime::LoadedModel& model) {
     if (!line.flag("resume")) return "";
-    const std::string run = run_folder(line, model.module(), Needs::kNothing);
-    return keeps_to_avx2(line, run) ? run : "";
+    Diagnostics unreadable;  // which train_model() reports
+    const auto run = run_to_resume(line, model, unreadable);
+    return run.ok() && keeps_to_avx2(line, *run) ? *run : "";
+}
+
+/// Fills in the run that --resume goes on with, and says which. False after an error.
+static bool find_run_to_resume(const CommandLine& line, const runtime::LoadedModel& model,
+                               runtime::TrainOptions& options, Diagnostics& diagnostics) {
+    const auto run = run_to_resume(line, model, diagnostics);
+    if (!run.ok()) return false;
+    if (run->empty())
+        throw UsageError(
+            fmt::format("there is no run of `{}` in runs/ to resume", model.module().name));
+    if (!expect_run(*run, diagnostics)) return false;
+    options.run_directory = *run;
+    say_which_of_several(line, model);
+    say_other_settings(model.module(), model.path(), *run);
+    options.changed = how_they_differ(model.module(), model.path(), *run, "now");
+    return true;
 }
 
 /// Trains a loaded model; gives the exit code.
@@ -253,14 +273,8 @@ static int train_model(const CommandLine& line, runtime::LoadedModel& model,
     const auto init = weights_to_begin_with(line, diagnostics);
     if (!init.ok()) return report(diagnostics);
     runtime::TrainOptions options = read_options(line, model.module(), *init, model.group());
-    if (options.resume && !expect_run(options.run_directory, diagnostics))
+    if (options.resume && !find_run_to_resume(line, model, options, diagnostics))
         return report(diagnostics);
-    if (options.resume) {
-        say_which_of_several(line, model);
-        say_other_settings(model.module(), model.path(), options.run_directory);
-        options.changed =
-            how_they_differ(model.module(), model.path(), options.run_directory, "now");
-    }
     if (!options.quiet) print_memory(model.module());
     if (line.flag("shard-optimizer")) print_out("{}", slots_text(model));
     Tuning tuning(line, model);

@@ -70,6 +70,17 @@ class TableReader {
                                   fmt::format(text, std::forward<Args>(args)...));
     }
 
+    // ---- what the table says of the training data, which this file may be itself ----
+
+    static constexpr const char* kCompileAgain =
+        "the table has changed since then: compile the model again, or put it back";
+    const char* training_data_have() const {
+        return options_.is_trained_on ? "it had" : "the training data have";
+    }
+    const char* when_compiled() const {
+        return options_.is_trained_on ? " when the model was compiled" : "";
+    }
+
     Failure report_no_room() {
         error(
             "`{}` does not fit into memory, and there is no room for its rows in the "
@@ -114,18 +125,21 @@ class TableReader {
         std::vector<std::string> names;
         for (const TableColumn& column : options_.table.columns) names.push_back(column.name);
         const std::string as_trained =
-            training.header ? fmt::format("the first row of the training data is `{}`",
-                                          row_text(names, training.separator))
-                            : "the training data have no row of names";
+            options_.is_trained_on ? kCompileAgain
+            : training.header      ? fmt::format("the first row of the training data is `{}`",
+                                                 row_text(names, training.separator))
+                                   : "the training data have no row of names";
         const std::string first = row_text(found->first, found->format.separator);
         if (found->format.separator != training.separator && found->first.size() > 1)
-            error("`{}` has {} between its cells, but the training data have {}", reader_.path(),
-                  separator_name(found->format.separator), separator_name(training.separator))
+            error("`{}` has {} between its cells, but {} {}{}", reader_.path(),
+                  separator_name(found->format.separator), training_data_have(),
+                  separator_name(training.separator), when_compiled())
                 .help(as_trained);
         else if (found->format.header != training.header && found->first.size() == names.size())
-            error("`{}` begins with {}, `{}`, but the training data begin with {}", reader_.path(),
+            error("`{}` begins with {}, `{}`, but {} {}{}", reader_.path(),
                   training.header ? "a row of data" : "the names of columns", first,
-                  training.header ? "the names of their columns" : "a row of data")
+                  options_.is_trained_on ? "began with" : "the training data begin with",
+                  training.header ? "the names of columns" : "a row of data", when_compiled())
                 .help(as_trained);
         else
             return false;
@@ -135,9 +149,11 @@ class TableReader {
     /// The first row, `names`, has no such column.
     void report_no_column(const std::vector<std::string>& names, const TableColumn& column) {
         if (report_other_format()) return;
-        error("`{}` has no column `{}`, which the training data have", reader_.path(), column.name)
-            .help(fmt::format("its first row is `{}`",
-                              row_text(names, options_.table.format.separator)));
+        error("`{}` has no column `{}`, which {}{}", reader_.path(), column.name,
+              options_.is_trained_on ? "it had" : "the training data have", when_compiled())
+            .help(fmt::format(
+                "its first row is `{}`{}", row_text(names, options_.table.format.separator),
+                options_.is_trained_on ? "; compile the model again, or put it back" : ""));
     }
 
     bool read_rows(FloatStore& rows) {
@@ -150,11 +166,12 @@ class TableReader {
             if (!*more) return true;
             if (cells.size() != width_) {
                 if (count > 0 || !report_other_format())
-                    error("`{}`:{} has {} cell{}, but {} {}", reader_.path(), reader_.line(),
+                    error("`{}`:{} has {} cell{}, but {} {}{}", reader_.path(), reader_.line(),
                           cells.size(), cells.size() == 1 ? "" : "s",
                           options_.table.format.header ? "the first row has"
+                          : options_.is_trained_on     ? "its rows had"
                                                        : "rows of the training data have",
-                          width_);
+                          width_, options_.table.format.header ? "" : when_compiled());
                 return false;
             }
             row.clear();
@@ -179,14 +196,18 @@ class TableReader {
                 continue;
             }
             if (first && !options_.table.format.header && report_other_format()) return false;
-            const char* what = value ? "nothing is missing there in the training data"
-                               : column.kind == ColumnKind::kNumber
-                                   ? "that is no number, or too large for f32"
-                                   : "the training data have no such category";
+            const std::string what =
+                value || cell.empty() ? fmt::format("{} something in every row{}",
+                                                    training_data_have(), when_compiled())
+                : column.kind == ColumnKind::kNumber
+                    ? "that is no number, or too large for f32"
+                    : fmt::format("{} no such category{}", training_data_have(), when_compiled());
             Diagnostic& bad = diagnostics_.error(
-                DiagnosticKind::kBadValue, {}, "`{}`:{}: the column `{}` has `{}`, but {}",
-                reader_.path(), reader_.line(), column.name, cell, what);
+                DiagnosticKind::kBadValue, {}, "`{}`:{}: the column `{}` has {}, but {}",
+                reader_.path(), reader_.line(), column.name,
+                cell.empty() ? "nothing here" : fmt::format("`{}`", cell), what);
             if (!value) help_with(column, cell, bad);
+            if (options_.is_trained_on) bad.help(kCompileAgain);
             return false;
         }
         return true;
@@ -214,7 +235,8 @@ class TableReader {
     void help_with(const TableColumn& column, const std::string& cell, Diagnostic& bad) const {
         const char decimal = options_.table.format.decimal;
         if (column.kind == ColumnKind::kCategory)
-            bad.help(fmt::format("they have `{}`", row_text(column.categories, ',')));
+            bad.help(fmt::format("{} `{}`", options_.is_trained_on ? "it had" : "they have",
+                                 row_text(column.categories, ',')));
         else if (parse_cell(cell, decimal == ',' ? '.' : ','))
             bad.help(fmt::format("decimals of the training data are written with `{}`", decimal));
         else if (!parse_cell(cell, decimal))

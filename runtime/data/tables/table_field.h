@@ -17,6 +17,8 @@ struct TableOptions {
     /// a quarter of the memory.
     uint64_t memory_bytes = 0;
     int64_t classes = 0;  ///< above 0: each number is a label 0 .. classes - 1
+    /// The file is that of the training data, which may have changed since `table` was found there.
+    bool is_trained_on = false;
 };
 
 /// Reads the file once; rows are then a float per cell, in memory or mapped. Columns are found by

@@ -298,8 +298,8 @@ TEST_CASE("rows that the training data do not know are errors") {
           "[bad-value] `T`:2: the column `height` has `1e39`, but that is no number, or too large "
           "for f32");
     CHECK(error_of("age,city,height\n1,Ulm,\n") ==
-          "[bad-value] `T`:2: the column `height` has ``, but nothing is missing there in the "
-          "training data");
+          "[bad-value] `T`:2: the column `height` has nothing here, but the training data have "
+          "something in every row");
 }
 
 }  // namespace
