@@ -13,7 +13,6 @@
 #include "runtime/files/array_header.h"
 #include "runtime/memory/memory_need.h"
 #include "runtime/train/fill_inputs.h"
-#include "runtime/train/picture.h"
 #include "runtime/train/sampler.h"
 
 namespace gmc::runtime {
@@ -109,6 +108,37 @@ bool has_room_for(int64_t rows, const ir::Type& type, const std::string& what,
 
 std::string Examples::described() const {
     return describe_examples(shape.empty() ? shape : ir::Shape(shape.begin() + 1, shape.end()));
+}
+
+std::vector<const ir::DataField*> fields_like(const ir::Module& module,
+                                              const ir::Function& function, size_t result) {
+    if (result >= function.results.size()) return {};
+    const ir::Shape& shape = function.type(function.results[result].value).shape;
+    if (shape.size() < 2) return {};  // one number per example, as labels are
+    const ir::Shape example(shape.begin() + 1, shape.end());
+    std::vector<const ir::DataField*> same, pictures;
+    for (const ir::DataField& field : module.data) {
+        const ir::Shape& its = field.shape;
+        if (its == example) same.push_back(&field);
+        if (its.size() == 3 && (its[2] == 1 || its[2] == 3)) pictures.push_back(&field);
+    }
+    return same.empty() && example.size() == 3 ? pictures : same;
+}
+
+const ir::DataField* field_like(const ir::Module& module, const ir::Function& function,
+                                size_t result) {
+    const std::vector<const ir::DataField*> all = fields_like(module, function, result);
+    const std::vector<std::string> taken = fields_of(function);
+    for (const ir::DataField* field : all)
+        if (std::count(taken.begin(), taken.end(), field->name) != 0) return field;
+    return all.empty() ? nullptr : all.front();
+}
+
+std::string name_of_like(const LoadedModel& model, const std::string& function, size_t result) {
+    const ir::Function* found = model.module().find_function(function);
+    const ir::DataField* like =
+        found == nullptr ? nullptr : field_like(model.module(), *found, result);
+    return like == nullptr ? "" : like->name;
 }
 
 void append_rows(const float* batch, const ir::Type& type, int64_t rows, Examples& out) {
@@ -298,6 +328,8 @@ Result<Examples> generate(LoadedModel& model, const SamplerOptions& options, int
     if (!sampler.ok()) return Failure{};
     Examples out;
     out.classes = options.label ? 0 : sampler->classes();
+    out.class_field = sampler->class_field();
+    out.like = name_of_like(model, options.function);
     out.label = options.label;
     if (!has_room_for(count, sampler->type(), options.function, diagnostics)) return Failure{};
     out.values.reserve(
@@ -322,11 +354,11 @@ Result<Reconstruction> reconstruct(LoadedModel& model, const std::string& name, 
         split, {rows_of(*executable), LoaderMode::kEvaluate, seed, 0}, diagnostics);
     if (!loader.ok() || !cover_sets(*loader, fields_of(executable->function()), diagnostics))
         return Failure{};
-    const ir::DataField* image = image_field(model.module());
-    const int64_t field =
-        image == nullptr ? 0 : std::max<int64_t>((*loader)->dataset().find(image->name), 0);
-    const FieldPtr& originals = (*loader)->dataset().fields()[field];
     Reconstruction out;
+    out.reconstructions.like = name_of_like(model, name);
+    out.originals.like = out.reconstructions.like;
+    const int64_t field = std::max<int64_t>((*loader)->dataset().find(out.originals.like), 0);
+    const FieldPtr& originals = (*loader)->dataset().fields()[field];
     out.originals.shape = {0};
     out.originals.shape.insert(out.originals.shape.end(), originals->shape().begin(),
                                originals->shape().end());

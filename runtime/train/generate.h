@@ -26,6 +26,9 @@ struct Examples {
     /// Example i was asked to be of class i mod classes. 0 when no class was asked for, or one
     /// class for all.
     int64_t classes = 0;
+    std::string class_field = {};  ///< the field of labels that these are classes of
+    /// The data field that they are like (field_like): its range, columns, rate; "": none.
+    std::string like = {};
     /// The one class that all of them were asked to be of.
     std::optional<int64_t> label = {};
     /// What the fields were that --set-input named.
@@ -75,7 +78,8 @@ Result<Examples> generate(LoadedModel& model, const std::string& name, int64_t c
 Result<Examples> generate(LoadedModel& model, const SamplerOptions& options, int64_t count,
                           Diagnostics& diagnostics);
 
-/// The first `count` examples of the split, and the first result of `name` applied to them.
+/// The first `count` examples of the split, of the field that the first result of `name` is like,
+/// and that result of them.
 struct Reconstruction {
     Examples originals, reconstructions;
 };
@@ -97,6 +101,16 @@ Executable* batch_function(LoadedModel& model, const std::string& name, int64_t 
                            Diagnostics& diagnostics);
 /// The number of rows that each call of such an executable computes.
 int64_t rows_of(const Executable& executable);
+/// The data fields that a result of a function may be like: those of its shape per example; for
+/// pictures of which none has that, all pictures [H, W, 1 or 3]. In the order of the model.
+std::vector<const ir::DataField*> fields_like(const ir::Module& module,
+                                              const ir::Function& function, size_t result = 0);
+/// The one that it is like, whose range, columns and rate it has: the first that the function
+/// takes, else the first. Null where there is none.
+const ir::DataField* field_like(const ir::Module& module, const ir::Function& function,
+                                size_t result = 0);
+/// Its name; "" where there is none.
+std::string name_of_like(const LoadedModel& model, const std::string& function, size_t result = 0);
 /// Appends the first `rows` rows of a batch of `type`.
 void append_rows(const float* batch, const ir::Type& type, int64_t rows, Examples& out);
 

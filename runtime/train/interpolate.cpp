@@ -100,6 +100,7 @@ Result<Examples> interpolate(LoadedModel& model, const InterpolateOptions& optio
         return Failure{};
     }
     Examples out;
+    out.like = name_of_like(model, options.function);
     out.conditions = conditions_of(options.settings, count, options.columns);
     const int64_t batch_size = rows_of(*executable);
     for (int64_t done = 0; done < count; done += batch_size) {

@@ -20,16 +20,10 @@ constexpr int64_t kImagesUsual = 64, kPointsUsual = 2000;
 /// A wider grid does not fit a screen.
 constexpr int64_t kColumnsMost = 64;
 
-/// The first data field whose examples are points; null when there is none.
-const ir::DataField* point_field(const ir::Module& module) {
-    for (const ir::DataField& field : module.data)
-        if (field.shape == ir::Shape{2}) return &field;
-    return nullptr;
-}
-
-/// The first points of the data, as many as a picture shows.
-bool read_points(LoadedModel& model, std::vector<float>& points, Diagnostics& diagnostics) {
-    const ir::DataField* declared = point_field(model.module());
+/// The first points of a field of the data, as many as a picture shows.
+bool read_points(LoadedModel& model, const std::string& name, std::vector<float>& points,
+                 Diagnostics& diagnostics) {
+    const ir::DataField* declared = ir::find_field(model.module().data, name);
     if (declared == nullptr) return true;
     auto loader =
         model.data().make_loader(DataSplit::kTest, {1, LoaderMode::kEvaluate, 0, 0}, diagnostics);
@@ -43,30 +37,11 @@ bool read_points(LoadedModel& model, std::vector<float>& points, Diagnostics& di
     return true;
 }
 
-/// The names of the labels that have so many classes; {} where they have none.
-std::vector<std::string> names_of_classes(const ir::Module& module, int64_t classes) {
-    for (const ir::DataField& field : module.data)
-        if (static_cast<int64_t>(field.class_names.size()) == classes) return field.class_names;
-    return {};
-}
-
-/// The classes that samples go through, as Sampler counts them.
-int64_t classes_of(const ir::Module& module, const ir::Function& function,
-                   const std::vector<InputSetting>& settings) {
-    int64_t classes = 0;
-    for (const ir::Input& input : function.inputs) {
-        const auto is_its = [&](const InputSetting& s) { return s.field == input.source.field; };
-        if (!input.source.is_data() || std::any_of(settings.begin(), settings.end(), is_its))
-            continue;
-        const int64_t here = ir::find_field(module.data, input.source.field)->label_classes();
-        if (classes == 0 || here < classes) classes = here;
-    }
-    return classes;
-}
-
 /// The samples that are drawn after an epoch.
 struct DrawnSamples {
-    ir::Type type;  ///< of a batch of them
+    ir::Type type;     ///< of a batch of them
+    std::string like;  ///< Examples::like
+    LabelClasses classes;
     std::vector<InputSetting> settings;
     int64_t columns() const { return settings.empty() ? 0 : settings.front().steps; }
 };
@@ -77,7 +52,10 @@ std::optional<DrawnSamples> drawn_samples(const LoadedModel& model,
     const ir::Function* sample = model.module().find_function("sample");
     if (sample == nullptr || sample->results.empty()) return std::nullopt;
     DrawnSamples drawn{sample->type(sample->results[0].value),
+                       name_of_like(model, "sample"),
+                       {},
                        usual_settings(model.module(), *sample, ranges, {})};
+    drawn.classes = classes_of(label_inputs(model.module(), *sample, drawn.settings));
     if (!is_drawable(drawn.type.shape) || !Sampler::can_sample(model, *sample, drawn.settings))
         return std::nullopt;
     return drawn;
@@ -85,12 +63,9 @@ std::optional<DrawnSamples> drawn_samples(const LoadedModel& model,
 
 }  // namespace
 
-const ir::DataField* image_field(const ir::Module& module) {
-    for (const ir::DataField& field : module.data) {
-        const ir::Shape& shape = field.shape;
-        if (shape.size() == 3 && (shape[2] == 1 || shape[2] == 3)) return &field;
-    }
-    return nullptr;
+std::vector<std::string> names_of_classes(const ir::Module& module, const std::string& field) {
+    const ir::DataField* labels = ir::find_field(module.data, field);
+    return labels == nullptr ? std::vector<std::string>() : labels->class_names;
 }
 
 bool as_images(const Examples& examples, ImageBatch& images) {
@@ -111,9 +86,9 @@ int64_t usual_count(const ir::Shape& shape) {
     return are_points(shape) ? kPointsUsual : kImagesUsual;
 }
 
-GridOptions grid_options(const LoadedModel& model) {
+GridOptions grid_options(const LoadedModel& model, const std::string& like) {
     GridOptions grid;
-    if (const ir::DataField* field = image_field(model.module())) {
+    if (const ir::DataField* field = ir::find_field(model.module().data, like)) {
         grid.low = value_range(*field).low;
         grid.high = value_range(*field).high;
     }
@@ -124,10 +99,12 @@ Result<Image> draw(LoadedModel& model, const Examples& examples, int64_t columns
                    Diagnostics& diagnostics) {
     ImageBatch images;
     if (as_images(examples, images)) {
-        GridOptions grid = grid_options(model);
+        GridOptions grid = grid_options(model, examples.like);
         grid.columns = columns != 0 ? columns : std::min(examples.classes, kColumnsMost);
-        const std::vector<std::string> names = names_of_classes(model.module(), examples.classes);
-        for (int64_t i = 0; !names.empty() && i < images.count; ++i)
+        const std::vector<std::string> names =
+            names_of_classes(model.module(), examples.class_field);
+        const bool named = examples.classes > 0 && !names.empty();
+        for (int64_t i = 0; named && i < images.count; ++i)
             grid.captions.push_back(names[static_cast<size_t>(i % examples.classes)]);
         return image_grid(images, grid, diagnostics);
     }
@@ -138,7 +115,7 @@ Result<Image> draw(LoadedModel& model, const Examples& examples, int64_t columns
         return Failure{};
     }
     std::vector<float> data;
-    if (!read_points(model, data, diagnostics)) return Failure{};
+    if (!read_points(model, examples.like, data, diagnostics)) return Failure{};
     ScatterOptions scatter;
     scatter.path_length = columns;
     return scatter_plot(data, examples.values, scatter, diagnostics);
@@ -152,12 +129,10 @@ bool can_draw_samples(LoadedModel& model, std::optional<int64_t> count,
     const int64_t wanted = count.value_or(usual_count(shape));
     if (!has_room_for(wanted, drawn->type, "sample", diagnostics)) return false;
     if (are_points(shape)) return true;
-    const int64_t classes =
-        classes_of(model.module(), *model.module().find_function("sample"), drawn->settings);
-    GridOptions grid = grid_options(model);
+    GridOptions grid = grid_options(model, drawn->like);
     const int64_t columns = drawn->columns();
-    grid.columns = columns != 0 ? columns : std::min(classes, kColumnsMost);
-    if (!names_of_classes(model.module(), classes).empty()) grid.captions = {""};
+    grid.columns = columns != 0 ? columns : std::min(drawn->classes.count, kColumnsMost);
+    if (!names_of_classes(model.module(), drawn->classes.field).empty()) grid.captions = {""};
     return can_be_grid({nullptr, wanted, shape[1], shape[2], shape[3]}, grid, diagnostics);
 }
 

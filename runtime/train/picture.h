@@ -10,14 +10,15 @@
 
 namespace gmc::runtime {
 
-/// The first data field with the shape of an image, [H, W, 1 or 3]; null when there is none.
-const ir::DataField* image_field(const ir::Module& module);
 /// A view of examples as images; false when their shape is not [N, H, W, 1 or 3].
 bool as_images(const Examples& examples, ImageBatch& images);
 /// Whether the shape is that of points of the plane, [N, 2].
 bool are_points(const ir::Shape& shape);
-/// The values that are drawn black and white, from the range of the model's data.
-GridOptions grid_options(const LoadedModel& model);
+/// The values that are drawn black and white, from the range of the data that pictures are like
+/// (Examples::like).
+GridOptions grid_options(const LoadedModel& model, const std::string& like);
+/// The names of the classes of a field of labels; {} where they have none.
+std::vector<std::string> names_of_classes(const ir::Module& module, const std::string& field);
 
 /// How many examples of this shape one picture shows by default: 64 images, 2000 points.
 int64_t usual_count(const ir::Shape& shape);
@@ -26,8 +27,8 @@ int64_t usual_count(const ir::Shape& shape);
 bool is_drawable(const ir::Shape& shape);
 /// A grid of images, `columns` wide (0: as many as there are classes, up to 64, otherwise as square
 /// as possible), with the names of classes below them where they have names; or a scatter plot of
-/// points over those of the model's (test) data. Errors: kShapeMismatch when examples are neither;
-/// those of image_grid and of the data.
+/// points over those of the (test) data that they are like. Errors: kShapeMismatch when examples
+/// are neither; those of image_grid and of the data.
 Result<Image> draw(LoadedModel& model, const Examples& examples, int64_t columns,
                    Diagnostics& diagnostics);
 

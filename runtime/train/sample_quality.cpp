@@ -136,13 +136,13 @@ class Comparison {
         return false;
     }
 
-    /// Finds the data that samples imitate, which is the first field of their shape. Samples have
-    /// its range.
+    /// Finds the data that samples imitate. Samples have its range.
     bool find_field() {
-        for (const ir::DataField& field : model_.module().data) {
-            if (field.shape != shape_) continue;
-            field_ = field.name;
-            const ValueRange from = value_range(field), to = features_->range();
+        const ir::Function& sample = *model_.module().find_function("sample");
+        if (const ir::DataField* field = field_like(model_.module(), sample);
+            field != nullptr && field->shape == shape_) {
+            field_ = field->name;
+            const ValueRange from = value_range(*field), to = features_->range();
             scale_ = (to.high - to.low) / (from.high - from.low);
             offset_ = to.low - scale_ * from.low;
             return true;
@@ -233,15 +233,20 @@ class Comparison {
 
 }  // namespace
 
+std::string compared_with(const LoadedModel& model) {
+    const ir::Function* sample = model.module().find_function("sample");
+    const bool several = sample != nullptr && fields_like(model.module(), *sample).size() > 1;
+    return several ? name_of_like(model, "sample") : "";
+}
+
 std::optional<SyntheticModes> modes_of(const LoadedModel& model) {
     const ir::Function* sample = model.module().find_function("sample");
     if (sample == nullptr || sample->results.empty() ||
         !are_points(sample->type(sample->results[0].value).shape))
         return std::nullopt;
-    for (const ir::DataField& field : model.module().data)
-        if (auto modes = synthetic_modes(field.format == "synthetic" ? field.source : ""))
-            return modes;
-    return std::nullopt;
+    const ir::DataField* field = field_like(model.module(), *sample);
+    if (field == nullptr || field->format != "synthetic") return std::nullopt;
+    return synthetic_modes(field->source);
 }
 
 Result<ModeCoverage> sample_modes(LoadedModel& model, const SyntheticModes& modes, int64_t count,

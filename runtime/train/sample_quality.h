@@ -3,14 +3,19 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "runtime/metrics/modes.h"
 #include "runtime/train/loaded_model.h"
 
 namespace gmc::runtime {
 
-/// The modes of the model's points, if it has a field `ring` or `grid` and a function `sample` that
-/// makes points.
+/// Where samples could be like several data fields, the name of the one that they are compared
+/// with; else "".
+std::string compared_with(const LoadedModel& model);
+
+/// The modes of the model's points, if it has a function `sample` that makes points like those of a
+/// field `ring` or `grid`.
 std::optional<SyntheticModes> modes_of(const LoadedModel& model);
 
 /// Coverage of `modes` by `count` samples of the function `sample`. Errors: those of Sampler::make.

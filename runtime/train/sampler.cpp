@@ -72,16 +72,15 @@ bool check_settings(const ir::Module& module, const SamplerOptions& options,
     return true;
 }
 
-/// Looks at the inputs that come from data: counts the classes of labels, reports any other.
-bool count_classes(const LoadedModel& model, const SamplerOptions& options,
-                   const ir::Function& function, int64_t& classes, Diagnostics& diagnostics) {
+/// Whether the inputs that come from data are labels or set; reports any other.
+bool check_data(const LoadedModel& model, const SamplerOptions& options,
+                const ir::Function& function, Diagnostics& diagnostics) {
     const std::string& name = options.function;
     for (const ir::Input& input : function.inputs) {
         if (!input.source.is_data()) continue;
         const ir::DataField& field = *ir::find_field(model.module().data, input.source.field);
         if (find_setting(options.settings, field.name) != nullptr) continue;
-        const int64_t here = field.label_classes();
-        if (here == 0) {
+        if (field.label_classes() == 0) {
             if (field.shape.empty())
                 diagnostics
                     .error(DiagnosticKind::kWrongType, {},
@@ -102,22 +101,44 @@ bool count_classes(const LoadedModel& model, const SamplerOptions& options,
                                       field.name));
             return false;
         }
-        // With several label fields, a sample is of class i mod the classes of each field.
-        if (classes == 0 || here < classes) classes = here;
     }
     return true;
 }
 
 }  // namespace
 
+std::vector<const ir::DataField*> label_inputs(const ir::Module& module,
+                                               const ir::Function& function,
+                                               const std::vector<InputSetting>& settings) {
+    std::vector<const ir::DataField*> labels;
+    for (const ir::Input& input : function.inputs) {
+        if (!input.source.is_data() || find_setting(settings, input.source.field) != nullptr)
+            continue;
+        const ir::DataField* field = ir::find_field(module.data, input.source.field);
+        if (field->label_classes() > 0) labels.push_back(field);
+    }
+    return labels;
+}
+
+/// With several fields of labels, a sample is of class i mod the classes of each field.
+LabelClasses classes_of(const std::vector<const ir::DataField*>& labels) {
+    LabelClasses classes;
+    for (const ir::DataField* field : labels)
+        if (classes.count == 0 || field->label_classes() < classes.count)
+            classes = {field->label_classes(), field->name};
+    return classes;
+}
+
 Result<Sampler> Sampler::make(LoadedModel& model, const SamplerOptions& options,
                               Diagnostics& diagnostics) {
     Executable* executable = batch_function(model, options.function, options.count, diagnostics);
-    int64_t classes = 0;
     if (executable == nullptr ||
         !check_settings(model.module(), options, executable->function(), diagnostics) ||
-        !count_classes(model, options, executable->function(), classes, diagnostics))
+        !check_data(model, options, executable->function(), diagnostics))
         return Failure{};
+    const LabelClasses labels =
+        classes_of(label_inputs(model.module(), executable->function(), options.settings));
+    const int64_t classes = labels.count;
     if (options.label && classes == 0) {
         // A field of labels that --set-input sets is not counted among the classes.
         for (const InputSetting& setting : options.settings)
@@ -141,7 +162,7 @@ Result<Sampler> Sampler::make(LoadedModel& model, const SamplerOptions& options,
                           *options.label, model.module().name, classes - 1);
         return Failure{};
     }
-    return Sampler(model, options, *executable, classes);
+    return Sampler(model, options, *executable, labels);
 }
 
 bool Sampler::can_sample(const LoadedModel& model, const ir::Function& function,

@@ -40,6 +40,17 @@ std::vector<InputSetting> usual_settings(const ir::Module& module, const ir::Fun
 std::vector<Condition> conditions_of(const std::vector<InputSetting>& settings, int64_t count,
                                      int64_t repeat);
 
+/// The fields of labels that a function takes and `settings` do not set; their classes are known.
+std::vector<const ir::DataField*> label_inputs(const ir::Module& module,
+                                               const ir::Function& function,
+                                               const std::vector<InputSetting>& settings);
+/// The classes that samples go through: those of the field, of several, that has the fewest.
+struct LabelClasses {
+    int64_t count = 0;  ///< 0: the function takes no label
+    std::string field;
+};
+LabelClasses classes_of(const std::vector<const ir::DataField*>& labels);
+
 /// Runs a function of a model batch after batch. Sample i depends on the seed and i only, up to the
 /// last bits, which may differ with the number of rows that are computed together. (If the function
 /// itself draws random numbers, it also depends on the model's batch size.)
@@ -58,6 +69,8 @@ class Sampler {
 
     /// The number of classes that the function can be asked for; 0 when it takes no label.
     int64_t classes() const { return classes_; }
+    /// The field of labels that these are classes of: of several, the one with the fewest.
+    const std::string& class_field() const { return class_field_; }
     /// The type of a batch: [rows, ...].
     const ir::Type& type() const { return executable_->result_type(0); }
     /// Makes the next batch, of which `wanted` samples will be looked at. Returns how many of these
@@ -71,16 +84,19 @@ class Sampler {
     }
 
   private:
-    Sampler(LoadedModel& model, SamplerOptions options, Executable& executable, int64_t classes)
+    Sampler(LoadedModel& model, SamplerOptions options, Executable& executable,
+            const LabelClasses& classes)
         : model_(&model),
           options_(std::move(options)),
           executable_(&executable),
-          classes_(classes) {}
+          classes_(classes.count),
+          class_field_(classes.field) {}
 
     LoadedModel* model_;
     SamplerOptions options_;
     Executable* executable_;
     int64_t classes_;
+    std::string class_field_;
     int64_t next_ = 0;
 };
 

@@ -8,7 +8,6 @@
 
 #include "compiler/support/check.h"
 #include "runtime/train/fill_inputs.h"
-#include "runtime/train/picture.h"
 #include "runtime/train/write_back.h"
 
 namespace gmc::runtime {
@@ -19,7 +18,7 @@ namespace {
 class Collector {
   public:
     /// `beside`: the fields of the same examples.
-    Collector(const Executable& executable, const Dataset& dataset,
+    Collector(const LoadedModel& model, const Executable& executable, const Dataset& dataset,
               const std::set<std::string>& beside, const ScoreOptions& options)
         : executable_(executable) {
         const auto& results = executable.function().results;
@@ -32,6 +31,7 @@ class Collector {
                 columns_.push_back(i);
             } else if (options.maps) {
                 scores_.maps.emplace_back(name, Examples{});
+                scores_.maps.back().second.like = name_of_like(model, options.function, i);
                 maps_.push_back(i);
             }
         }
@@ -80,8 +80,10 @@ class Collector {
 /// How to give the model such a function: of what it reconstructs, or of a network that judges, as
 /// a GAN has one. Other models choose.
 std::string example_of_score(const ir::Module& module) {
-    const ir::DataField* image = image_field(module);
-    const std::string field = image == nullptr ? "image" : image->name;
+    const auto image = std::find_if(module.data.begin(), module.data.end(), [](const auto& data) {
+        return data.shape.size() == 3 && (data.shape[2] == 1 || data.shape[2] == 3);
+    });
+    const std::string field = image == module.data.end() ? "image" : image->name;
     std::string takes = field;
     if (const ir::Function* reconstruct = module.find_function("reconstruct"))
         for (const ir::Input& input : reconstruct->inputs)
@@ -129,8 +131,8 @@ Result<Scores> score(LoadedModel& model, std::unique_ptr<Loader> loader,
         !cover_sets(loader, fields_of(executable->function()), diagnostics))
         return Failure{};
     const Dataset& dataset = loader->dataset();
-    Collector collector(*executable, dataset, fields_beside(model.module(), executable->function()),
-                        options);
+    Collector collector(model, *executable, dataset,
+                        fields_beside(model.module(), executable->function()), options);
     if (!collector.has_columns()) {
         diagnostics
             .error(DiagnosticKind::kWrongType, {},
@@ -163,7 +165,7 @@ double quantile_of(std::vector<float> values, double quantile) {
 }
 
 std::optional<ColumnMap> by_columns(const LoadedModel& model, const Examples& map) {
-    const std::optional<Table> table = table_of(model, map.shape);
+    const std::optional<Table> table = table_of(model, map);
     if (!table) return std::nullopt;
     ColumnMap out;
     for (const TableColumn& column : table->columns)

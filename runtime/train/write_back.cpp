@@ -1,5 +1,5 @@
-// Writes examples as the data were: rows of a table, or sound. The field of the data whose examples
-// have the same shape says how.
+// Writes examples as the data were: rows of a table, or sound. The field of the data that they are
+// like says how.
 #include "runtime/train/write_back.h"
 
 #include <algorithm>
@@ -15,14 +15,15 @@ namespace {
 /// Of the noise of an input that no function has.
 constexpr uint32_t kMissingStream = kPhiloxNoiseStream + 0xFFFF;
 
-/// The first field of `data` of this format whose examples have the shape; null if none has.
+/// The field that examples are like, if it is of this format and their shape; else null.
 const ir::DataField* find_source(const LoadedModel& model, const std::string& format,
-                                 const ir::Shape& shape) {
-    for (const ir::DataField& source : model.module().data)
-        if (source.format == format && shape.size() == source.shape.size() + 1 &&
-            std::equal(source.shape.begin(), source.shape.end(), shape.begin() + 1))
-            return &source;
-    return nullptr;
+                                 const Examples& examples) {
+    const ir::DataField* source = ir::find_field(model.module().data, examples.like);
+    const ir::Shape& shape = examples.shape;
+    const bool fits = source != nullptr && source->format == format &&
+                      shape.size() == source->shape.size() + 1 &&
+                      std::equal(source->shape.begin(), source->shape.end(), shape.begin() + 1);
+    return fits ? source : nullptr;
 }
 
 /// kShapeMismatch, with what can be done instead.
@@ -45,19 +46,19 @@ void append_row(const std::vector<std::string>& cells, const CsvFormat& format, 
 
 }  // namespace
 
-std::string written_as(const LoadedModel& model, const ir::Shape& shape) {
+std::string written_as(const LoadedModel& model, const Examples& examples) {
     for (const char* format : {"csv", "wav"})
-        if (find_source(model, format, shape)) return format;
+        if (find_source(model, format, examples)) return format;
     return "";
 }
 
-std::optional<Table> table_of(const LoadedModel& model, const ir::Shape& shape) {
-    const ir::DataField* source = find_source(model, "csv", shape);
+std::optional<Table> table_of(const LoadedModel& model, const Examples& examples) {
+    const ir::DataField* source = find_source(model, "csv", examples);
     return source ? Table::parse(source->table) : std::nullopt;
 }
 
 void draw_missing(const LoadedModel& model, uint64_t seed, Examples& rows) {
-    const std::optional<Table> table = table_of(model, rows.shape);
+    const std::optional<Table> table = table_of(model, rows);
     if (!table) return;
     const auto masks = std::count_if(table->columns.begin(), table->columns.end(),
                                      [](const TableColumn& column) { return column.masked; });
@@ -76,7 +77,7 @@ void draw_missing(const LoadedModel& model, uint64_t seed, Examples& rows) {
 /// header if that has one. Columns that are ignored in the data are not there.
 bool write_rows(const LoadedModel& model, const Examples& examples, const std::string& path,
                 Diagnostics& diagnostics) {
-    const std::optional<Table> table = table_of(model, examples.shape);
+    const std::optional<Table> table = table_of(model, examples);
     if (!table) {
         report_other(examples, path, "rows of a table", diagnostics);
         return false;
@@ -94,7 +95,7 @@ bool write_rows(const LoadedModel& model, const Examples& examples, const std::s
 
 bool write_sound(const LoadedModel& model, const Examples& examples, const std::string& path,
                  Diagnostics& diagnostics) {
-    const ir::DataField* source = find_source(model, "wav", examples.shape);
+    const ir::DataField* source = find_source(model, "wav", examples);
     if (!source) {
         report_other(examples, path, "windows of sound", diagnostics);
         return false;

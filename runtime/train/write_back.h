@@ -12,12 +12,12 @@
 
 namespace gmc::runtime {
 
-/// "csv" where examples of this shape (count first) are rows of the model's table, "wav" where they
-/// are windows of its sound; else "".
-std::string written_as(const LoadedModel& model, const ir::Shape& shape);
+/// "csv" where examples are like rows of a table of the model, "wav" where they are like windows of
+/// its sound; else "".
+std::string written_as(const LoadedModel& model, const Examples& examples);
 
-/// The table that examples of this shape (count first) are rows of; nothing where they are none.
-std::optional<Table> table_of(const LoadedModel& model, const ir::Shape& shape);
+/// The table that examples are rows of; nothing where they are none.
+std::optional<Table> table_of(const LoadedModel& model, const Examples& examples);
 
 /// Samples of rows whose cells may be missing say with which probability a cell is there: draws
 /// whether it is, so that as many are missing as in the data. Row i depends on the seed and i only.

@@ -196,6 +196,9 @@ void print_json(const TrainedModel& trained, Examined measured,
         (measured == Examined::kValidation || !kept_out(model, split_of(measured)).empty()))
         json["validate_share"] = share;
     if (!units.names().empty()) json["units"] = units;
+    if (const std::string field = runtime::compared_with(model);
+        !field.empty() && figures.contains("samples"))
+        json["samples_compared_with"] = field;
     json.update(figures);
     for (const std::string& name : figures.names()) {  // JSON has no word for them but null
         const Json& figure = figures.at(name);
@@ -295,6 +298,9 @@ int eval_command(const Words& words) {
             "  `{}` {} over the longest of the sets that {} of; the shorter ones begin again\n",
             fmt::join(result->of_several, "`, `"), result->of_several.size() == 1 ? "goes" : "go",
             result->of_several.size() == 1 ? "it is" : "they are");
+    if (const std::string field = runtime::compared_with(model);
+        !field.empty() && figures.contains("samples"))
+        print_out("  samples are compared with the data `{}`\n", field);
     print_figures(figures, units);
     return kDone;
 }

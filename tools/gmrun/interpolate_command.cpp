@@ -58,11 +58,12 @@ int interpolate_command(const Words& words) {
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
     if (!trained.ok()) return report(diagnostics);
-    const auto wanted = label(line, *trained->model, diagnostics);
-    if (!wanted.ok()) return report(diagnostics);
-    options.label = *wanted;
     if (!read_settings(line, *trained, options.function, options.settings, diagnostics))
         return report(diagnostics);
+    const auto wanted =
+        label(line, *trained->model, options.function, options.settings, diagnostics);
+    if (!wanted.ok()) return report(diagnostics);
+    options.label = *wanted;
     const int64_t grid = runtime::grid_size(options.settings);
     options.rows = line.has("rows") ? line.get<int64_t>("rows")
                    : grid > 1       ? std::min(grid, kRowsMost)

@@ -46,7 +46,7 @@ int reconstruct_command(const Words& words) {
     if (!pairs.ok()) return report(diagnostics);
     report_warnings(diagnostics);
     const auto place =
-        output_file(line, *trained, pairs->reconstructions.shape, "reconstructions", diagnostics);
+        output_file(line, *trained, pairs->reconstructions, "reconstructions", diagnostics);
     if (!place.ok()) return report_output(line, diagnostics);
     const std::string& output = *place;
     runtime::ImageBatch originals, reconstructions;
@@ -55,8 +55,9 @@ int reconstruct_command(const Words& words) {
         if (!write_examples(*trained->model, pairs->reconstructions, output, diagnostics))
             return report_output(line, diagnostics);
     } else {
-        const auto picture = runtime::pair_grid(originals, reconstructions,
-                                                grid_options(*trained->model), diagnostics);
+        const runtime::GridOptions grid =
+            grid_options(*trained->model, pairs->reconstructions.like);
+        const auto picture = runtime::pair_grid(originals, reconstructions, grid, diagnostics);
         if (!picture.ok() || !runtime::write_png(output, *picture, diagnostics))
             return report_output(line, diagnostics);
     }

@@ -17,6 +17,7 @@
 #include "runtime/run/run_folder.h"
 #include "runtime/run/run_log.h"
 #include "runtime/run/run_record.h"
+#include "runtime/train/sampler.h"
 #include "tools/gmrun/runs/missing_run.h"
 #include "tools/gmrun/runs/run_differences.h"
 #include "tools/gmrun/runs/run_history.h"
@@ -413,29 +414,31 @@ void add_label(CommandLine& line, const std::string& otherwise) {
     line.add_option<std::string>(
         "label", "NAME",
         "the class of all samples, by name or, unless names are numbers, by number, where the "
-        "function takes a label; without it " +
+        "function takes a label; of several labels FIELD=NAME says which; without it " +
             otherwise);
 }
 
-/// Where a class is called "7", a number is a name, and no place in the list: the classes 1 to 12
-/// would be confused with the numbers 0 to 11. Else any number is passed on; whether there are so
-/// many classes is checked where samples are made.
-Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::LoadedModel& model,
-                                     Diagnostics& diagnostics) {
-    if (!line.has("label")) return std::optional<int64_t>();
-    const std::string wanted = line.text("label");
+namespace {
+
+/// Which class --label means, of the classes of `fields` in turn. Where a class is called "7", a
+/// number is a name, and no place in the list: the classes 1 to 12 would be confused with the
+/// numbers 0 to 11. Else any number is passed on; whether there are so many classes is checked
+/// where samples are made.
+Result<int64_t> class_called(const std::string& wanted, const std::string& model,
+                             const std::vector<const ir::DataField*>& fields,
+                             Diagnostics& diagnostics) {
     std::vector<std::string> known;
-    for (const ir::DataField& field : model.module().data) {
-        const std::vector<std::string>& names = field.class_names;
+    for (const ir::DataField* field : fields) {
+        const std::vector<std::string>& names = field->class_names;
         const auto found = std::find(names.begin(), names.end(), wanted);
-        if (found != names.end()) return std::optional<int64_t>(found - names.begin());
+        if (found != names.end()) return static_cast<int64_t>(found - names.begin());
         known.insert(known.end(), names.begin(), names.end());
     }
     const std::optional<int64_t> number = whole_number(wanted);
-    if (number && std::none_of(known.begin(), known.end(), whole_number)) return number;
+    if (number && std::none_of(known.begin(), known.end(), whole_number)) return *number;
     Diagnostic& error = diagnostics.error(DiagnosticKind::kUnknownName, {},
-                                          "--label: no class of model `{}` is called `{}`{}",
-                                          model.module().name, wanted, suggestion(wanted, known));
+                                          "--label: no class of model `{}` is called `{}`{}", model,
+                                          wanted, suggestion(wanted, known));
     constexpr size_t kMostListed = 30;
     if (known.empty())
         error.help("its classes have no names: give a number");
@@ -445,6 +448,46 @@ Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::Loa
         error.help(fmt::format("its {} {}", by_count(known.size(), "class is", "classes are"),
                                quoted_names(known)));
     return Failure{};
+}
+
+}  // namespace
+
+/// Of several labels, the one that is named becomes a setting, and samples go through the classes
+/// of the others.
+Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::LoadedModel& model,
+                                     const std::string& function,
+                                     std::vector<runtime::InputSetting>& settings,
+                                     Diagnostics& diagnostics) {
+    if (!line.has("label")) return std::optional<int64_t>();
+    const ir::Module& module = model.module();
+    const ir::Function* found = module.find_function(function);
+    std::vector<const ir::DataField*> labels;
+    if (found != nullptr) labels = runtime::label_inputs(module, *found, settings);
+    std::string wanted = line.text("label");
+    std::vector<const ir::DataField*> meant = labels;
+    for (const ir::DataField* field : labels)
+        if (wanted.starts_with(field->name + "=")) {
+            wanted = wanted.substr(field->name.size() + 1);
+            meant = {field};
+            break;
+        }
+    if (meant.size() > 1) {
+        std::vector<std::string> names;
+        for (const ir::DataField* field : labels) names.push_back(field->name);
+        diagnostics
+            .error(DiagnosticKind::kBadValue, {}, "--label {}: function `{}` takes {} labels, {}",
+                   wanted, function, names.size(), quoted_names(names))
+            .help(fmt::format("say which: `--label {}={}`", names.front(), wanted));
+        return Failure{};
+    }
+    if (meant.empty())  // an error where samples are made, unless there is no such class at all
+        for (const ir::DataField& field : module.data) meant.push_back(&field);
+    const auto number = class_called(wanted, module.name, meant, diagnostics);
+    if (!number.ok()) return Failure{};
+    if (labels.size() < 2) return std::optional<int64_t>(*number);
+    const auto value = static_cast<float>(*number);
+    settings.push_back({meant.front()->name, {value}, {value}, 1});
+    return std::optional<int64_t>();
 }
 
 }  // namespace gmc::tools

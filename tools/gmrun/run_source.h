@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/data/input_setting.h"
 #include "runtime/train/generate.h"
 #include "runtime/train/trained_model.h"
 #include "tools/command_line/command_line.h"
@@ -82,8 +83,12 @@ Result<TrainedModel> load_trained(const std::string& model, const std::string& r
 /// Declares --label, and reads it, a name or, unless names are numbers, a number; no value when it
 /// was not given.
 void add_label(CommandLine& line, const std::string& otherwise);
-/// Errors: no class of the model has this name, and it is no number (kUnknownName).
+/// Of a function that takes several labels beside `settings`, "FIELD=CLASS" becomes one more of
+/// these. Errors: no class has this name, and it is no number (kUnknownName); of several labels
+/// none is named (kBadValue).
 Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::LoadedModel& model,
+                                     const std::string& function,
+                                     std::vector<runtime::InputSetting>& settings,
                                      Diagnostics& diagnostics);
 
 }  // namespace gmc::tools

@@ -69,19 +69,20 @@ int sample_command(const Words& words) {
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
     if (!trained.ok()) return report(diagnostics);
-    const auto wanted = label(line, *trained->model, diagnostics);
-    if (!wanted.ok()) return report(diagnostics);
     const std::string function = line.text("function");
-    runtime::SamplerOptions options{function, line.get<uint64_t>("seed"), *wanted, {}};
+    runtime::SamplerOptions options{function, line.get<uint64_t>("seed"), {}, {}};
     if (!read_settings(line, *trained, function, options.settings, diagnostics))
         return report(diagnostics);
+    const auto wanted = label(line, *trained->model, function, options.settings, diagnostics);
+    if (!wanted.ok()) return report(diagnostics);
+    options.label = *wanted;
     const int64_t count = line.has("count")
                               ? line.get<int64_t>("count")
                               : usual_count(*trained->model, function, options.settings);
     warn_of_cut_grid(line, options.settings, count, "count");
     auto samples = runtime::generate(*trained->model, options, count, diagnostics);
     if (!samples.ok()) return report(diagnostics);
-    const auto place = output_file(line, *trained, samples->shape, "samples", diagnostics);
+    const auto place = output_file(line, *trained, *samples, "samples", diagnostics);
     if (!place.ok()) return report_output(line, diagnostics);
     const std::string& output = *place;
     if (output.ends_with(".csv")) runtime::draw_missing(*trained->model, options.seed, *samples);

@@ -63,10 +63,11 @@ struct PngDecoder {
         png_set_read_fn(png, this, read);
         png_read_info(png, info);
         const int depth = png_get_bit_depth(png, info), type = png_get_color_type(png, info);
-        if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
+        indexed = type == PNG_COLOR_TYPE_PALETTE;
+        if (indexed) png_set_packing(png);  // libpng makes indices beyond the palette black
         if (type == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(png);
         const bool transparent = png_get_valid(png, info, PNG_INFO_tRNS) != 0;
-        if (transparent) png_set_tRNS_to_alpha(png);
+        if (transparent && !indexed) png_set_tRNS_to_alpha(png);
         was_deep = depth == 16;
         stays_deep = was_deep && (type & PNG_COLOR_MASK_ALPHA) == 0 && !transparent;
         if (was_deep && !stays_deep) png_set_strip_16(png);
@@ -113,16 +114,47 @@ struct PngDecoder {
     png_structp png = nullptr;
     png_infop info = nullptr;
     int passes = 1;
+    bool indexed = false;  ///< a value is a place in the palette
     bool was_deep = false;
     bool stays_deep = false;  ///< a value is 16 bits, in the machine's order
     std::jmp_buf back;
     char text[128] = {};
 };
 
+/// A picture of places in the palette, in its colours. Error: a place beyond the palette.
+Result<Image> in_colours(const Image& places, const PngDecoder& decoder, const PictureBytes& file,
+                         Diagnostics& diagnostics) {
+    png_colorp colours = nullptr;
+    png_bytep alphas = nullptr;
+    int count = 0, alpha_count = 0;
+    png_get_PLTE(decoder.png, decoder.info, &colours, &count);
+    png_get_tRNS(decoder.png, decoder.info, &alphas, &alpha_count, nullptr);
+    const int64_t channels = alphas != nullptr && alpha_count > 0 ? 4 : 3;
+    Image image = make_image(places.height, places.width, channels, 0);
+    auto* to = image.pixels.data();
+    for (size_t i = 0; i < places.pixels.size(); ++i) {
+        const int place = places.pixels[i];
+        if (place >= count) {
+            const auto at = static_cast<int64_t>(i);
+            return report_bad_picture(
+                file,
+                fmt::format("the pixel in row {}, column {} has the colour number {}, but the "
+                            "palette ends with number {}",
+                            at / places.width, at % places.width, place, count - 1),
+                diagnostics);
+        }
+        *to++ = colours[place].red;
+        *to++ = colours[place].green;
+        *to++ = colours[place].blue;
+        if (channels == 4) *to++ = place < alpha_count ? alphas[place] : 255;
+    }
+    return image;
+}
+
 }  // namespace
 
-/// libpng converts while it reads: palettes, 16 bits, grey of fewer bits. When it fails, the chunks
-/// are searched for the one that is damaged, as its own message has no place.
+/// libpng converts while it reads: 16 bits, grey of fewer bits. When it fails, the chunks are
+/// searched for the one that is damaged, as its own message has no place.
 Result<Image> decode_png(const PictureBytes& file, Diagnostics& diagnostics) {
     PngDecoder decoder(file.bytes);
     if (decoder.info == nullptr) throw std::bad_alloc();
@@ -143,6 +175,11 @@ Result<Image> decode_png(const PictureBytes& file, Diagnostics& diagnostics) {
                              static_cast<size_t>(height)))
         return bad();
     take_upper_bits(image);
+    if (decoder.indexed) {
+        auto coloured = in_colours(image, decoder, file, diagnostics);
+        if (!coloured.ok()) return Failure{};
+        image = coloured.take();
+    }
     decoder.read_trailer();
     image = turn_upright(std::move(image), decoder.orientation());
     image.was_deep = decoder.was_deep;

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -91,12 +92,24 @@ struct Found {
         squares += before * (*number - mean);
         low = numbers == 1 ? *number : std::min(low, *number);
         high = numbers == 1 ? *number : std::max(high, *number);
-        if (const size_t point = cell.find(decimal); point != std::string::npos) {
+        if (cell.find(decimal) != std::string::npos)
             (has_thousands(cell) ? ambiguous : certain).keep_first(cell, line);
-            const size_t digits =
-                cell.find_first_of("eE", point) == std::string::npos ? cell.size() - point - 1 : 6;
-            decimals = std::max(decimals, static_cast<int>(std::min<size_t>(digits, 12)));
-        }
+        decimals = std::max(decimals, decimals_of(cell, decimal));
+    }
+
+    /// How many digits behind the decimal sign write a number out: four for `1.5e-3`.
+    static int decimals_of(const std::string& cell, char decimal) {
+        constexpr int64_t kMostWritten = 12, kMostOfExponent = 17;
+        const size_t exponent = cell.find_first_of("eE"), point = cell.find(decimal);
+        int64_t digits = 0;
+        if (point != std::string::npos)
+            digits = static_cast<int64_t>(std::min(exponent, cell.size()) - point) - 1;
+        if (exponent == std::string::npos) return static_cast<int>(std::min(digits, kMostWritten));
+        size_t from = exponent + 1;
+        if (from < cell.size() && cell[from] == '+') ++from;
+        int power = 0;
+        std::from_chars(cell.data() + from, cell.data() + cell.size(), power);
+        return static_cast<int>(std::clamp<int64_t>(digits - power, 0, kMostOfExponent));
     }
 
     /// Remembers numbers that f32 or f64 do not hold.

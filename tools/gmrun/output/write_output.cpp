@@ -41,20 +41,16 @@ bool write_arrays(const runtime::Examples& examples, const std::string& path,
     return runtime::write_npz(path, arrays, diagnostics);
 }
 
-/// The names of classes as names of folders, each with one of its own.
-std::vector<std::string> class_folders(const ir::Module& module) {
+/// Names of classes as names of folders, each with one of its own.
+std::vector<std::string> class_folders(const std::vector<std::string>& names) {
     std::vector<std::string> folders;
-    for (const ir::DataField& field : module.data) {
-        if (!folders.empty()) break;
-        for (std::string name : field.class_names) {
-            std::replace(name.begin(), name.end(), '/', '_');
-            if (name[0] == '.') name[0] = '_';
-            const std::set<std::string> taken(folders.begin(), folders.end());
-            std::string free = name;
-            for (int more = 2; taken.count(free) != 0; ++more)
-                free = fmt::format("{}_{}", name, more);
-            folders.push_back(free);
-        }
+    for (std::string name : names) {
+        std::replace(name.begin(), name.end(), '/', '_');
+        if (name[0] == '.') name[0] = '_';
+        const std::set<std::string> taken(folders.begin(), folders.end());
+        std::string free = name;
+        for (int more = 2; taken.count(free) != 0; ++more) free = fmt::format("{}_{}", name, more);
+        folders.push_back(free);
     }
     return folders;
 }
@@ -70,9 +66,9 @@ void warn_of_older(const std::string& folder, const std::string& ending, int64_t
             count == -1 ? "" : "s");
 }
 
-/// What can be written of examples of this shape.
-std::string fitting_output(const runtime::LoadedModel& model, const ir::Shape& shape) {
-    const std::string format = runtime::written_as(model, shape);
+/// What can be written of such examples.
+std::string fitting_output(const runtime::LoadedModel& model, const runtime::Examples& examples) {
+    const std::string format = runtime::written_as(model, examples);
     return format.empty()
                ? "write the numbers: --output FILE.npy"
                : fmt::format("write them as the data were: --output FILE.{}; or --output FILE.npy",
@@ -82,7 +78,7 @@ std::string fitting_output(const runtime::LoadedModel& model, const ir::Shape& s
 /// Writes one example as a picture at its own size: a pixel per position, without a border.
 bool write_picture(const runtime::LoadedModel& model, const runtime::Examples& one,
                    const std::string& path, Diagnostics& diagnostics) {
-    runtime::GridOptions grid = runtime::grid_options(model);
+    runtime::GridOptions grid = runtime::grid_options(model, one.like);
     grid.gap = 0;
     grid.scale = 1;
     const ir::Shape& s = one.shape;
@@ -118,17 +114,18 @@ bool write_conditions(const runtime::Examples& examples, const std::vector<std::
 /// DIR/CLASS/000012.png. `gmc` reads such a folder again as pictures with classes.
 bool write_each(const runtime::LoadedModel& model, const runtime::Examples& examples,
                 const std::string& path, Diagnostics& diagnostics) {
-    const bool sound = runtime::written_as(model, examples.shape) == "wav";
+    const bool sound = runtime::written_as(model, examples) == "wav";
     if (!sound && (examples.shape.size() != 4 || !runtime::is_drawable(examples.shape))) {
         diagnostics
             .error(DiagnosticKind::kShapeMismatch, {},
                    "`{}` cannot get a file for each of {}, which are neither pictures nor sound",
                    path, examples.described())
-            .help(fitting_output(model, examples.shape));
+            .help(fitting_output(model, examples));
         return false;
     }
     const auto width = static_cast<std::ptrdiff_t>(examples.values.size()) / examples.count();
-    const std::vector<std::string> classes = class_folders(model.module());
+    const std::vector<std::string> classes =
+        class_folders(runtime::names_of_classes(model.module(), examples.class_field));
     const std::string ending = sound ? ".wav" : ".png";
     std::vector<std::string> files;
     for (int64_t i = 0; i < examples.count(); ++i) {
@@ -138,6 +135,7 @@ bool write_each(const runtime::LoadedModel& model, const runtime::Examples& exam
                                                                  : fmt::format("{}", *of);
         if (!make_folder(folder.string(), diagnostics)) return false;
         runtime::Examples one{examples.shape, {}};
+        one.like = examples.like;
         one.shape[0] = 1;
         const auto from = examples.values.begin() + i * width;
         one.values.assign(from, from + width);
@@ -175,7 +173,7 @@ bool write_examples(runtime::LoadedModel& model, const runtime::Examples& exampl
             .error(DiagnosticKind::kShapeMismatch, {},
                    "`{}` cannot be drawn of {}, which are neither images nor points of the plane",
                    path, examples.described())
-            .help(fitting_output(model, examples.shape));
+            .help(fitting_output(model, examples));
         return false;
     }
     const auto picture = runtime::draw(model, examples, columns, diagnostics);
@@ -215,9 +213,9 @@ Result<std::string> output_or(const CommandLine& line, const std::string& own,
 }
 
 Result<std::string> output_file(const CommandLine& line, const TrainedModel& trained,
-                                const ir::Shape& shape, const std::string& name,
+                                const runtime::Examples& examples, const std::string& name,
                                 Diagnostics& diagnostics) {
-    const std::string ending = runtime::written_as(*trained.model, shape);
+    const std::string ending = runtime::written_as(*trained.model, examples);
     return output_or(line,
                      fmt::format("{}/{}.{}", trained.folder, name, ending.empty() ? "png" : ending),
                      diagnostics);

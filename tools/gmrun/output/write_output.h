@@ -36,10 +36,10 @@ int report_output(const CommandLine& line, Diagnostics& diagnostics);
 /// come from elsewhere. Errors: those of stays_in_run().
 Result<std::string> output_or(const CommandLine& line, const std::string& own,
                               Diagnostics& diagnostics);
-/// The same, where it is not given NAME.csv, .wav or .png in the run's folder, by what examples of
-/// this shape are written as.
+/// The same, where it is not given NAME.csv, .wav or .png in the run's folder, by what such
+/// examples are written as.
 Result<std::string> output_file(const CommandLine& line, const TrainedModel& trained,
-                                const ir::Shape& shape, const std::string& name,
+                                const runtime::Examples& examples, const std::string& name,
                                 Diagnostics& diagnostics);
 
 }  // namespace gmc::tools
