@@ -71,7 +71,7 @@ int interpolate_command(const Words& words) {
     warn_of_cut_grid(line, options.settings, options.rows, "rows");
     const auto samples = runtime::interpolate(*trained->model, options, diagnostics);
     if (!samples.ok()) return report(diagnostics);
-    const auto place = output_file(line, *trained, samples->shape, "interpolation", diagnostics);
+    const auto place = output_file(line, *trained, *samples, "interpolation", diagnostics);
     if (!place.ok()) return report_output(line, diagnostics);
     const std::string& output = *place;
     if (!write_examples(*trained->model, *samples, output, diagnostics, options.columns))
