@@ -182,6 +182,21 @@ struct FigureFields {
     friend bool operator==(const FigureFields&, const FigureFields&) = default;
 };
 
+/// Which data a result of a function is like, where several fields have its shape. Those that
+/// show, write or measure the result take range, columns and rate from this field (field_like in
+/// module.h):
+///   result_like {function="sample", result="sample", field="painting"}
+struct ResultLike {
+    std::string function, result;
+    std::string field;
+    static constexpr auto fields() {
+        return std::tuple{gmc::ir::field("function", &ResultLike::function),
+                          gmc::ir::field("result", &ResultLike::result),
+                          gmc::ir::field("field", &ResultLike::field)};
+    }
+    friend bool operator==(const ResultLike&, const ResultLike&) = default;
+};
+
 /// A number of training that changes with the step or the epoch, and may come to be what it must
 /// not be. Where there are any, the function @bounds has their values as results:
 ///   bound {result="bound_0", what="`momentum`", low=0, high=1, open_high=true, at="m.yaml:12:9"}

@@ -84,6 +84,30 @@ std::string Module::unit_of(const std::string& figure) const {
     return "";
 }
 
+std::vector<const DataField*> fields_like(const Module& module, const Function& function,
+                                          size_t result) {
+    if (result >= function.results.size()) return {};
+    const Shape& shape = function.type(function.results[result].value).shape;
+    if (shape.size() < 2) return {};  // one number per example, as labels are
+    const Shape example(shape.begin() + 1, shape.end());
+    std::vector<const DataField*> same, pictures;
+    for (const DataField& field : module.data) {
+        const Shape& its = field.shape;
+        if (its == example) same.push_back(&field);
+        if (its.size() == 3 && (its[2] == 1 || its[2] == 3)) pictures.push_back(&field);
+    }
+    return same.empty() && example.size() == 3 ? pictures : same;
+}
+
+const DataField* field_like(const Module& module, const Function& function, size_t result) {
+    const std::vector<const DataField*> all = fields_like(module, function, result);
+    if (all.empty()) return nullptr;
+    for (const ResultLike& like : module.results_like)
+        if (like.function == function.name && like.result == function.results[result].name)
+            return find_field(module.data, like.field);
+    return all.front();
+}
+
 const Function* Module::find_function(const std::string& function_name) const {
     return const_cast<Module*>(this)->find_function(function_name);
 }

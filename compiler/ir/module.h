@@ -169,6 +169,7 @@ struct Module {
     std::vector<RateEnd> rate_ends;           ///< of learning rates that have one
     std::vector<Bound> bounds;                ///< of the results of @bounds
     std::vector<FigureFields> figure_fields;  ///< {}: all data are one set
+    std::vector<ResultLike> results_like;     ///< of results that several fields could be like
     std::vector<ScheduleEntry> schedule;      ///< the functions of one training step, in order
     RunPolicy run;
     Compilation compilation;
@@ -183,5 +184,13 @@ struct Module {
     /// What a loss or metric is counted in, as the results of @evaluate say; "" = nothing.
     std::string unit_of(const std::string& figure) const;
 };
+
+/// The data fields that a result of a function may be like: those of its shape per example; for
+/// pictures of which none has that, all pictures [H, W, 1 or 3]. In the order of the model.
+std::vector<const DataField*> fields_like(const Module& module, const Function& function,
+                                          size_t result = 0);
+/// The one that it is like, whose range, columns and rate it has: as the module says (ResultLike),
+/// else the only one or, where a module says nothing, the first. Null where there is none.
+const DataField* field_like(const Module& module, const Function& function, size_t result = 0);
 
 }  // namespace gmc::ir

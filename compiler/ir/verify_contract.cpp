@@ -70,6 +70,7 @@ class ContractCheck {
         }
         rate_ends();
         figure_fields();
+        results_like();
         bounds();
         run_policy();
         schedule();
@@ -235,6 +236,21 @@ class ContractCheck {
             for (const std::string& name : figure.of)
                 if (find_field(module_.data, name) == nullptr)
                     report_.error_in_line(line, fmt::format("there are no data `{}`", name));
+        }
+    }
+
+    void results_like() {
+        for (const ResultLike& like : module_.results_like) {
+            const std::string line =
+                "result_like {function=" + quoted(like.function) + ",result=" + quoted(like.result);
+            const Function* function = module_.find_function(like.function);
+            if (function == nullptr ||
+                std::none_of(function->results.begin(), function->results.end(),
+                             [&](const NamedValue& r) { return r.name == like.result; }))
+                report_.error_in_line(
+                    line, fmt::format("@{} has no result `{}`", like.function, like.result));
+            if (find_field(module_.data, like.field) == nullptr)
+                report_.error_in_line(line, fmt::format("there are no data `{}`", like.field));
         }
     }
 

@@ -11,6 +11,7 @@
 #include "dsl/checks/checks.h"
 #include "dsl/lower/contract.h"
 #include "dsl/lower/evaluate.h"
+#include "dsl/lower/flow/result_like.h"
 #include "dsl/lower/networks.h"
 #include "dsl/lower/optimizers/training.h"
 #include "dsl/lower/set_figures.h"
@@ -93,6 +94,7 @@ class ModuleBuilder {
         if (diagnostics_.count() > errors_before) return Failure{};
         check_model(spec_, facts(summaries), diagnostics_);
         write_contract(spec_, m_.label_classes, module_);
+        write_results_like(evidence_, applied_, m_);
         write_rate_ends(m_);
         for (const NetworkSummary& network : summaries)
             for (const LayerSummary& layer : network.layers)
@@ -149,6 +151,7 @@ class ModuleBuilder {
             if (loss_and_metrics(e, entry) == kNone) return;
         ir::Function built = f.finish();
         write_figure_fields(built, m_);
+        evidence_ = data_evidence(built, f.applied);
         std::optional<ir::Function> figures = figures_of_set(f, built);
         module_.functions.push_back(std::move(built));
         if (figures) module_.functions.push_back(std::move(*figures));
@@ -237,6 +240,7 @@ class ModuleBuilder {
             f.function.results.push_back({result.name, e.materialize(value, {})});
         }
         drop_unused_fields(f.function, spec);
+        applied_[spec.name] = f.applied;
         module_.functions.push_back(f.finish());
     }
 
@@ -373,6 +377,9 @@ class ModuleBuilder {
     Diagnostics& diagnostics_;
     ir::Module module_;
     ModuleScope m_;
+    DataEvidence evidence_;
+    /// By function of the author's.
+    std::map<std::string, std::vector<FunctionScope::Applied>> applied_;
 };
 
 }  // namespace

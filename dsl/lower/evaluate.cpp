@@ -574,6 +574,9 @@ Evaluated Evaluator::apply(const dsl::NetworkSpec& network, const Expression& ca
     if (!fine) return failed();
     if (network.outputs.empty()) result.value = result.outputs.at("");
     applications_.push_back({network.name, arguments, averaged, weights, result});
+    f_.applied.push_back({network.name, arguments, result.outputs});
+    for (FunctionScope* outer = f_.outer(); outer != nullptr; outer = outer->outer())
+        outer->applied.push_back({network.name, {}, {}});
     return result;
 }
 

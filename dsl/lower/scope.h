@@ -120,6 +120,14 @@ class FunctionScope {
     /// Values that are an unchanged field of the data. Tells the number of classes of labels.
     std::map<ir::ValueId, const dsl::DataField*> fields;
 
+    /// A network that an expression applies. Without arguments and outputs: in the body of a loop.
+    struct Applied {
+        std::string network;
+        std::vector<ir::ValueId> arguments;
+        std::map<std::string, ir::ValueId> outputs;  ///< by name; "" for the only one
+    };
+    std::vector<Applied> applied;
+
     /// Results of layers that are one tensor spread over the batch, and that tensor: a product with
     /// one matrix for all examples is one large product.
     std::map<ir::ValueId, ir::ValueId> same_for_all;

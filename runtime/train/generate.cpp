@@ -110,34 +110,10 @@ std::string Examples::described() const {
     return describe_examples(shape.empty() ? shape : ir::Shape(shape.begin() + 1, shape.end()));
 }
 
-std::vector<const ir::DataField*> fields_like(const ir::Module& module,
-                                              const ir::Function& function, size_t result) {
-    if (result >= function.results.size()) return {};
-    const ir::Shape& shape = function.type(function.results[result].value).shape;
-    if (shape.size() < 2) return {};  // one number per example, as labels are
-    const ir::Shape example(shape.begin() + 1, shape.end());
-    std::vector<const ir::DataField*> same, pictures;
-    for (const ir::DataField& field : module.data) {
-        const ir::Shape& its = field.shape;
-        if (its == example) same.push_back(&field);
-        if (its.size() == 3 && (its[2] == 1 || its[2] == 3)) pictures.push_back(&field);
-    }
-    return same.empty() && example.size() == 3 ? pictures : same;
-}
-
-const ir::DataField* field_like(const ir::Module& module, const ir::Function& function,
-                                size_t result) {
-    const std::vector<const ir::DataField*> all = fields_like(module, function, result);
-    const std::vector<std::string> taken = fields_of(function);
-    for (const ir::DataField* field : all)
-        if (std::count(taken.begin(), taken.end(), field->name) != 0) return field;
-    return all.empty() ? nullptr : all.front();
-}
-
 std::string name_of_like(const LoadedModel& model, const std::string& function, size_t result) {
     const ir::Function* found = model.module().find_function(function);
     const ir::DataField* like =
-        found == nullptr ? nullptr : field_like(model.module(), *found, result);
+        found == nullptr ? nullptr : ir::field_like(model.module(), *found, result);
     return like == nullptr ? "" : like->name;
 }
 
@@ -344,6 +320,18 @@ Result<Examples> generate(LoadedModel& model, const SamplerOptions& options, int
     return out;
 }
 
+/// What a function of data is shown beside: of what it takes, the field that its result is like,
+/// else one that has its shape, else one that it could be like. A function that takes none of those
+/// is shown beside what its result is like.
+static std::string name_of_originals(const ir::Module& module, const ir::Function& function,
+                                     const std::string& like) {
+    const std::vector<std::string> taken = fields_of(function);
+    if (std::count(taken.begin(), taken.end(), like) != 0) return like;
+    for (const ir::DataField* field : ir::fields_like(module, function))
+        if (std::count(taken.begin(), taken.end(), field->name) != 0) return field->name;
+    return like;
+}
+
 /// Batches of data go through the function; originals are kept beside the results, since the loader
 /// reuses its memory.
 Result<Reconstruction> reconstruct(LoadedModel& model, const std::string& name, DataSplit split,
@@ -356,7 +344,8 @@ Result<Reconstruction> reconstruct(LoadedModel& model, const std::string& name, 
         return Failure{};
     Reconstruction out;
     out.reconstructions.like = name_of_like(model, name);
-    out.originals.like = out.reconstructions.like;
+    out.originals.like =
+        name_of_originals(model.module(), executable->function(), out.reconstructions.like);
     const int64_t field = std::max<int64_t>((*loader)->dataset().find(out.originals.like), 0);
     const FieldPtr& originals = (*loader)->dataset().fields()[field];
     out.originals.shape = {0};

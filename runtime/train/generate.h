@@ -27,7 +27,7 @@ struct Examples {
     /// class for all.
     int64_t classes = 0;
     std::string class_field = {};  ///< the field of labels that these are classes of
-    /// The data field that they are like (field_like): its range, columns, rate; "": none.
+    /// The data field that they are like (ir::field_like): its range, columns, rate; "": none.
     std::string like = {};
     /// The one class that all of them were asked to be of.
     std::optional<int64_t> label = {};
@@ -78,8 +78,9 @@ Result<Examples> generate(LoadedModel& model, const std::string& name, int64_t c
 Result<Examples> generate(LoadedModel& model, const SamplerOptions& options, int64_t count,
                           Diagnostics& diagnostics);
 
-/// The first `count` examples of the split, of the field that the first result of `name` is like,
-/// and that result of them.
+/// The first `count` examples of the split, of the field that the function takes (of several the
+/// one that its result is like, or that has its shape), and the first result of `name` applied to
+/// them.
 struct Reconstruction {
     Examples originals, reconstructions;
 };
@@ -101,15 +102,7 @@ Executable* batch_function(LoadedModel& model, const std::string& name, int64_t 
                            Diagnostics& diagnostics);
 /// The number of rows that each call of such an executable computes.
 int64_t rows_of(const Executable& executable);
-/// The data fields that a result of a function may be like: those of its shape per example; for
-/// pictures of which none has that, all pictures [H, W, 1 or 3]. In the order of the model.
-std::vector<const ir::DataField*> fields_like(const ir::Module& module,
-                                              const ir::Function& function, size_t result = 0);
-/// The one that it is like, whose range, columns and rate it has: the first that the function
-/// takes, else the first. Null where there is none.
-const ir::DataField* field_like(const ir::Module& module, const ir::Function& function,
-                                size_t result = 0);
-/// Its name; "" where there is none.
+/// The name of the data field that a result of the function is like; "" where there is none.
 std::string name_of_like(const LoadedModel& model, const std::string& function, size_t result = 0);
 /// Appends the first `rows` rows of a batch of `type`.
 void append_rows(const float* batch, const ir::Type& type, int64_t rows, Examples& out);

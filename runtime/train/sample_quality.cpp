@@ -139,7 +139,7 @@ class Comparison {
     /// Finds the data that samples imitate. Samples have its range.
     bool find_field() {
         const ir::Function& sample = *model_.module().find_function("sample");
-        if (const ir::DataField* field = field_like(model_.module(), sample);
+        if (const ir::DataField* field = ir::field_like(model_.module(), sample);
             field != nullptr && field->shape == shape_) {
             field_ = field->name;
             const ValueRange from = value_range(*field), to = features_->range();
@@ -235,7 +235,7 @@ class Comparison {
 
 std::string compared_with(const LoadedModel& model) {
     const ir::Function* sample = model.module().find_function("sample");
-    const bool several = sample != nullptr && fields_like(model.module(), *sample).size() > 1;
+    const bool several = sample != nullptr && ir::fields_like(model.module(), *sample).size() > 1;
     return several ? name_of_like(model, "sample") : "";
 }
 
@@ -244,7 +244,7 @@ std::optional<SyntheticModes> modes_of(const LoadedModel& model) {
     if (sample == nullptr || sample->results.empty() ||
         !are_points(sample->type(sample->results[0].value).shape))
         return std::nullopt;
-    const ir::DataField* field = field_like(model.module(), *sample);
+    const ir::DataField* field = ir::field_like(model.module(), *sample);
     if (field == nullptr || field->format != "synthetic") return std::nullopt;
     return synthetic_modes(field->source);
 }

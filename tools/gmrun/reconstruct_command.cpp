@@ -10,6 +10,17 @@
 #include "tools/gmrun/tuning.h"
 
 namespace gmc::tools {
+namespace {
+
+/// Brings pictures into the range in which others are drawn beside them.
+void take_range(const runtime::GridOptions& from, const runtime::GridOptions& to,
+                runtime::Examples& pictures) {
+    if (from.low == to.low && from.high == to.high) return;
+    const float scale = (to.high - to.low) / (from.high - from.low);
+    for (float& value : pictures.values) value = to.low + scale * (value - from.low);
+}
+
+}  // namespace
 
 /// Pictures are drawn as pairs of rows; anything else, or a file of numbers, gets the
 /// reconstructions alone.
@@ -40,7 +51,7 @@ int reconstruct_command(const Words& words) {
     if (!trained.ok()) return report(diagnostics);
     if (!use_own_data(line, *trained->model, line.text("function"), diagnostics))
         return report(diagnostics);
-    const auto pairs =
+    auto pairs =
         runtime::reconstruct(*trained->model, line.text("function"), runtime::DataSplit::kTest,
                              count, line.get<uint64_t>("seed"), diagnostics);
     if (!pairs.ok()) return report(diagnostics);
@@ -57,6 +68,7 @@ int reconstruct_command(const Words& words) {
     } else {
         const runtime::GridOptions grid =
             grid_options(*trained->model, pairs->reconstructions.like);
+        take_range(grid_options(*trained->model, pairs->originals.like), grid, pairs->originals);
         const auto picture = runtime::pair_grid(originals, reconstructions, grid, diagnostics);
         if (!picture.ok() || !runtime::write_png(output, *picture, diagnostics))
             return report_output(line, diagnostics);

@@ -108,6 +108,8 @@ bool parse_contract_line(TokenReader& tokens, const Token& keyword, Module& modu
         tokens.attributes(module.bounds.emplace_back(), word);
     } else if (word == "figure_fields") {
         tokens.attributes(module.figure_fields.emplace_back(), word);
+    } else if (word == "result_like") {
+        tokens.attributes(module.results_like.emplace_back(), word);
     } else if (word == "layer") {
         module.layers.push_back(layer(tokens));
     } else if (word == "schedule") {

@@ -82,6 +82,8 @@ std::string print_contract(const Module& module) {
         out += fmt::format("bound{}\n", attributes_text(bound));
     for (const FigureFields& figure : module.figure_fields)
         out += fmt::format("figure_fields{}\n", attributes_text(figure));
+    for (const ResultLike& like : module.results_like)
+        out += fmt::format("result_like{}\n", attributes_text(like));
     if (module.run != RunPolicy{}) out += fmt::format("run{}\n", attributes_text(module.run));
     if (!module.schedule.empty()) {
         out += "schedule";
