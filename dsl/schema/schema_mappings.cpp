@@ -460,9 +460,9 @@ std::vector<MappingRow> train_rows() {
                   "averages are those of the running statistics of batch norm, too"),
              structure("validate", "name|number", kOptional,
                        "losses and metrics after each epoch: of `test`, the test data, or of a "
-                       "share of the training data such as 0.1, which is then not trained on: each "
-                       "example is drawn by lot for itself, so that it stays on its side when "
-                       "others are added, and the share is only about that"),
+                       "share of the training data such as 0.1, which is then not trained on; each "
+                       "example is drawn on its own, so the share is only approximate, and an "
+                       "example keeps its side when others are added"),
              structure("early_stopping", "early stopping", kOptional,
                        "ends training when a figure of validation gets no better"),
              structure("keep", "keep", kOptional, "which checkpoints are kept"),

@@ -388,8 +388,7 @@ void RunFolder::has_ended(TrainEnd end) const {
     settle_run_aside(path_);
     if (end != TrainEnd::kNotStarted && has_run_aside(path_))
         say("the run that was in `{}` before is kept in `{}/{}` until this one ends an epoch of "
-            "which "
-            "weights are kept, for which --resume goes on; without `{}` it comes back\n",
+            "which weights are kept, for which --resume goes on; without `{}` it comes back\n",
             path_, path_, kReplaced, file(kCheckpointName));
 }
 

@@ -17,13 +17,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-TEST_CASE("a share of the data validates each epoch, and is not trained on") {
-    const TemporaryFolder folder;
+/// A quarter of the data validates; the last checkpoints and the best are kept.
+runtime::TrainOptions validating(int keep_last) {
     runtime::TrainOptions options;
     options.policy.emplace();
     options.policy->validate_share = 0.25;
-    options.policy->keep_last = 2;
+    options.policy->keep_last = keep_last;
     options.policy->keep_best = "loss";
+    return options;
+}
+
+TEST_CASE("a share of the data validates each epoch, and is not trained on") {
+    const TemporaryFolder folder;
+    runtime::TrainOptions options = validating(2);
     const std::string path = write_model(folder, copier(kError, "epochs: 3", 96));
     const Watched trained = train_watched(folder, path, options);
     INFO(trained.errors);
@@ -45,11 +51,7 @@ TEST_CASE("a share of the data validates each epoch, and is not trained on") {
 
 TEST_CASE("what is the only whole copy of the best takes its place before it goes") {
     const TemporaryFolder folder;
-    runtime::TrainOptions options;
-    options.policy.emplace();
-    options.policy->validate_share = 0.25;
-    options.policy->keep_last = 5;
-    options.policy->keep_best = "loss";
+    const runtime::TrainOptions options = validating(5);
     const std::string path = write_model(folder, copier(kError, "epochs: 3", 96));
     REQUIRE(train_watched(folder, path, options).end == runtime::TrainEnd::kDone);
     const std::string run = folder / "run", best = run + "/checkpoints/best.safetensors";
