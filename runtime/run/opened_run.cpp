@@ -15,6 +15,8 @@
 #include "compiler/support/say.h"
 #include "runtime/contractions/choice/tuning_machine.h"
 #include "runtime/data/data_summary.h"
+#include "runtime/data/fingerprint/data_changes.h"
+#include "runtime/data/fingerprint/fingerprint.h"
 #include "runtime/data/odd_values.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/run/validation.h"

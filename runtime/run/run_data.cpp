@@ -8,7 +8,8 @@
 
 #include "compiler/support/say.h"
 #include "compiler/support/wording.h"
-#include "runtime/data/data_summary.h"
+#include "runtime/data/fingerprint/data_changes.h"
+#include "runtime/data/fingerprint/fingerprint.h"
 #include "runtime/run/opened_run.h"
 
 namespace gmc::runtime {

@@ -11,7 +11,8 @@
 
 #include "compiler/support/json.h"
 #include "compiler/support/wording.h"
-#include "runtime/data/data_summary.h"
+#include "runtime/data/fingerprint/data_changes.h"
+#include "runtime/data/fingerprint/fingerprint.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/threads/thread_count.h"
 #include "runtime/train/checkpoint.h"

@@ -10,7 +10,7 @@
 #include <set>
 
 #include "compiler/support/json.h"
-#include "runtime/data/data_summary.h"
+#include "runtime/data/fingerprint/fingerprint.h"
 #include "runtime/files/tensors/safetensors.h"
 #include "runtime/memory/memory_need.h"
 #include "runtime/train/slots/slot_parts.h"

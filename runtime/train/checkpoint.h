@@ -73,9 +73,9 @@ struct TrainingState {
     /// The last time that training went back, unless it has come to another such state since.
     std::optional<WentBack> went_back;
     Watched best, stopping;
-    /// Count and checksum of the validation data that these are of (data_summary.h); "": not known.
+    /// Count and checksum of the validation data that these are of (fingerprint.h); "": not known.
     std::string validation;
-    /// Fingerprint of the data that were trained on (data_summary.h), cut short; "": not known.
+    /// Fingerprint of the data that were trained on (fingerprint.h), cut short; "": not known.
     std::string data;
     /// Of the test data, by field; "": not known, or there are none.
     std::string test;

@@ -6,8 +6,8 @@
 
 #include "compiler/support/take_over.h"
 #include "compiler/support/wording.h"
-#include "runtime/data/data_summary.h"
 #include "runtime/data/field_source.h"
+#include "runtime/data/fingerprint/data_changes.h"
 #include "runtime/data/own_order.h"
 #include "runtime/threads/float_mode.h"
 

@@ -48,7 +48,7 @@ class DataPlan {
 
     bool is_replaced() const { return !instead_.empty(); }
 
-    /// Says which data a run had, by their fingerprints (data_summary.h; "": not known). The first
+    /// Says which data a run had, by their fingerprints (data_changes.h; "": not known). The first
     /// loader of each warns (kBadFile) where they have changed.
     void expect(std::string training, std::string test) {
         expected_ = std::move(training);

@@ -6,7 +6,7 @@
 #include "compiler/support/json.h"
 #include "compiler/support/say.h"
 #include "compiler/support/wrap.h"
-#include "runtime/data/data_summary.h"
+#include "runtime/data/fingerprint/fingerprint.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/profile/operation_text.h"
 #include "runtime/profile/trace.h"

@@ -1,92 +1,10 @@
-// Fingerprints of data: what they tell apart, also where data were added.
+// What a summary of data says of their values.
 #include "runtime/data/data_summary.h"
 
-#include <numeric>
-
-#include "runtime/data/array_field.h"
-#include "runtime/data/pictures/folder.h"
 #include "tests/catch.h"
-#include "tests/unit/data_png.h"
-#include "tests/unit/data_temp_folder.h"
 
 namespace gmc::runtime {
 namespace {
-
-/// `count` examples of two numbers: first, first + 1, ...
-std::string fingerprint_of(int64_t count, float first = 0) {
-    std::vector<float> values(static_cast<size_t>(count * 2));
-    std::iota(values.begin(), values.end(), first);
-    Diagnostics diagnostics;
-    const auto dataset = make_dataset(
-        {std::make_shared<FloatField>(FieldInfo{"x", {2}, count}, std::move(values))}, diagnostics);
-    REQUIRE(dataset.ok());
-    return fingerprint(*dataset);
-}
-
-TEST_CASE("data are the same when some were added or taken away, but not when they changed") {
-    CHECK(may_be_same_data(fingerprint_of(40), fingerprint_of(40)));
-    CHECK_FALSE(may_be_same_data(fingerprint_of(40), fingerprint_of(40, 1)));
-    CHECK(may_be_same_data(fingerprint_of(40), fingerprint_of(60)));
-    CHECK(may_be_same_data(fingerprint_of(60), fingerprint_of(30)));
-    CHECK_FALSE(may_be_same_data(fingerprint_of(40), fingerprint_of(60, 1)));
-    CHECK_FALSE(may_be_same_data(fingerprint_of(60), fingerprint_of(30, 1)));
-}
-
-TEST_CASE("data of which nothing was recorded may be the same") {
-    CHECK(may_be_same_data("", fingerprint_of(4)));
-    CHECK(may_be_same_data(fingerprint_of(4), ""));
-    const std::string old = fingerprint_of(4).substr(0, fingerprint_of(4).find(' '));
-    CHECK(may_be_same_data(old, fingerprint_of(4)));
-    CHECK_FALSE(may_be_same_data(old, fingerprint_of(4, 1)));
-    CHECK(may_be_same_data(old, fingerprint_of(5)));
-}
-
-/// Fingerprint of a folder with `count` pictures, of which number `changed` is white, not black.
-std::string fingerprint_of_pictures(int64_t count, int64_t changed) {
-    TempFolder folder;
-    for (int64_t i = 0; i < count; ++i)
-        folder.write(fmt::format("{:04}.png", i),
-                     write_raw_png({.samples = {i == changed ? 255U : 0U}}));
-    FolderOptions options;
-    options.name = "image";
-    options.fit = {4, 4, 1};
-    Diagnostics diagnostics;
-    const auto fields = read_folder(folder.path(), options, diagnostics);
-    REQUIRE(fields.ok());
-    const auto dataset = make_dataset({fields->example}, diagnostics);
-    REQUIRE(dataset.ok());
-    return fingerprint(*dataset);
-}
-
-TEST_CASE("one changed picture of many makes other data, also in a folder that has grown") {
-    const std::string then = fingerprint_of_pictures(120, -1);
-    CHECK(may_be_same_data(then, fingerprint_of_pictures(120, -1)));
-    CHECK(may_be_same_data(then, fingerprint_of_pictures(130, -1)));
-    CHECK(may_be_same_data(then, fingerprint_of_pictures(130, 125)));
-    for (const int64_t changed : {1, 50, 119}) {
-        CHECK_FALSE(may_be_same_data(then, fingerprint_of_pictures(120, changed)));
-        CHECK_FALSE(may_be_same_data(then, fingerprint_of_pictures(130, changed)));
-    }
-    // As an older gmc recorded it: only some values were looked at.
-    const std::string old = then.substr(0, then.find(' '));
-    CHECK(may_be_same_data(old, fingerprint_of_pictures(120, 1)));
-}
-
-TEST_CASE("one changed example of many in memory makes other data") {
-    const auto of = [](float value) {
-        std::vector<float> values(5000, 0.5F);
-        values[3333] = value;
-        Diagnostics diagnostics;
-        const auto dataset = make_dataset(
-            {std::make_shared<FloatField>(FieldInfo{"x", {1}, 5000}, std::move(values))},
-            diagnostics);
-        REQUIRE(dataset.ok());
-        return fingerprint(*dataset);
-    };
-    CHECK(may_be_same_data(of(0.5F), of(0.5F)));
-    CHECK_FALSE(may_be_same_data(of(0.5F), of(0.25F)));
-    CHECK_FALSE(may_be_same_data(in_short(of(0.5F)), of(0.25F)));
-}
 
 /// A field of one number per example that says whether it lies in memory.
 class TurnsField final : public Field {

@@ -8,8 +8,8 @@
 
 #include "compiler/support/stop_work.h"
 #include "runtime/data/array_field.h"
-#include "runtime/data/data_summary.h"
 #include "runtime/data/files/array_data.h"
+#include "runtime/data/fingerprint/fingerprint.h"
 #include "runtime/data/pictures/folder.h"
 #include "runtime/data/synthetic.h"
 #include "runtime/data/tables/table_field.h"

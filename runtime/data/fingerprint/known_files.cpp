@@ -1,5 +1,5 @@
 // Reads the bytes of files of examples, several at once.
-#include "runtime/data/known_files.h"
+#include "runtime/data/fingerprint/known_files.h"
 
 #include <unistd.h>
 
