@@ -106,6 +106,7 @@ class TrainingLoop {
 
     TrainEnd loop() {
         RateMeter rate;
+        model_.set_progress(training_.step, training_.epoch);
         good_.keep(model_.states(), training_);
         first_step_ = saved_step_ = training_.step;
         saved_s_ = now_s();
@@ -222,7 +223,6 @@ class TrainingLoop {
     /// done again. What is shown of it is shown behind the checkpoint, once.
     TrainEnd end_epoch() {
         if (const TrainEnd end = check_state(); end != TrainEnd::kDone) return end;
-        if (with_moves_) training_.epoch_start = std::move(with_moves_);
         EpochEnd ended{training_};
         {
             const StoppableWork work(stop_flag());
@@ -321,6 +321,7 @@ class TrainingLoop {
             return diverged(fmt::format("state `{}` is", bad));
         good_.keep(model_.states(), training_);
         const std::vector<std::string> bad = try_last_step();
+        if (training_.epoch_end_left && with_moves_) training_.epoch_start = std::move(with_moves_);
         if (bad.empty()) return TrainEnd::kDone;
         good_.keep(at_last_step());  // what a replay is to run
         return diverged(quoted(bad) + " of the same batches with the new weights" +
@@ -406,6 +407,7 @@ class TrainingLoop {
         if (policy_.on_divergence == "lower_rate") training_.rate /= 2;
         last_.reset();  // it was left out
         loader_.seek(run_.cursor());
+        model_.set_progress(training_.step, training_.epoch);
         good_.keep(model_.states(), training_);
         const std::string lower =
             training_.rate < 1
