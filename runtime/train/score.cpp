@@ -78,27 +78,29 @@ class Collector {
 };
 
 /// How to give the model such a function: of what it reconstructs, or of a network that judges, as
-/// a GAN has one. Other models choose.
+/// a GAN has one. Functions do not call each other, so the text of `reconstruct` is to be repeated.
 std::string example_of_score(const ir::Module& module) {
     const auto image = std::find_if(module.data.begin(), module.data.end(), [](const auto& data) {
         return data.shape.size() == 3 && (data.shape[2] == 1 || data.shape[2] == 3);
     });
     const std::string field = image == module.data.end() ? "image" : image->name;
-    std::string takes = field;
-    if (const ir::Function* reconstruct = module.find_function("reconstruct"))
+    std::string takes = field, made = "what the model makes of it";
+    if (const ir::Function* reconstruct = module.find_function("reconstruct")) {
+        made = "the expression of its function `reconstruct`";
         for (const ir::Input& input : reconstruct->inputs)
             if (input.source.is_data() && input.source.field != field)
                 takes += ", " + input.source.field;
-    std::string body = fmt::format("sum((reconstruct({}) - {})^2)", takes, field);
+    }
+    std::string text =
+        fmt::format("`score({}): sum((... - {})^2)`, where `...` is {}", takes, field, made);
     for (const ir::Layer& layer : module.layers) {
         const std::string network = layer.name.substr(0, layer.name.find('.'));
         if (network == "discriminator" || network == "critic")
-            body = fmt::format("-{}({})", network, takes);
+            text = fmt::format("`score({}): -{}({})`", takes, network, takes);
     }
-    return fmt::format(
-        "a function of data that gives a number per example, under `functions` of the model's "
-        "objective: `score({}): {}`",
-        takes, body);
+    return "a function of data that gives a number per example, under `functions` of the model's "
+           "objective: " +
+           text;
 }
 
 /// The function, if it can score; null after an error.

@@ -56,6 +56,7 @@ int reconstruct_command(const Words& words) {
                              count, line.get<uint64_t>("seed"), diagnostics);
     if (!pairs.ok()) return report(diagnostics);
     report_warnings(diagnostics);
+    say_left_results(*trained->model, line.text("function"));
     const auto place =
         output_file(line, *trained, pairs->reconstructions, "reconstructions", diagnostics);
     if (!place.ok()) return report_output(line, diagnostics);

@@ -116,8 +116,9 @@ std::string run_around(const std::string& checkpoint) {
 std::vector<Row> differing_rows(const std::vector<RunHistory>& runs) {
     std::vector<Row> rows = setting_rows(runs, false);
     const std::vector<Row> texts = text_rows(runs);
-    if (!texts.empty() || (!rows.empty() && rows[0].name == "--set"))
-        std::erase_if(rows, [](const Row& row) { return row.name != "--set"; });
+    const auto is_set = [](const Row& row) { return row.name.starts_with("--set "); };
+    if (!texts.empty() || std::any_of(rows.begin(), rows.end(), is_set))
+        std::erase_if(rows, [&](const Row& row) { return !is_set(row); });
     rows.insert(rows.end(), texts.begin(), texts.end());
     return rows;
 }
@@ -411,10 +412,11 @@ std::optional<int64_t> whole_number(const std::string& text) {
 }  // namespace
 
 void add_label(CommandLine& line, const std::string& otherwise) {
-    line.add_option<std::string>(
+    line.add_list(
         "label", "NAME",
-        "the class of all samples, by name or, unless names are numbers, by number, where the "
-        "function takes a label; of several labels FIELD=NAME says which; without it " +
+        "the class of all samples, by name or, unless names are numbers, by number, where "
+        "the function takes a label; of several labels FIELD=NAME says which, each in a "
+        "--label of its own; without it " +
             otherwise);
 }
 
@@ -452,18 +454,22 @@ Result<int64_t> class_called(const std::string& wanted, const std::string& model
 
 }  // namespace
 
-/// Of several labels, the one that is named becomes a setting, and samples go through the classes
-/// of the others.
-Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::LoadedModel& model,
-                                     const std::string& function,
-                                     std::vector<runtime::InputSetting>& settings,
-                                     Diagnostics& diagnostics) {
-    if (!line.has("label")) return std::optional<int64_t>();
-    const ir::Module& module = model.module();
-    const ir::Function* found = module.find_function(function);
+/// Which class one --label says, `wanted`: of several labels, the one that is named becomes a
+/// setting, and samples go through the classes of the others. False after an error.
+static bool take_label(std::string wanted, const ir::Module& module, const ir::Function* function,
+                       std::vector<runtime::InputSetting>& settings, std::optional<int64_t>& all,
+                       Diagnostics& diagnostics) {
     std::vector<const ir::DataField*> labels;
-    if (found != nullptr) labels = runtime::label_inputs(module, *found, settings);
-    std::string wanted = line.text("label");
+    if (function != nullptr) labels = runtime::label_inputs(module, *function, settings);
+    const bool is_set = std::any_of(settings.begin(), settings.end(), [&](const auto& setting) {
+        return wanted.starts_with(setting.field + "=");
+    });
+    if (is_set || all) {
+        diagnostics.error(DiagnosticKind::kBadValue, {}, "--label {}: {} has a class already",
+                          wanted,
+                          is_set ? "`" + wanted.substr(0, wanted.find('=')) + "`" : "the label");
+        return false;
+    }
     std::vector<const ir::DataField*> meant = labels;
     for (const ir::DataField* field : labels)
         if (wanted.starts_with(field->name + "=")) {
@@ -476,18 +482,44 @@ Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::Loa
         for (const ir::DataField* field : labels) names.push_back(field->name);
         diagnostics
             .error(DiagnosticKind::kBadValue, {}, "--label {}: function `{}` takes {} labels, {}",
-                   wanted, function, names.size(), quoted_names(names))
+                   wanted, function->name, names.size(), quoted_names(names))
             .help(fmt::format("say which: `--label {}={}`", names.front(), wanted));
-        return Failure{};
+        return false;
     }
     if (meant.empty())  // an error where samples are made, unless there is no such class at all
         for (const ir::DataField& field : module.data) meant.push_back(&field);
     const auto number = class_called(wanted, module.name, meant, diagnostics);
-    if (!number.ok()) return Failure{};
-    if (labels.size() < 2) return std::optional<int64_t>(*number);
-    const auto value = static_cast<float>(*number);
-    settings.push_back({meant.front()->name, {value}, {value}, 1});
-    return std::optional<int64_t>();
+    if (!number.ok()) return false;
+    if (labels.size() < 2) {
+        all = *number;
+    } else {
+        const auto value = static_cast<float>(*number);
+        settings.push_back({meant.front()->name, {value}, {value}, 1});
+    }
+    return true;
+}
+
+Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::LoadedModel& model,
+                                     const std::string& function,
+                                     std::vector<runtime::InputSetting>& settings,
+                                     Diagnostics& diagnostics) {
+    const ir::Module& module = model.module();
+    const ir::Function* found = module.find_function(function);
+    std::optional<int64_t> all;
+    for (const std::string& wanted : line.list("label"))
+        if (!take_label(wanted, module, found, settings, all, diagnostics)) return Failure{};
+    return all;
+}
+
+void say_left_results(const runtime::LoadedModel& model, const std::string& function) {
+    const ir::Function* found = model.module().find_function(function);
+    if (found == nullptr || found->results.size() < 2) return;
+    const bool takes_data = std::any_of(found->inputs.begin(), found->inputs.end(),
+                                        [](const auto& input) { return input.source.is_data(); });
+    say("gmrun: function `{}` has {} results, and only `{}` is written{}\n", function,
+        found->results.size(), found->results[0].name,
+        takes_data ? fmt::format("; `gmrun encode --function {}` writes all of them", function)
+                   : "");
 }
 
 }  // namespace gmc::tools

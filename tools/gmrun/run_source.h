@@ -85,10 +85,12 @@ Result<TrainedModel> load_trained(const std::string& model, const std::string& r
 void add_label(CommandLine& line, const std::string& otherwise);
 /// Of a function that takes several labels beside `settings`, "FIELD=CLASS" becomes one more of
 /// these. Errors: no class has this name, and it is no number (kUnknownName); of several labels
-/// none is named (kBadValue).
+/// none is named, or one twice (kBadValue).
 Result<std::optional<int64_t>> label(const CommandLine& line, const runtime::LoadedModel& model,
                                      const std::string& function,
                                      std::vector<runtime::InputSetting>& settings,
                                      Diagnostics& diagnostics);
+/// Says which results of a function are not written, where only the first one is.
+void say_left_results(const runtime::LoadedModel& model, const std::string& function);
 
 }  // namespace gmc::tools

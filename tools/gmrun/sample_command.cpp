@@ -82,6 +82,7 @@ int sample_command(const Words& words) {
     warn_of_cut_grid(line, options.settings, count, "count");
     auto samples = runtime::generate(*trained->model, options, count, diagnostics);
     if (!samples.ok()) return report(diagnostics);
+    say_left_results(*trained->model, function);
     const auto place = output_file(line, *trained, *samples, "samples", diagnostics);
     if (!place.ok()) return report_output(line, diagnostics);
     const std::string& output = *place;

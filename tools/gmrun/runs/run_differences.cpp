@@ -67,8 +67,10 @@ void add_data(const std::string& prefix, const std::vector<ir::DataField>& field
 /// What a run was told, and what computed it.
 Settings settings(const RunHistory& run) {
     Settings out;
-    if (!run.module.origin.settings.empty())
-        out["--set"] = fmt::format("{}", fmt::join(run.module.origin.settings, " "));
+    for (const std::string& setting : run.module.origin.settings) {
+        const size_t equals = setting.find('=');
+        out["--set " + setting.substr(0, equals)] = setting.substr(equals + 1);
+    }
     out["model"] = run.module.name;
     out["parameters"] = fmt::format("{}", parameters(run.module));
     add_data("data", run.module.data, out);
@@ -85,7 +87,8 @@ Settings settings(const RunHistory& run) {
     out["examples"] = fmt::format("{}", run.record.examples);
     if (const std::string local = local_steps_of(run.record); !local.empty())
         out["local steps"] = local;
-    if (!run.changes.empty()) out["changed"] = fmt::format("{}", fmt::join(run.changes, "; "));
+    for (size_t i = 0; i < run.changes.size(); ++i)
+        out[i == 0 ? "changed" : fmt::format("changed {}", i + 1)] = run.changes[i];
     return out;
 }
 
