@@ -3,8 +3,9 @@
 
 Usage: tests/runs/kills.py --bin-dir build --kills 30 [--all-models]
 
-One model is killed (SIGKILL) again and again at random moments, every third time while a checkpoint is being written,
-and resumed, until it has taken the asked number of kills. Then its checkpoint must be, byte for byte, that of a run of
+One model, with a schedule and validation, is killed again and again at random moments (SIGKILL), every third time while
+a checkpoint is being written, or told to stop (every third time, SIGTERM), and resumed, until it has taken the asked
+number of kills. Then its checkpoint must be, byte for byte, that of a run of
 as many steps that nobody disturbed, and metrics.jsonl must say the same: a line for every step, once, the figures of
 validation, and signs of trouble.
 
@@ -160,8 +161,8 @@ def size_of(path):
     return path.stat().st_size if path.exists() else 0
 
 
-def kill_somewhere(bench, process, run, numbers, inside_a_write):
-    """Ends the process by SIGKILL, which it must not have done by itself: before its first step, a while after, or
+def kill_somewhere(bench, process, run, numbers, inside_a_write, how=signal.SIGKILL):
+    """Ends the process by a signal, which it must not have done by itself: before its first step, a while after, or
     while it writes a checkpoint."""
     metrics = bench.folder / run / "metrics.jsonl"
     before = size_of(metrics)
@@ -175,8 +176,9 @@ def kill_somewhere(bench, process, run, numbers, inside_a_write):
             pass
     if process.poll() is not None:
         sys.exit(f"{run}: training ended with exit code {process.returncode}\n{process.stderr.read()}")
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.send_signal(how)
+    if process.wait() not in (-how, 128 + how):
+        sys.exit(f"{run}: signal {how} ended training with exit code {process.returncode}\n{process.stderr.read()}")
 
 
 def rows_of(folder, run):
@@ -204,7 +206,8 @@ def step_of(folder, run):
 def many_kills(bench, kills):
     """One run, killed again and again; the tuning cache is empty each time that it is resumed."""
     name = bench.compile("vae_mlp", "f32", "data=data", "train.batch_size=8", "train.validate=0.25",
-                         "train.keep={last: 4, best: loss}")
+                         "train.keep={last: 4, best: loss}",
+                         "objective.beta={linear: {from: 0, to: 4, over: 50 epochs}}")
 
     def train(run, *words):
         return ["gmrun", "train", name + ".gmc", "--run", run, "--quiet", "--samples", "0", "--log-every", "1",
@@ -220,7 +223,8 @@ def many_kills(bench, kills):
         if (run / "run.json").exists():
             bench.forget_tuning()
         process = bench.start(*train("killed", *(["--resume"] if run.is_dir() else [])))
-        kill_somewhere(bench, process, "killed", numbers, kill % 3 == 2)
+        kill_somewhere(bench, process, "killed", numbers, kill % 3 == 2,
+                       signal.SIGTERM if kill % 3 == 1 else signal.SIGKILL)
         inside += is_writing(run)
         if (run / CHECKPOINT).exists():
             step = step_of(bench.folder, "killed")
