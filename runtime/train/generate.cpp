@@ -306,6 +306,7 @@ Result<Examples> generate(LoadedModel& model, const SamplerOptions& options, int
     Examples out;
     out.classes = options.label ? 0 : sampler->classes();
     out.class_field = sampler->class_field();
+    out.asked = sampler->asked();
     out.like = name_of_like(model, options.function);
     out.label = options.label;
     if (!has_room_for(count, sampler->type(), options.function, diagnostics)) return Failure{};

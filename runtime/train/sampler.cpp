@@ -138,9 +138,8 @@ Result<Sampler> Sampler::make(LoadedModel& model, const SamplerOptions& options,
         !check_settings(model.module(), options, executable->function(), diagnostics) ||
         !check_data(model, options, executable->function(), diagnostics))
         return Failure{};
-    const LabelClasses labels =
-        classes_of(label_inputs(model.module(), executable->function(), options.settings));
-    const int64_t classes = labels.count;
+    const auto labels = label_inputs(model.module(), executable->function(), options.settings);
+    const int64_t classes = classes_of(labels).count;
     if (options.label && classes == 0) {
         // A field of labels that --set-input sets is not counted among the classes.
         for (const InputSetting& setting : options.settings)
