@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <limits>
 
@@ -316,7 +317,13 @@ std::optional<double> parse_cell(const std::string& cell, char decimal) {
         if (text.find('.') != std::string::npos) return std::nullopt;
         std::replace(text.begin(), text.end(), decimal, '.');
     }
-    return finite_number(text);
+    double value = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool whole = parsed.ptr == text.data() + text.size();
+    const std::optional<double> number = finite_number(text);
+    if (number || !whole || parsed.ec != std::errc::result_out_of_range) return number;
+    const double beyond = std::numeric_limits<double>::infinity();
+    return text.starts_with('-') ? -beyond : beyond;
 }
 
 std::optional<float> encode_cell(const Table& table, const TableColumn& column,

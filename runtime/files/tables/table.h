@@ -84,7 +84,7 @@ bool is_dash(std::string_view cell);
 /// numbers that pandas writes, gets the name c1, c2, ... by its place.
 std::vector<std::string> column_names(std::vector<std::string> header);
 
-/// The number in a cell, or nothing.
+/// The number in a cell, or nothing. Infinity where it is written as a number and beyond f64.
 std::optional<double> parse_cell(const std::string& cell, char decimal);
 
 }  // namespace gmc::runtime
