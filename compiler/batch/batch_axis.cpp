@@ -40,10 +40,14 @@ class BatchAxisFinder {
         axes_.sums.resize(function.values.size(), false);
     }
 
-    /// With `from_noise`, random numbers of which there are as many rows as examples have one per
+    /// Results with a row per example have one even where they are made of constants. With
+    /// `from_noise`, random numbers of which there are as many rows as examples have one per
     /// example, too: what a generator makes of noise need not meet the data.
     BatchAxes run(bool from_noise) {
         for (const Input& input : f_.inputs) start(input);
+        for (const NamedValue& result : f_.results)
+            if (!f_.is_body && f_.has_rows(result, batch_) && !is_state(result.value))
+                axes_.of[result.value] = BatchAxis{};
         spread();
         if (from_noise) {
             from_noise_ = true;
@@ -388,6 +392,8 @@ class BatchAxisFinder {
         refuse(op, "spreads examples over several axes");
     }
 
+    bool is_state(ValueId value) const { return f_.values[value].state != kNone; }
+
     std::optional<BatchAxis> of(const Operation& op, size_t operand) const {
         return axes_.of[op.operands[operand]];
     }
@@ -398,7 +404,7 @@ class BatchAxisFinder {
         auto& here = axes_.of[value];
         if (here == axis) return;
         if (here) return refuse(op, "mixes examples");
-        if (f_.values[value].state != kNone && whole_ == nullptr)
+        if (is_state(value) && whole_ == nullptr)
             return refuse(op, "reads a parameter per example");
         here = axis;
         changed_ = true;

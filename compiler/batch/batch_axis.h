@@ -46,9 +46,9 @@ using WholeValues = std::vector<bool>;
 /// Whether the op of sums is the sum of the op of each.
 bool adds_sums(const ir::Operation& op);
 
-/// Follows the batch from the inputs of `function` through its operations, and back to constants
-/// that have a row per example. Where sums are allowed, it also begins at random numbers of which
-/// there are as many rows as examples.
+/// Follows the batch from the inputs of `function`, and from results that have a row per example,
+/// through its operations, and back to constants that have such rows. Where sums are allowed, it
+/// also begins at random numbers of which there are as many rows as examples.
 BatchAxes find_batch_axes(const ir::Module& module, const ir::Function& function,
                           BatchSums sums = BatchSums::kCouple);
 /// The same for who computes some operations for the whole batch: sums are allowed, and states may

@@ -84,6 +84,9 @@ struct NamedValue {
     std::string name;
     ValueId value = kNone;
     std::string unit = {};  ///< of a loss or metric, as in "nats per example"; "": it has none
+    /// It is the same for all examples, or is computed of all: none of its axes gives each of them
+    /// a row, whatever its size.
+    bool whole = false;
 };
 
 /// What is run at once: a training step, evaluation, sampling. Passes rewrite the operations;
@@ -101,6 +104,11 @@ struct Function {
     int64_t unplanned_bytes = 0;  ///< what the values would take without sharing
 
     const Type& type(ValueId value) const { return values[value].type; }
+    /// Whether a result has a row for each of `batch` examples.
+    bool has_rows(const NamedValue& result, int64_t batch) const {
+        const Type& of = type(result.value);
+        return !result.whole && !of.is_scalar() && of.shape[0] == batch;
+    }
     ValueId add_value(std::string name, Type type);
     /// Appends a result of a body. A name that another result has gets a number behind it; one that
     /// begins with a digit, as those of unnamed values do, gets a `v` before it.

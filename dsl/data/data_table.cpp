@@ -114,15 +114,26 @@ class TableReader {
         return std::nullopt;
     }
 
-    /// A quote has to be told from what else has a meaning in a row.
-    void check_quote() {
-        for (const auto& [key, sign] :
-             {std::pair("separator", rules_.separator), std::pair("decimal", rules_.decimal)})
-            if (sign == rules_.quote)
-                diagnostics_.error(DiagnosticKind::kBadValue,
-                                   values_.spans.at(values_.spans.count("quote") ? "quote" : key),
-                                   "`quote` and `{}` are the same, {}", key,
-                                   runtime::separator_name(rules_.quote));
+    /// Each sign has one meaning in a row. A quote is no sign that numbers have, and no space,
+    /// which is removed around cells.
+    void check_signs() {
+        const auto same = [&](const char* first, const char* second, char sign) {
+            diagnostics_.error(DiagnosticKind::kBadValue,
+                               values_.spans.at(values_.spans.count(first) ? first : second),
+                               "`{}` and `{}` are the same, {}", first, second,
+                               runtime::separator_name(sign));
+        };
+        const char quote = rules_.quote;
+        if (quote == rules_.separator) return same("quote", "separator", quote);
+        if (quote == rules_.decimal) return same("quote", "decimal", quote);
+        if (rules_.separator && rules_.separator == rules_.decimal)
+            return same("decimal", "separator", *rules_.separator);
+        if (std::string_view(".,+- \t").find(quote) != std::string_view::npos)
+            diagnostics_
+                .error(DiagnosticKind::kBadValue, values_.spans.at("quote"),
+                       "{} cannot be the quote: it stands in numbers or around cells",
+                       runtime::separator_name(quote))
+                .help("usual are `quote: '\"'` and `quote: \"'\"`");
     }
 
     /// With `classes`, every number is a label of them.
@@ -165,7 +176,7 @@ class TableReader {
         rules_.separator = character("separator", std::nullopt);
         rules_.decimal = decimal_sign();
         rules_.quote = *character("quote", '"');
-        check_quote();
+        check_signs();
         const std::string header = values_.text("header");
         if (header != "auto") rules_.header = header == "present";
         rules_.mask = values_.text("missing") == "mask";

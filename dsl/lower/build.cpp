@@ -237,7 +237,9 @@ class ModuleBuilder {
         for (const dsl::NamedExpression& result : spec.results) {
             const Evaluated value = e.tensor(*result.value);
             if (value.failed) return;
-            f.function.results.push_back({result.name, e.materialize(value, {})});
+            ir::NamedValue& made =
+                f.function.results.emplace_back(result.name, e.materialize(value, {}));
+            made.whole = !value.batched && !f.function.type(made.value).is_scalar();
         }
         drop_unused_fields(f.function, spec);
         applied_[spec.name] = f.applied;

@@ -170,7 +170,8 @@ class FigureSplitter {
         const bool logarithm = sum.kind == OverBatch::Kind::kLogSum;
         const std::string name = fmt::format(
             "{}.{}", largest ? "max" : (logarithm ? "logsum" : "sum"), figures_.inputs.size());
-        evaluate_.results.push_back({name, sum.value});
+        const bool whole = !evaluate_.type(sum.value).is_scalar();
+        evaluate_.results.push_back({name, sum.value, {}, whole});
         const ValueId value = figures_.add_value(name, evaluate_.type(sum.value));
         const auto kind = largest     ? ir::InputSource::Kind::kLargest
                           : logarithm ? ir::InputSource::Kind::kLogSum

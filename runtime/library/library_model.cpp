@@ -35,19 +35,17 @@ ir::Shape shape_of_example(const ir::Type& type) {
 /// Whether `function` maps rows to rows, or draws rows, so that it can be called with any number of
 /// examples.
 bool maps_rows(const ir::Module& module, const ir::Function& function, bool draws) {
-    const auto has_rows = [&](ir::ValueId value) {
-        const ir::Type& type = function.type(value);
-        return !type.is_scalar() && type.shape[0] == module.training->batch_size;
+    const int64_t batch = module.training->batch_size;
+    const auto takes_rows = [&](const ir::Input& input) {
+        return input.source.kind != ir::InputSource::Kind::kArgument &&
+               function.has_rows({"", input.value}, batch);
     };
     return function.updates.empty() && (!function.inputs.empty() || draws) &&
            !function.results.empty() &&
-           std::all_of(function.inputs.begin(), function.inputs.end(),
-                       [&](const ir::Input& input) {
-                           return input.source.kind != ir::InputSource::Kind::kArgument &&
-                                  has_rows(input.value);
-                       }) &&
-           std::all_of(function.results.begin(), function.results.end(),
-                       [&](const ir::NamedValue& result) { return has_rows(result.value); });
+           std::all_of(function.inputs.begin(), function.inputs.end(), takes_rows) &&
+           std::all_of(
+               function.results.begin(), function.results.end(),
+               [&](const ir::NamedValue& result) { return function.has_rows(result, batch); });
 }
 
 /// One piece of a call: `rows` examples from number `done` on, in a batch behind `skip` rows. The

@@ -135,13 +135,14 @@ Executable* batch_function(LoadedModel& model, const std::string& name, int64_t 
         return nullptr;
     }
     for (const ir::NamedValue& result : function->results) {
+        if (function->has_rows(result, model.batch_size())) continue;
         const ir::Type& type = function->type(result.value);
-        if (type.rank() > 0 && type.shape[0] == model.batch_size()) continue;
         Diagnostic& error = diagnostics.error(
             DiagnosticKind::kWrongType, {},
             "function `{}` makes no batch of examples: its result `{}` is {}, without a row for "
             "each of {} examples",
-            name, result.name, type.is_scalar() ? "one number" : ir::to_string(type.shape),
+            name, result.name,
+            type.is_scalar() ? "one number" : ir::to_string(type.shape) + " in all",
             model.batch_size());
         if (function->results.size() > 1)
             error.help(fmt::format(
@@ -305,6 +306,7 @@ Result<Examples> generate(LoadedModel& model, const SamplerOptions& options, int
     Examples out;
     out.classes = options.label ? 0 : sampler->classes();
     out.class_field = sampler->class_field();
+    out.asked = sampler->asked();
     out.like = name_of_like(model, options.function);
     out.label = options.label;
     if (!has_room_for(count, sampler->type(), options.function, diagnostics)) return Failure{};

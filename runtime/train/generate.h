@@ -13,6 +13,12 @@ namespace gmc::runtime {
 
 struct SamplerOptions;
 
+/// A field of labels, and how many classes it has.
+struct LabelClasses {
+    int64_t count = 0;
+    std::string field;
+};
+
 /// What a field of the data was in each example that was made.
 struct Condition {
     std::string field;
@@ -27,6 +33,8 @@ struct Examples {
     /// class for all.
     int64_t classes = 0;
     std::string class_field = {};  ///< the field of labels that these are classes of
+    /// All fields of labels that the examples were asked to be of classes of, that one among them.
+    std::vector<LabelClasses> asked = {};
     /// The data field that they are like (ir::field_like): its range, columns, rate; "": none.
     std::string like = {};
     /// The one class that all of them were asked to be of.
@@ -36,6 +44,10 @@ struct Examples {
     /// The class that example i was asked to be of; nothing when no class was asked for.
     std::optional<int64_t> class_of(int64_t i) const {
         return label || classes == 0 ? label : std::optional<int64_t>(i % classes);
+    }
+    /// The same of one of the fields `asked`.
+    int64_t class_of(const LabelClasses& of, int64_t i) const {
+        return label ? *label : i % of.count;
     }
     /// "examples of shape [28, 28, 1]", for messages.
     std::string described() const;

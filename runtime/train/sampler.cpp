@@ -59,9 +59,11 @@ bool check_settings(const ir::Module& module, const SamplerOptions& options,
                 .help(fmt::format("several values are a grid: `{}=-1:1:8`", setting.field));
             return false;
         }
-        const auto classes = static_cast<double>(field.label_classes());
-        for (int64_t step = 0; classes > 0 && step < setting.steps; ++step) {
-            const double label = setting.value(step, 0);
+        // Pictures of a folder and drawn ones have classes, too, but are no labels.
+        const bool pictures = field.format == "folder" || field.format == "synthetic";
+        const auto classes = static_cast<double>(pictures ? field.label_classes() : field.classes);
+        for (int64_t at = 0; classes > 0 && at < setting.steps * elements; ++at) {
+            const double label = setting.value(at / elements, static_cast<size_t>(at % elements));
             if (label >= 0 && label < classes && label == std::floor(label)) continue;
             diagnostics.error(DiagnosticKind::kBadValue, {},
                               "`{}` is set to {}, but its labels are 0 to {}", setting.field, label,
@@ -136,9 +138,8 @@ Result<Sampler> Sampler::make(LoadedModel& model, const SamplerOptions& options,
         !check_settings(model.module(), options, executable->function(), diagnostics) ||
         !check_data(model, options, executable->function(), diagnostics))
         return Failure{};
-    const LabelClasses labels =
-        classes_of(label_inputs(model.module(), executable->function(), options.settings));
-    const int64_t classes = labels.count;
+    const auto labels = label_inputs(model.module(), executable->function(), options.settings);
+    const int64_t classes = classes_of(labels).count;
     if (options.label && classes == 0) {
         // A field of labels that --set-input sets is not counted among the classes.
         for (const InputSetting& setting : options.settings)

@@ -44,11 +44,8 @@ std::vector<Condition> conditions_of(const std::vector<InputSetting>& settings, 
 std::vector<const ir::DataField*> label_inputs(const ir::Module& module,
                                                const ir::Function& function,
                                                const std::vector<InputSetting>& settings);
-/// The classes that samples go through: those of the field, of several, that has the fewest.
-struct LabelClasses {
-    int64_t count = 0;  ///< 0: the function takes no label
-    std::string field;
-};
+/// The classes that samples go through: those of the field, of several, that has the fewest. None
+/// where there is no field.
 LabelClasses classes_of(const std::vector<const ir::DataField*>& labels);
 
 /// Runs a function of a model batch after batch. Sample i depends on the seed and i only, up to the
@@ -71,6 +68,8 @@ class Sampler {
     int64_t classes() const { return classes_; }
     /// The field of labels that these are classes of: of several, the one with the fewest.
     const std::string& class_field() const { return class_field_; }
+    /// All fields of labels that the function can be asked for classes of.
+    const std::vector<LabelClasses>& asked() const { return asked_; }
     /// The type of a batch: [rows, ...].
     const ir::Type& type() const { return executable_->result_type(0); }
     /// Makes the next batch, of which `wanted` samples will be looked at. Returns how many of these
@@ -85,18 +84,22 @@ class Sampler {
 
   private:
     Sampler(LoadedModel& model, SamplerOptions options, Executable& executable,
-            const LabelClasses& classes)
+            const std::vector<const ir::DataField*>& labels)
         : model_(&model),
           options_(std::move(options)),
           executable_(&executable),
-          classes_(classes.count),
-          class_field_(classes.field) {}
+          classes_(classes_of(labels).count),
+          class_field_(classes_of(labels).field) {
+        for (const ir::DataField* field : labels)
+            asked_.push_back({field->label_classes(), field->name});
+    }
 
     LoadedModel* model_;
     SamplerOptions options_;
     Executable* executable_;
     int64_t classes_;
     std::string class_field_;
+    std::vector<LabelClasses> asked_;
     int64_t next_ = 0;
 };
 

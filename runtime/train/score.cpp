@@ -13,6 +13,9 @@
 namespace gmc::runtime {
 namespace {
 
+/// A longer sequence of labels would fill the table.
+constexpr int64_t kLabelsMost = 64;
+
 /// Collects the rows of batches. `columns_`, `maps_` and `labels_` say which results and fields
 /// they come from.
 class Collector {
@@ -39,9 +42,13 @@ class Collector {
             const FieldPtr& field = dataset.fields()[f];
             if (beside.count(field->name()) == 0) continue;
             fields_.push_back(field);
-            if (field->class_count() == 0) continue;
-            scores_.labels.push_back({field->name(), {}});
-            labels_.push_back(f);
+            if (field->class_count() == 0 || field->elements() > kLabelsMost) continue;
+            for (int64_t at = 0; at < field->elements(); ++at) {
+                const std::string& name = field->name();
+                scores_.labels.push_back(
+                    {field->shape().empty() ? name : fmt::format("{}.{}", name, at), name, {}});
+                labels_.push_back({f, field->elements(), at});
+            }
         }
     }
 
@@ -55,8 +62,12 @@ class Collector {
                 if (id.empty()) id = field->file_of(example);
             scores_.ids.push_back(id.empty() ? fmt::format("{}", example) : id);
         }
-        for (size_t i = 0; i < labels_.size(); ++i)
-            append(batch.fields[labels_[i]], rows, scores_.labels[i].second);
+        for (size_t i = 0; i < labels_.size(); ++i) {
+            const Label& label = labels_[i];
+            const float* from = batch.fields[label.field] + label.at;
+            for (int64_t row = 0; row < rows; ++row)
+                scores_.labels[i].values.push_back(from[row * label.width]);
+        }
         for (size_t i = 0; i < columns_.size(); ++i)
             append(executable_.result(columns_[i]), rows, scores_.columns[i].second);
         for (size_t i = 0; i < maps_.size(); ++i)
@@ -74,7 +85,12 @@ class Collector {
     const Executable& executable_;
     std::vector<FieldPtr> fields_;
     Scores scores_;
-    std::vector<size_t> columns_, maps_, labels_;  ///< numbers of results and fields
+    std::vector<size_t> columns_, maps_;  ///< numbers of results
+    struct Label {
+        size_t field;
+        int64_t width, at;  ///< numbers of an example, and which of them
+    };
+    std::vector<Label> labels_;
 };
 
 /// How to give the model such a function: of what it reconstructs, or of a network that judges, as

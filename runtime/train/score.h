@@ -11,11 +11,19 @@
 
 namespace gmc::runtime {
 
+/// Labels of the data: `label`, or `text.2`, the third of a sequence of labels.
+struct LabelColumn {
+    std::string name, field;
+    std::vector<float> values;
+};
+
 struct Scores {
     /// By example: its number in the data, or the path of its file.
     std::vector<std::string> ids;
-    /// Labels of the data by name, and results of one number per example. All as long as ids.
-    std::vector<std::pair<std::string, std::vector<float>>> labels, columns;
+    /// Labels beside the examples; of a long sequence none. All as long as ids.
+    std::vector<LabelColumn> labels;
+    /// Results of one number per example, by name. All as long as ids.
+    std::vector<std::pair<std::string, std::vector<float>>> columns;
     /// Results of several numbers per example (a number per pixel or column), by name; where they
     /// are asked for.
     std::vector<std::pair<std::string, Examples>> maps;

@@ -58,10 +58,10 @@ int sample_command(const Words& words) {
         "output,o", "FILE",
         "FILE.png: a grid of images, or a scatter plot of points over those of the data; FILE.npy: "
         "float32, N x H x W x C in the data's range; FILE.npz: the same as `samples`, and `labels` "
-        "where there are classes; FILE.csv, FILE.wav: rows of a table, sound; FOLDER/: a PNG or "
-        "WAV "
-        "per sample, in sub-folders by class; by default samples.png in the run's folder, or .csv "
-        "or .wav where the data are such");
+        "where there are classes (of several fields, those of each under its name); FILE.csv, "
+        "FILE.wav: rows of a table, sound; FOLDER/: a PNG or WAV per sample, in sub-folders by "
+        "class, those of several fields in conditions.csv; by default samples.png in the run's "
+        "folder, or .csv or .wav where the data are such");
     add_label(line, "sample i is of class i mod classes, so that a grid shows them side by side");
     add_settings(line, "each a column");
     if (!line.parse(words)) return kDone;

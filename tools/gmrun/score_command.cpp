@@ -186,11 +186,11 @@ bool add_maps(const runtime::LoadedModel& model, const Scores& scores, const std
 bool write_scores(const CommandLine& line, const runtime::LoadedModel& model, const Scores& scores,
                   const Normal* normal, const std::string& output, Diagnostics& diagnostics) {
     Columns columns;
-    for (const auto& [field, labels] : scores.labels) {
-        columns.add(field, labels);
+    for (const auto& [name, field, labels] : scores.labels) {
+        columns.add(name, labels);
         const std::vector<std::string> names = class_names(model, field);
         if (!names.empty())
-            columns.add(field + ".name", [&labels = labels, names](size_t i) {
+            columns.add(name + ".name", [&labels = labels, names](size_t i) {
                 const auto k = static_cast<size_t>(labels[i]);
                 return k < names.size() ? names[k] : "";
             });

@@ -206,6 +206,10 @@ class Parser : TokenReader {
                 next();
                 function_->results.back().unit = string();
             }
+            if (at_word("whole")) {
+                next();
+                function_->results.back().whole = true;
+            }
         } else {
             stop(t, fmt::format("`{}` starts nothing here", keyword),
                  "a function has ops, then update and result lines");

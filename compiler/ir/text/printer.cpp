@@ -136,8 +136,8 @@ std::string print(const Module& module, const Function& function) {
         out +=
             fmt::format("  update @{} = {}\n", module.states[u.state].name, printer.name(u.value));
     for (const NamedValue& r : function.results)
-        out += fmt::format("  result {} = {}{}\n", r.name, printer.name(r.value),
-                           r.unit.empty() ? "" : " in " + quoted(r.unit));
+        out += fmt::format("  result {} = {}{}{}\n", r.name, printer.name(r.value),
+                           r.unit.empty() ? "" : " in " + quoted(r.unit), r.whole ? " whole" : "");
     return out + "}\n";
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <limits>
 
@@ -47,9 +48,25 @@ double unscaled(const Table& table, const TableColumn& column, double value) {
                             (column.high - column.low);
 }
 
+/// With an exponent, down to the last decimal of the column; more digits than anybody writes would
+/// be those of rounding.
+std::string small_text(double number, int decimals) {
+    constexpr int kMostDigits = 12;
+    if (number == 0) return "0";
+    const int place = static_cast<int>(std::floor(std::log10(std::fabs(number))));
+    return fmt::format("{:.{}e}", number, std::clamp(decimals + place, 0, kMostDigits));
+}
+
 /// A number as it is written into a table: as many decimals as the training data have, and no "-0".
+/// Beyond what can be read at a glance, on either side of the point, it has an exponent.
 std::string number_text(const Table& table, const TableColumn& column, double value) {
-    std::string text = fmt::format("{:.{}f}", unscaled(table, column, value), column.decimals);
+    constexpr int kMostDecimals = 17;
+    constexpr double kLarge = 1e16;
+    const double number = unscaled(table, column, value);
+    std::string text = std::fabs(number) >= kLarge ? fmt::format("{}", number)
+                       : column.decimals > kMostDecimals
+                           ? small_text(number, column.decimals)
+                           : fmt::format("{:.{}f}", number, column.decimals);
     if (text.find_first_not_of("-0.") == std::string::npos && text.starts_with('-'))
         text.erase(0, 1);
     std::replace(text.begin(), text.end(), '.', table.format.decimal);
@@ -250,7 +267,7 @@ std::optional<Table> Table::parse(const std::string& text) {
             column.low = c.at("low").number();
             column.high = c.at("high").number();
             column.decimals =
-                static_cast<int>(std::clamp<int64_t>(c.at("decimals").whole(), 0, 17));
+                static_cast<int>(std::clamp<int64_t>(c.at("decimals").whole(), 0, kDecimalsMost));
             column.masked = c.at("masked").flag();
             column.categories = c.at("categories").texts();
             if (column.kind == ColumnKind::kCategory && column.categories.empty())
@@ -300,7 +317,13 @@ std::optional<double> parse_cell(const std::string& cell, char decimal) {
         if (text.find('.') != std::string::npos) return std::nullopt;
         std::replace(text.begin(), text.end(), decimal, '.');
     }
-    return finite_number(text);
+    double value = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool whole = parsed.ptr == text.data() + text.size();
+    const std::optional<double> number = finite_number(text);
+    if (number || !whole || parsed.ec != std::errc::result_out_of_range) return number;
+    const double beyond = std::numeric_limits<double>::infinity();
+    return text.starts_with('-') ? -beyond : beyond;
 }
 
 std::optional<float> encode_cell(const Table& table, const TableColumn& column,

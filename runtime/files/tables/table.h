@@ -14,6 +14,9 @@
 
 namespace gmc::runtime {
 
+/// The last decimal of the least number of f64 with 12 digits.
+constexpr int64_t kDecimalsMost = 336;
+
 enum class ColumnKind { kNumber, kCategory, kIgnored };
 /// Numbers become (x - mean) / deviation, are mapped from [low, high] to a range, or stay.
 enum class ColumnScale { kStandard, kRange, kNone };
@@ -25,7 +28,7 @@ struct TableColumn {
     ColumnKind kind = ColumnKind::kNumber;
     ColumnScale scale = ColumnScale::kStandard;
     double mean = 0, deviation = 1, low = 0, high = 0;
-    int decimals = 0;     ///< the most digits after the decimal point, for writing
+    int decimals = 0;     ///< the most digits after the decimal point, for writing (kDecimalsMost)
     bool masked = false;  ///< cells may be missing; one more value says whether one is there
     std::vector<std::string> categories;
 
@@ -81,7 +84,7 @@ bool is_dash(std::string_view cell);
 /// numbers that pandas writes, gets the name c1, c2, ... by its place.
 std::vector<std::string> column_names(std::vector<std::string> header);
 
-/// The number in a cell, or nothing.
+/// The number in a cell, or nothing. Infinity where it is written as a number and beyond f64.
 std::optional<double> parse_cell(const std::string& cell, char decimal);
 
 }  // namespace gmc::runtime

@@ -97,19 +97,24 @@ struct Found {
         decimals = std::max(decimals, decimals_of(cell, decimal));
     }
 
-    /// How many digits behind the decimal sign write a number out: four for `1.5e-3`.
+    /// How many digits behind the decimal sign write a number out: four for `1.5e-3`. Of the digits
+    /// behind the sign that follow its first zeros, so many count that those of a rounding do not.
     static int decimals_of(const std::string& cell, char decimal) {
-        constexpr int64_t kMostWritten = 12, kMostOfExponent = 17;
-        const size_t exponent = cell.find_first_of("eE"), point = cell.find(decimal);
+        constexpr size_t kMostDigits = 12;
+        const size_t exponent = std::min(cell.find_first_of("eE"), cell.size());
+        const size_t point = cell.find(decimal);
         int64_t digits = 0;
-        if (point != std::string::npos)
-            digits = static_cast<int64_t>(std::min(exponent, cell.size()) - point) - 1;
-        if (exponent == std::string::npos) return static_cast<int>(std::min(digits, kMostWritten));
-        size_t from = exponent + 1;
+        if (point < exponent) {
+            const size_t before = cell.find_first_of("123456789");
+            const size_t first = before < point ? point + 1 : std::min(before, exponent);
+            digits = static_cast<int64_t>(std::min(exponent, first + kMostDigits) - point) - 1;
+        }
+        size_t from = std::min(exponent + 1, cell.size());
         if (from < cell.size() && cell[from] == '+') ++from;
-        int power = 0;
+        int64_t power = 0;
         std::from_chars(cell.data() + from, cell.data() + cell.size(), power);
-        return static_cast<int>(std::clamp<int64_t>(digits - power, 0, kMostOfExponent));
+        return static_cast<int>(std::clamp(
+            digits - std::clamp(power, -kDecimalsMost, kDecimalsMost), int64_t{0}, kDecimalsMost));
     }
 
     /// Remembers numbers that f32 or f64 do not hold.

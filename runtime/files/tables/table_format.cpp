@@ -171,6 +171,43 @@ bool is_other_decimal(const std::string& path, const Rows& rows, char decimal,
     return true;
 }
 
+bool holds(const Rows& rows, char sign) {
+    return std::any_of(rows.begin(), rows.end(), [&](const Row& row) {
+        return std::any_of(row.begin(), row.end(), [&](const std::string& cell) {
+            return cell.find(sign) != std::string::npos;
+        });
+    });
+}
+
+/// The separator that was found is the decimal sign that was said. Rows of one number each have
+/// none; where numbers stand in quotes, the sign is told from the separator. All else is reported.
+/// `rows`: by that separator, and then by the right one.
+bool tell_from_decimal(const std::string& path, char decimal, CsvFormat& format, Rows& rows,
+                       Diagnostics& diagnostics) {
+    if (holds(rows, decimal)) return true;
+    const std::string sign = separator_name(decimal);
+    Diagnostics unused;
+    CsvFormat undivided = format;
+    undivided.separator = ';';
+    const std::optional<Rows> whole = first_rows(path, undivided, unused);
+    const auto is_number = [&](const Row& row) {
+        return row.size() == 1 && parse_cell(row[0], decimal).has_value();
+    };
+    if (whole && (is_number(whole->front()) || !holds({whole->front()}, decimal)) &&
+        std::all_of(whole->begin() + 1, whole->end(), is_number)) {
+        format = undivided;
+        rows = *whole;
+        return true;
+    }
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {},
+               "`decimal: \"{}\"` is also what divides the rows of `{}`", decimal, path)
+        .help(fmt::format("`separator:` names another sign; where {} is both, numbers that have it "
+                          "stand in quotes",
+                          sign));
+    return false;
+}
+
 }  // namespace
 
 std::optional<FoundFormat> find_table_format(const std::string& path, const TableRules& rules,
@@ -200,7 +237,7 @@ std::optional<FoundFormat> find_table_format(const std::string& path, const Tabl
         if (std::none_of(std::begin(kSeparators), std::end(kSeparators), fits))
             format.separator = fallback;
     }
-    const std::optional<Rows> rows = first_rows(path, format, diagnostics);
+    std::optional<Rows> rows = first_rows(path, format, diagnostics);
     if (!rows) return std::nullopt;
     if (rows->empty()) {
         diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` has no rows", path);
@@ -210,8 +247,12 @@ std::optional<FoundFormat> find_table_format(const std::string& path, const Tabl
         return std::nullopt;
     if (rules.decimal && is_other_decimal(path, *rows, *rules.decimal, diagnostics))
         return std::nullopt;
-    format.decimal =
-        rules.decimal.value_or(format.separator != ',' && has_decimal_comma(*rows) ? ',' : '.');
+    if (rules.decimal == format.separator &&
+        !tell_from_decimal(path, *rules.decimal, format, *rows, diagnostics))
+        return std::nullopt;
+    const bool comma =
+        format.separator == '.' || (format.separator != ',' && has_decimal_comma(*rows));
+    format.decimal = rules.decimal.value_or(comma ? ',' : '.');
     const bool counting = !rules.header && has_counting_header(*rows);
     format.header = rules.header.value_or(counting || has_header(*rows, format.decimal));
     if (counting) warn_of_counting(path, rows->front(), diagnostics);

@@ -54,6 +54,29 @@ Model exported(const ir::Module& module, Noise noise = Noise::kInputs) {
 
 }  // namespace
 
+TEST_CASE("a result with a row per example grows with the batch, also made of constants",
+          "[onnx]") {
+    const std::string input = "(%image: f32[128,4,4,8] = data.image) {\n";
+    const ir::Module ones = module_of("", "func @f" + input +
+                                              "  %one = constant {value=1} : f32[128,3]\n"
+                                              "  result f = %one\n}\n");
+    const BatchSizes sizes(ones, ones.functions[0], 128);
+    CHECK(sizes.why_fixed().empty());
+    CHECK(sizes_text(ones.functions[0], sizes, "one") == "batch 3");
+    CHECK(count(exported(ones).graph, "Expand") == 1);
+
+    const ir::Module whole = module_of("", "func @f" + input +
+                                               "  %one = constant {value=1} : f32[128,3]\n"
+                                               "  result f = %one whole\n}\n");
+    const BatchSizes fixed(whole, whole.functions[0], 128);
+    CHECK(sizes_text(whole.functions[0], fixed, "one") == "128 3");
+
+    const ir::Module counts = module_of("", "func @f" + input +
+                                                "  %i = iota {stride=1, size=128} : f32[128]\n"
+                                                "  result f = %i\n}\n");
+    CHECK(BatchSizes(counts, counts.functions[0], 128).why_fixed() == "`iota` counts examples");
+}
+
 TEST_CASE("the batch is found by what ops do, not by equal numbers", "[onnx]") {
     const ir::Module module = module_of("state @codes : f32[128,8] parameter = zeros\n", R"(
 func @f(%image: f32[128,4,4,8] = data.image) {
@@ -67,7 +90,7 @@ func @f(%image: f32[128,4,4,8] = data.image) {
   %second = slice %twice {starts=[128,0,0], limits=[256,4,4]} : f32[128,4,4]
   %length = reduce_sum @codes {axes=[1]} : f32[128]
   result second = %second
-  result length = %length
+  result length = %length whole
 }
 )");
     const ir::Function& f = module.functions[0];

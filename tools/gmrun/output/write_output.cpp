@@ -25,18 +25,24 @@ bool write_arrays(const runtime::Examples& examples, const std::string& path,
                   Diagnostics& diagnostics) {
     std::vector<runtime::NamedArray> arrays{
         {"samples", examples.shape, "<f4", std::as_bytes(std::span(examples.values))}};
-    std::vector<int64_t> labels;
-    for (int64_t i = 0; examples.class_of(i) && i < examples.count(); ++i)
-        labels.push_back(*examples.class_of(i));
-    if (!labels.empty())
-        arrays.push_back({"labels", {examples.count()}, "<i8", std::as_bytes(std::span(labels))});
+    const auto name_of = [](const std::string& field) {
+        return field == "samples" || field == "labels" ? field + "_set" : field;
+    };
+    std::vector<std::vector<int64_t>> labels;
+    for (const runtime::LabelClasses& of : examples.asked) {
+        std::vector<int64_t>& classes = labels.emplace_back();
+        for (int64_t i = 0; i < examples.count(); ++i) classes.push_back(examples.class_of(of, i));
+        arrays.push_back({examples.asked.size() == 1 ? "labels" : name_of(of.field),
+                          {examples.count()},
+                          "<i8",
+                          std::as_bytes(std::span(classes))});
+    }
     for (const runtime::Condition& condition : examples.conditions) {
         const auto width = static_cast<int64_t>(condition.values.size()) / examples.count();
         std::vector<int64_t> shape{examples.count()};
         if (width > 1) shape.push_back(width);
-        const bool taken = condition.field == "samples" || condition.field == "labels";
-        arrays.push_back({condition.field + (taken ? "_set" : ""), shape, "<f4",
-                          std::as_bytes(std::span(condition.values))});
+        arrays.push_back(
+            {name_of(condition.field), shape, "<f4", std::as_bytes(std::span(condition.values))});
     }
     return runtime::write_npz(path, arrays, diagnostics);
 }
@@ -87,11 +93,15 @@ bool write_picture(const runtime::LoadedModel& model, const runtime::Examples& o
     return picture.ok() && runtime::write_png(path, *picture, diagnostics);
 }
 
-/// DIR/conditions.csv: a row per file with what --set-input made of its fields.
+/// DIR/conditions.csv: a row per file with its classes, where it was asked to be of one of each of
+/// several fields (sub-folders hold one of them), and with what --set-input made of its fields.
 bool write_conditions(const runtime::Examples& examples, const std::vector<std::string>& files,
                       const std::string& path, Diagnostics& diagnostics) {
-    if (examples.conditions.empty()) return true;
+    std::vector<runtime::LabelClasses> asked;
+    if (examples.asked.size() > 1) asked = examples.asked;
+    if (examples.conditions.empty() && asked.empty()) return true;
     std::string text = "file";
+    for (const runtime::LabelClasses& of : asked) text += "," + runtime::csv_cell(of.field);
     const auto width = [&](const runtime::Condition& condition) {
         return condition.values.size() / files.size();
     };
@@ -103,6 +113,8 @@ bool write_conditions(const runtime::Examples& examples, const std::vector<std::
     text += "\n";
     for (size_t i = 0; i < files.size(); ++i) {
         text += runtime::csv_cell(files[i]);
+        for (const runtime::LabelClasses& of : asked)
+            text += fmt::format(",{}", examples.class_of(of, static_cast<int64_t>(i)));
         for (const runtime::Condition& condition : examples.conditions)
             for (size_t at = 0; at < width(condition); ++at)
                 text += fmt::format(",{}", condition.values[i * width(condition) + at]);

@@ -10,10 +10,11 @@
 namespace gmc::tools {
 
 /// Writes `examples` to `path`. A path that ends in .npy gets float32 N x ... in the data's range;
-/// .npz the same as `samples`, and the classes as `labels` where they were asked for; .csv and .wav
-/// are written as the data were; a folder, which ends in /, gets a PNG (or WAV) per example, in
-/// sub-folders by class where there are classes; any other gets a PNG with a grid (`columns` wide,
-/// 0: as runtime::draw chooses) or scatter plot.
+/// .npz the same as `samples`, and the classes as `labels` where they were asked for (of several
+/// fields under the name of each); .csv and .wav are written as the data were; a folder, which ends
+/// in /, gets a PNG (or WAV) per example, in sub-folders by class where there are classes, and a
+/// table conditions.csv of what else they were asked to be; any other gets a PNG with a grid
+/// (`columns` wide, 0: as runtime::draw chooses) or scatter plot.
 [[nodiscard]] bool write_examples(runtime::LoadedModel& model, const runtime::Examples& examples,
                                   const std::string& path, Diagnostics& diagnostics,
                                   int64_t columns = 0);
