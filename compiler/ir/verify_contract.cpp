@@ -5,12 +5,17 @@
 //   labels     have the shape of a number and name another field of the same data
 //   pictures   from a folder have the shape [height, width, channels]
 //   class_names  are as many as there are classes
-//   test       each field is also one of the training data, with the same shape
+//   test       the fields are those of the training data, with the same shapes; a set of its own is
+//              one in both
 //   network    has states, says something, and updates none of them when it is frozen; what is said
 //              of a file of weights comes with one, and with its checksum
 //   train      batch size and epochs are positive and bounded
 //   rate_end   is after a positive number of epochs or of steps, and bounded; the rate is finite
-//   run        counts and times are bounded; what is watched is a figure of @evaluate
+//   figure_fields  names fields of the data, each once
+//   result_like  names a result, and a field that it may be like: of its shape
+//   bound      is of a number of @bounds, and some number is within it
+//   run        counts and times are bounded; what is watched is a figure of @evaluate; validation is
+//              on the test data or on a share of the others, not on both
 //   schedule   names functions of the module; how often each is called is positive and bounded
 //   compile    the memory limit is not negative
 // A module that is to run has a name that can be a folder's, training and a schedule, and each
@@ -19,6 +24,13 @@
 //   noise      is f32 with as many rows as the batch
 //   valid      is f32[batch size]
 //   argument   does not occur, since nobody is there to give it
+// and its schedule has
+//   all        functions that update states
+//   stand-ins  f_every_2/2 f_every_3/3 of the function behind them, f, by their names: with each two
+//              of them one for the steps that both numbers divide, the rarest first
+//   hand over  what a function leaves for the next one is there when that runs, in every step:
+//              parameters in `optimizer.ENTRY.kept.`, which @extrapolate keeps and an update starts
+//              from, and gradients in `optimizer.ENTRY.sum.`, which @accumulate adds up for it
 // The bounds keep sums and products of these numbers far inside 64 bits. Class numbers stay below
 // 2^24, so that they are exact in f32.
 #include "compiler/ir/verify_contract.h"
@@ -28,6 +40,8 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <map>
+#include <numeric>
 #include <set>
 
 #include "compiler/ir/attributes.h"
@@ -62,6 +76,7 @@ class ContractCheck {
     void run(bool runnable) {
         fields("data", module_.data);
         fields("test", module_.test);
+        if (!report_.any() && !module_.test.empty()) tests_all();
         for (const DataField& field : module_.test) same_as_training(field);
         for (const Network& network : module_.networks) one_network(network);
         if (module_.training) {
@@ -126,8 +141,8 @@ class ContractCheck {
         if (!is_range(field.range.low, field.range.high))
             error(
                 fmt::format("the range is [{},{}]: its ends and their distance are finite in f32, "
-                            "the lower one first",
-                            field.range.low, field.range.high));
+                            "the lower one first, by {} or more",
+                            field.range.low, field.range.high, kLeastRange));
         check_size(field);
         number(line_, "count", field.count, 0, kMostExamples);
         number(line_, "first", field.first, 0, kMostExamples);
@@ -172,6 +187,14 @@ class ContractCheck {
                               field.source));
     }
 
+    /// Any function that takes data may be run on the test data.
+    void tests_all() {
+        for (const DataField& field : module_.data)
+            if (find_field(module_.test, field.name) == nullptr)
+                report_.error_in_line(fmt::format("data @{} ", field.name),
+                                      fmt::format("the test data have no `{}`", field.name));
+    }
+
     void same_as_training(const DataField& field) {
         line_ = fmt::format("test @{} ", field.name);
         const DataField* training = find_field(module_.data, field.name);
@@ -180,6 +203,9 @@ class ContractCheck {
         else if (training->shape != field.shape)
             error(fmt::format("an example is {}, but {} in the training data",
                               to_string(field.shape), to_string(training->shape)));
+        else if (training->own_order != field.own_order)
+            error(fmt::format("the field is {} set of its own, but in the training data it is {}",
+                              field.own_order ? "a" : "no", field.own_order ? "none" : "one"));
     }
 
     // ---- networks ----
@@ -233,24 +259,38 @@ class ContractCheck {
             const std::string line = "figure_fields {figure=" + quoted(figure.figure);
             if (!has_figure(figure.figure))
                 report_.error_in_line(line, fmt::format("@evaluate has no `{}`", figure.figure));
+            std::set<std::string> named;
             for (const std::string& name : figure.of)
                 if (find_field(module_.data, name) == nullptr)
                     report_.error_in_line(line, fmt::format("there are no data `{}`", name));
+                else if (!named.insert(name).second)
+                    report_.error_in_line(line, fmt::format("`{}` is named twice", name));
         }
     }
 
     void results_like() {
         for (const ResultLike& like : module_.results_like) {
-            const std::string line =
-                "result_like {function=" + quoted(like.function) + ",result=" + quoted(like.result);
+            const std::string line = "result_like {function=" + quoted(like.function) +
+                                     ", result=" + quoted(like.result);
             const Function* function = module_.find_function(like.function);
-            if (function == nullptr ||
-                std::none_of(function->results.begin(), function->results.end(),
-                             [&](const NamedValue& r) { return r.name == like.result; }))
+            const size_t results = function == nullptr ? 0 : function->results.size();
+            size_t at = 0;
+            while (at < results && function->results[at].name != like.result) ++at;
+            const DataField* field = find_field(module_.data, like.field);
+            if (at == results) {
                 report_.error_in_line(
                     line, fmt::format("@{} has no result `{}`", like.function, like.result));
-            if (find_field(module_.data, like.field) == nullptr)
+            } else if (field == nullptr) {
                 report_.error_in_line(line, fmt::format("there are no data `{}`", like.field));
+            } else {
+                const auto may_be = fields_like(module_, *function, at);
+                if (std::find(may_be.begin(), may_be.end(), field) == may_be.end())
+                    report_.error_in_line(
+                        line, fmt::format("a result of {} is not like `{}`, of which an example "
+                                          "is {}",
+                                          to_string(function->type(function->results[at].value)),
+                                          like.field, to_string(f32(field->shape))));
+            }
         }
     }
 
@@ -266,6 +306,11 @@ class ContractCheck {
                     "bound {result=" + quoted(bound.result),
                     fmt::format("@bounds, which has no inputs, gives no number `{}`",
                                 bound.result));
+            const bool is_point = bound.low == bound.high && !bound.open_low && !bound.open_high;
+            if (!(bound.low < bound.high) && !is_point)
+                report_.error_in_line(
+                    "bound {result=" + quoted(bound.result),
+                    fmt::format("no number is within it: from {} to {}", bound.low, bound.high));
         }
     }
 
@@ -286,6 +331,11 @@ class ContractCheck {
             report_.error_in_line("run", "checkpoint_seconds is no time");
         if (!(run.validate_share >= 0 && run.validate_share < 1))
             report_.error_in_line("run", "validate_share is not from 0 to below 1");
+        if (run.validate_test && run.validate_share > 0)
+            report_.error_in_line(
+                "run",
+                fmt::format("validate_test, but a validate_share of {}: it is one of the two",
+                            run.validate_share));
         const auto actions = divergence_actions();
         if (std::find(actions.begin(), actions.end(), run.on_divergence) == actions.end())
             report_.error_in_line("run", fmt::format("on_divergence is `{}`", run.on_divergence));
@@ -324,13 +374,122 @@ class ContractCheck {
 
     // ---- what runs ----
 
-    void runs() {
-        for (const ScheduleEntry& entry : module_.schedule)
-            if (const Function* function = module_.find_function(entry.function);
-                function != nullptr && function->updates.empty())
-                report_.error_in_line(
-                    "schedule",
+    void schedule_error(const std::string& text) { report_.error_in_line("schedule", text); }
+
+    /// What updates states is training, so the schedule has all of it, and nothing else.
+    void trains_all() {
+        std::set<std::string> called;
+        for (const ScheduleEntry& entry : module_.schedule) {
+            called.insert(entry.function);
+            if (module_.find_function(entry.function)->updates.empty())
+                schedule_error(
                     fmt::format("@{} updates no state: it trains nothing", entry.function));
+        }
+        for (const Function& function : module_.functions)
+            if (!function.is_body && !function.updates.empty() && called.count(function.name) == 0)
+                schedule_error(
+                    fmt::format("@{} updates states, but no step calls it", function.name));
+    }
+
+    /// The entries from `first` on that stand in for one another; gives the number of the next.
+    size_t stand_ins(size_t first) {
+        const std::vector<ScheduleEntry>& all = module_.schedule;
+        size_t last = first;
+        std::set<int64_t> kinds;
+        for (; all[last].every != 1; ++last) kinds.insert(all[last].every);
+        for (size_t i = first; i < last; ++i) {
+            const std::string name = fmt::format("{}_every_{}", all[last].function, all[i].every);
+            if (all[i].function != name)
+                schedule_error(
+                    fmt::format("@{}/{} stands in for @{} in these steps, so that it is "
+                                "called `{}`",
+                                all[i].function, all[i].every, all[last].function, name));
+            if (i + 1 < last && all[i].every <= all[i + 1].every)
+                schedule_error(fmt::format("@{} stands before @{}, but the rarest is the first",
+                                           all[i].function, all[i + 1].function));
+            for (size_t k = i + 1; k < last; ++k) {
+                int64_t both = 0;
+                const int64_t part = all[i].every / std::gcd(all[i].every, all[k].every);
+                if (!__builtin_mul_overflow(part, all[k].every, &both) && kinds.count(both) == 0)
+                    schedule_error(
+                        fmt::format("both {} and {} divide {}, and no function stands in for @{} "
+                                    "in such steps",
+                                    all[i].every, all[k].every, both, all[last].function));
+            }
+        }
+        return last + 1;
+    }
+
+    /// Slots in which a function leaves something for the next one that trains their parameters.
+    struct Handed {
+        StateId slot, parameter;
+        bool is_sum;  ///< of gradients; else of kept parameters
+    };
+    std::vector<Handed> handed_over() const {
+        std::vector<Handed> out;
+        for (size_t i = 0; i < module_.states.size(); ++i) {
+            const State& state = module_.states[i];
+            if (state.role != StateRole::kSlot || !state.name.starts_with("optimizer.")) continue;
+            for (const std::string_view word : {".kept.", ".sum."})
+                if (const size_t at = state.name.find(word); at != std::string::npos)
+                    if (const StateId of = module_.find_state(state.name.substr(at + word.size()));
+                        of != kNone)
+                        out.push_back({static_cast<StateId>(i), of, word == ".sum."});
+        }
+        return out;
+    }
+
+    /// The states that a function reads and updates.
+    struct Uses {
+        std::set<StateId> reads, updates;
+    };
+
+    /// In the step `step`, each function finds what it goes on from, and none leaves anything.
+    void hands_over(const Handed& handed, int64_t step) {
+        const std::string& slot = module_.states[handed.slot].name;
+        const ScheduleEntry* left_by = nullptr;
+        for (const ScheduleEntry* entry : entries_of_step(module_.schedule, step)) {
+            const Uses& uses = uses_.at(entry->function);
+            const bool changes = uses.updates.count(handed.slot) != 0;
+            const bool takes = handed.is_sum ? changes && uses.updates.count(handed.parameter) != 0
+                                             : !changes && uses.reads.count(handed.slot) != 0;
+            if (takes && (left_by == nullptr || entry->repeat != 1))
+                return schedule_error(fmt::format(
+                    "@{} goes on from @{}, which another function leaves, but that does not run "
+                    "before {}",
+                    entry->function, slot, entry->repeat != 1 ? "each of its calls" : "it"));
+            if (changes && !takes && left_by != nullptr && !handed.is_sum)
+                return schedule_error(
+                    fmt::format("@{} overwrites @{}, which @{} leaves for another function",
+                                entry->function, slot, left_by->function));
+            if (takes) left_by = nullptr;
+            if (changes && !takes) left_by = entry;
+        }
+        if (left_by != nullptr)
+            schedule_error(fmt::format("@{} leaves @{} for a function that does not run behind it",
+                                       left_by->function, slot));
+    }
+
+    void check_steps() {
+        for (size_t next = 0; next < module_.schedule.size();) next = stand_ins(next);
+        std::set<int64_t> kinds;  // of steps: the numbers of the first of each
+        for (const ScheduleEntry& entry : module_.schedule) {
+            kinds.insert(entry.every);
+            Uses& uses = uses_[entry.function];
+            const Function& function = *module_.find_function(entry.function);
+            for (const Update& update : function.updates) uses.updates.insert(update.state);
+            for (const Value& value : function.values) uses.reads.insert(value.state);
+        }
+        for (const Handed& handed : handed_over())
+            for (const int64_t step : kinds) {
+                if (report_.any()) return;  // one is enough: they are alike
+                hands_over(handed, step);
+            }
+    }
+
+    void runs() {
+        trains_all();
+        if (!report_.any()) check_steps();
         // The name becomes the name of a folder.
         if (!is_name(module_.name) || module_.name.size() > kLongestName)
             report_.error_in_line("model",
@@ -424,7 +583,8 @@ class ContractCheck {
 
     const Module& module_;
     VerifyReport& report_;
-    std::string line_;  ///< how the line of the field at hand begins
+    std::string line_;                  ///< how the line of the field at hand begins
+    std::map<std::string, Uses> uses_;  ///< of the functions of a step
 };
 
 }  // namespace

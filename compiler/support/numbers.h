@@ -68,12 +68,16 @@ constexpr int64_t align_up(int64_t number, int64_t unit) {
     return (number + unit - 1) / unit * unit;
 }
 
+/// The least distance of the ends of a range: within less, the steps of stored numbers, of which
+/// there may be 65,536, would be lost in numbers of 32 bits.
+inline constexpr double kLeastRange = 1e-30;
+
 /// Whether values can be scaled to [low, high] in numbers of 32 bits: the ends and their distance
-/// are finite, and the lower one comes first.
+/// are finite, and the lower one comes first, by kLeastRange or more.
 inline bool is_range(double low, double high) {
     const auto first = static_cast<float>(low), last = static_cast<float>(high);
     return first < last && std::isfinite(first) && std::isfinite(last) &&
-           std::isfinite(last - first);
+           std::isfinite(last - first) && double{last} - double{first} >= kLeastRange;
 }
 
 }  // namespace gmc

@@ -2,6 +2,7 @@
 #include "dsl/data/data_field.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "compiler/support/numbers.h"
 #include "dsl/text/lexer.h"
@@ -41,11 +42,17 @@ void read_range(const Entry& range, DataField& field, Diagnostics& diagnostics) 
     field.range_high = *number(1);
     field.range_given = true;
     if (is_range(field.range_low, field.range_high)) return;
+    const auto low = static_cast<float>(field.range_low);
+    const auto high = static_cast<float>(field.range_high);
     if (field.range_low < field.range_high)
         diagnostics.error(DiagnosticKind::kBadValue, node.span,
-                          "`range` goes from {} to {}: as numbers of 32 bits these are equal, or "
-                          "they or their distance are infinite",
-                          field.range_low, field.range_high);
+                          "`range` goes from {} to {}: as numbers of 32 bits {}", field.range_low,
+                          field.range_high,
+                          !std::isfinite(high - low) ? "these or their distance are infinite"
+                          : low == high              ? "these are equal"
+                                        : fmt::format("these are less than {} apart, so that steps "
+                                                      "between them are lost",
+                                                      kLeastRange));
     else
         diagnostics.error(DiagnosticKind::kBadValue, node.span,
                           "`range` goes from {} to {}, the first has to be smaller",

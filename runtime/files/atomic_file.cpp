@@ -12,7 +12,9 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <utility>
+#include <vector>
 
 #include "compiler/support/check.h"
 #include "compiler/support/paths.h"
@@ -26,9 +28,35 @@ std::string folder_of(const std::string& path) {
     return folder.empty() ? "." : folder;
 }
 
+std::string name_of(const std::string& path) {
+    return std::filesystem::path(path).filename().string();
+}
+
+struct Guarded {
+    std::string folder;
+    struct stat own;
+};
+std::mutex guarded_mutex;
+std::vector<Guarded> guarded_folders;
+
+/// Whether the open `folder`, in which `path` lies, is the guarded one or lies in it.
+bool is_its_folder(const std::string& path, int folder) {
+    const std::lock_guard lock(guarded_mutex);
+    for (const Guarded& guarded : guarded_folders) {
+        if (!path.starts_with(guarded.folder + "/")) continue;
+        const auto is_own = [&](const char* from) {
+            struct stat there {};
+            return fstatat(folder, from, &there, 0) == 0 && there.st_dev == guarded.own.st_dev &&
+                   there.st_ino == guarded.own.st_ino;
+        };
+        if (!is_own(".") && !is_own("..")) return false;
+    }
+    return true;
+}
+
 /// Makes the rename itself survive a power cut. Not all file systems can; that is no error.
-void sync_folder(const std::string& path) {
-    const int fd = ::open(folder_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+void sync_folder(int folder) {
+    const int fd = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return;
     (void)fsync(fd);
     ::close(fd);
@@ -47,19 +75,28 @@ Result<AtomicFile> AtomicFile::create(const std::string& path, Diagnostics& diag
     }
     if (is_there && !S_ISREG(status.st_mode)) return open(path, diagnostics);
     remove_abandoned(path);
-    std::string temporary = temporary_name(path);
-    // It gets a name by way of /proc.
-    if (until == Until::kUnnamed && ::access("/proc/self/fd", X_OK) == 0) {
-        const int unnamed = ::open(folder_of(path).c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
-        if (unnamed >= 0) return AtomicFile(path, std::move(temporary), unnamed, false);
+    AtomicFile file(path, name_of(temporary_name(path)), -1);
+    file.folder_ = ::open(folder_of(path).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (file.folder_ >= 0 && !is_its_folder(path, file.folder_)) {
+        diagnostics.error(DiagnosticKind::kBadFile, {},
+                          "`{}` is not written: its folder was moved, and another one is there now",
+                          path);
+        return Failure{};
     }
-    const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0) {
+    // It gets a name by way of /proc.
+    if (file.folder_ >= 0 && until == Until::kUnnamed && ::access("/proc/self/fd", X_OK) == 0) {
+        file.fd_ = ::openat(file.folder_, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+        file.is_named_ = file.fd_ < 0;
+    }
+    if (file.folder_ >= 0 && file.fd_ < 0)
+        file.fd_ = ::openat(file.folder_, file.temporary_.c_str(),
+                            O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file.fd_ < 0) {
         diagnostics.error(kind_of_write_error(errno), {}, "`{}` cannot be created in `{}`: {}",
                           path, folder_of(path), std::strerror(errno));
         return Failure{};
     }
-    return AtomicFile(path, std::move(temporary), fd);
+    return file;
 }
 
 /// A pipe that nobody reads is an error, instead of a wait without an end.
@@ -74,21 +111,24 @@ Result<AtomicFile> AtomicFile::open(const std::string& path, Diagnostics& diagno
     return AtomicFile(path, "", fd);
 }
 
-AtomicFile::AtomicFile(std::string path, std::string temporary, int fd, bool is_named)
-    : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd), is_named_(is_named) {}
+AtomicFile::AtomicFile(std::string path, std::string temporary, int fd)
+    : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd) {}
 
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : path_(std::move(other.path_)),
       temporary_(std::move(other.temporary_)),
       fd_(std::exchange(other.fd_, -1)),
+      folder_(std::exchange(other.folder_, -1)),
       is_named_(other.is_named_),
       failed_(other.failed_),
       bytes_written_(other.bytes_written_) {}
 
 AtomicFile::~AtomicFile() {
-    if (fd_ < 0) return;
-    ::close(fd_);
-    if (!temporary_.empty() && is_named_) ::unlink(temporary_.c_str());
+    if (fd_ >= 0) {
+        ::close(fd_);
+        if (!temporary_.empty() && is_named_) ::unlinkat(folder_, temporary_.c_str(), 0);
+    }
+    if (folder_ >= 0) ::close(folder_);
 }
 
 bool AtomicFile::fail(const char* what, Diagnostics& diagnostics) {
@@ -131,17 +171,38 @@ bool AtomicFile::commit(Diagnostics& diagnostics) {
     if (fsync(fd_) != 0) return fail("synced", diagnostics);
     if (!is_named_) {
         const std::string open_file = fmt::format("/proc/self/fd/{}", fd_);
-        if (::linkat(AT_FDCWD, open_file.c_str(), AT_FDCWD, temporary_.c_str(),
-                     AT_SYMLINK_FOLLOW) != 0)
+        if (::linkat(AT_FDCWD, open_file.c_str(), folder_, temporary_.c_str(), AT_SYMLINK_FOLLOW) !=
+            0)
             return fail("put in place", diagnostics);
         is_named_ = true;
     }
-    if (::rename(temporary_.c_str(), path_.c_str()) != 0) return fail("put in place", diagnostics);
+    if (::renameat(folder_, temporary_.c_str(), folder_, name_of(path_).c_str()) != 0)
+        return fail("put in place", diagnostics);
     // Some file systems (NFS) report a full disk only here; by then the bytes are synced, so it
     // cannot matter.
     ::close(std::exchange(fd_, -1));
-    sync_folder(path_);
+    sync_folder(folder_);
     return true;
+}
+
+void guard_folder(const std::string& folder, int fd) {
+    unguard_folder(folder);
+    const std::lock_guard lock(guarded_mutex);
+    struct stat own {};
+    if (::fstat(fd, &own) == 0) guarded_folders.push_back({folder, own});
+}
+
+void unguard_folder(const std::string& folder) {
+    const std::lock_guard lock(guarded_mutex);
+    std::erase_if(guarded_folders, [&](const Guarded& one) { return one.folder == folder; });
+}
+
+bool is_in_its_folder(const std::string& path) {
+    const int folder = ::open(folder_of(path).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return true;
+    const bool is_its = is_its_folder(path, folder);
+    ::close(folder);
+    return is_its;
 }
 
 bool make_folder_of(const std::string& path, Diagnostics& diagnostics) {

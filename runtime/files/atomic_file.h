@@ -1,5 +1,6 @@
 // Files that are there whole or not at all: written beside their place, synced, then renamed over
-// it. Whoever is killed, or runs out of disk, in the middle leaves the previous file as it was.
+// it. Whoever is killed, or runs out of disk, in the middle leaves the previous file as it was. A
+// file goes to the folder that was at its place when it was begun, though that be moved meanwhile.
 // Devices and pipes are written into instead: /dev/null must not become a file.
 #pragma once
 
@@ -44,18 +45,26 @@ class AtomicFile {
     uint64_t bytes_written() const { return bytes_written_; }
 
   private:
-    AtomicFile(std::string path, std::string temporary, int fd, bool is_named = true);
+    AtomicFile(std::string path, std::string temporary, int fd);
     /// Opens the device or pipe that is at `path`.
     static Result<AtomicFile> open(const std::string& path, Diagnostics& diagnostics);
     bool fail(const char* what, Diagnostics& diagnostics);
 
     std::string path_;
-    std::string temporary_;  ///< "" for devices and pipes
+    std::string temporary_;  ///< its name in the folder; "" for devices and pipes
     int fd_ = -1;
+    int folder_ = -1;  ///< of `path_`, wherever that is moved until the file is committed
     bool is_named_ = true;
     bool failed_ = false;
     uint64_t bytes_written_ = 0;
 };
+
+/// From now on files are written below `folder` only where it is the one that `fd` is open on: not
+/// into another folder that somebody has put in its place.
+void guard_folder(const std::string& folder, int fd);
+void unguard_folder(const std::string& folder);
+/// Whether `path` lies in no guarded folder, or in it itself and not in another one at its place.
+bool is_in_its_folder(const std::string& path);
 
 /// Makes the folder that `path` is to lie in, and those above it. False after an error (kBadFile).
 [[nodiscard]] bool make_folder_of(const std::string& path, Diagnostics& diagnostics);

@@ -228,6 +228,7 @@ void MetricsLog::stay_in_place() {
                  : errno != ENOENT)
         return;
     // Without its folder there is nothing to do: the next checkpoint cannot be written.
+    if (!is_in_its_folder(path_)) return;
     Diagnostics unwritable;
     auto anew = open(path_, is_there ? 0 : O_EXCL, unwritable);
     if (!anew.ok()) return;

@@ -87,6 +87,8 @@ class MetricsLog {
     /// line on stderr says so. Where its folder is gone, too, they go into the file that is open.
     /// Errors: kBadFile, kDiskFull; then a part that was written is removed again.
     [[nodiscard]] bool write(const std::vector<MetricsRow>& rows, Diagnostics& diagnostics);
+    /// The file, which is open, lies there now.
+    void goes_to(const std::string& path) { path_ = path; }
     /// A checkpoint has been written that has all steps of these lines.
     void has_saved();
     /// Cuts off the lines since then, whose steps are in no checkpoint.

@@ -18,7 +18,7 @@
 #include "compiler/support/temporary_files.h"
 #include "runtime/files/atomic_file.h"
 #include "runtime/files/files_before.h"
-#include "runtime/files/numbered_name.h"
+#include "runtime/files/run_names.h"
 #include "runtime/run/run_record.h"
 #include "runtime/train/checkpoint.h"
 

@@ -543,23 +543,9 @@ void OpenedRun::warn_of_lost_lines(int64_t every) {
                         training.step);
 }
 
-/// Of model.gmc and run.json what somebody has removed while the run trained.
-bool OpenedRun::write_what_is_gone() {
-    const auto say_gone = [&](const char* name) {
-        say("gmrun: `{}` was removed while the run trained: it is written again\n", path(name));
-    };
-    if (!is_there(path("model.gmc")) && !model_text_.empty()) {
-        say_gone("model.gmc");
-        if (!write_file_atomically(path("model.gmc"), model_text_, diagnostics)) return false;
-    }
-    if (is_there(path("run.json"))) return true;
-    say_gone("run.json");
-    return write_run_record(path("run.json"), record, diagnostics);
-}
-
 bool OpenedRun::write_untrained(Progress& progress) {
     const Saving saving(options.stop);
-    if (!begin_states(progress) || !write_beginnings() ||
+    if (!begin_states(progress) || !begins_in_its_folder() || !write_beginnings() ||
         !write_checkpoint(path(kCheckpointName), model.states(), training, diagnostics))
         return false;
     if (options.stop != nullptr && !options.in_copy) options.stop->checkpoint = training.step;

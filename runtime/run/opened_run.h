@@ -61,6 +61,12 @@ struct OpenedRun {
     /// where there is one. `at_once`: the first step did it.
     void report_divergence(const std::string& why, const std::string& replay, int64_t saved_step,
                            bool at_once);
+    /// Says that training went `back` to the state of step `to`, and the log says it, too. False
+    /// after an error.
+    bool tell_way_back(const std::string& back, int64_t to, const std::string& why,
+                       Progress& progress);
+    /// Behind the last step: why training ends before its last epoch, and what there is not.
+    void tell_end(int64_t saved_step, Progress& progress) const;
     /// Behind the last step of a command that began behind step `first`: false where a new run, or
     /// one that has come to its end, went back behind all steps that the command took. That is
     /// reported (kDiverged), and is in the log.
@@ -79,6 +85,17 @@ struct OpenedRun {
     KeptCheckpoints kept_checkpoints() const;
     /// Removes checkpoints that the run is to keep no longer.
     void drop_checkpoints() const;
+    /// Before anything is written into the run's folder: where another folder is in its place now,
+    /// what follows goes to where this one lies. False, with an error (kBadFile), where it is gone.
+    bool finds_its_folder();
+    /// The same, and false where it was moved, too; that ends training.
+    bool is_in_its_folder() { return finds_its_folder() && folder_before_.empty(); }
+    /// Whether it is gone.
+    bool is_lost() const { return is_lost_; }
+    /// The error (kBadFile) about a folder that was moved.
+    void report_moved();
+    /// is_in_its_folder(), with an error in either case.
+    bool begins_in_its_folder();
     /// Opens the log, which write_beginnings() does, too.
     bool open_log();
     /// The data have a file that cannot be read. It may be another one when the run goes on.
@@ -187,6 +204,8 @@ struct OpenedRun {
     bool is_recorded_ = false;          ///< `record` was read from run.json
     bool has_states_ = false;           ///< of begin_states()
     FilesBefore before_;                ///< of a run that goes on
+    std::string folder_before_;         ///< where another folder is now; "": it is where it was
+    bool is_lost_ = false;              ///< the folder was removed, and another one is there
     int64_t step_before_ = 0;           ///< of its checkpoint
     int64_t goal_before_ = 0;           ///< epochs that it was to have before this command
     bool has_all_data_ = false;         ///< the data have a fingerprint: all can be read

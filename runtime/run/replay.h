@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/files/numbered_name.h"
+#include "runtime/files/run_names.h"
 #include "runtime/run/good_state.h"
 #include "runtime/train/step_runner.h"
 

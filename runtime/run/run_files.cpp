@@ -10,7 +10,7 @@
 
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
-#include "runtime/files/numbered_name.h"
+#include "runtime/files/run_names.h"
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/replay.h"
 #include "runtime/tensorboard/event_file.h"

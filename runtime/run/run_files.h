@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "compiler/support/diagnostic.h"
+#include "runtime/files/run_names.h"
 
 namespace gmc::runtime {
 
@@ -16,13 +17,6 @@ namespace gmc::runtime {
 /// Whether a symbolic link is at `path` behind which a file that is put there by renaming would be
 /// written elsewhere: one to a folder, a device or a pipe. One to a file is replaced.
 bool leads_away(const std::string& path);
-
-/// The hidden folder of a run that is being replaced.
-inline constexpr char kReplaced[] = ".replaced";
-
-/// The hidden folder of what a run wrote that diverged before its first checkpoint, when the one
-/// that it was to replace came back.
-inline constexpr char kDiverged[] = ".diverged";
 
 /// Removes checkpoints, metrics, replays, events and samples of the run in `folder`, file by file:
 /// what else lies there is somebody's own.

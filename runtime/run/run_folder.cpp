@@ -23,6 +23,7 @@
 #include "compiler/support/say.h"
 #include "compiler/support/temporary_files.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/files/run_names.h"
 #include "runtime/output/metrics_log.h"
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/replay.h"
@@ -120,11 +121,6 @@ Result<bool> has_later_epoch(const std::string& path, Diagnostics& diagnostics) 
     return false;
 }
 
-/// Whether a process trained here, or began to.
-bool is_run(const std::string& path) {
-    return has_checkpoint(path) || is_there(path + "/run.json") || is_there(path + "/.lock");
-}
-
 /// "runs/NAME" and "runs/NAME-2", but not "runs/NAME-more".
 bool has_name_of(const std::string& path, const std::string& model_name) {
     const std::string name = fs::path(path).filename().string();
@@ -180,7 +176,7 @@ void add_runs(const std::string& within, int level, const ir::Module& module,
     for (const fs::path& each : paths_in(within)) {
         const std::string path = each.string();
         if (!is_folder(path)) continue;
-        if (is_run(path) || is_there(path + "/model.gmc") || has_run_aside(path)) {
+        if (is_folder_of_run(path) || is_there(path + "/model.gmc") || has_run_aside(path)) {
             if (const auto of = what_in_common(path, module))
                 out.push_back({path, *of, trained_at(path)});
         } else if (level < kDeepest && !fs::is_symlink(each, error)) {
@@ -203,7 +199,8 @@ Result<RunFolder> RunFolder::lock(const std::string& path, bool made, Diagnostic
                           std::strerror(errno));
         return Failure{};
     }
-    RunFolder folder(path, fd, made);
+    const int folder_fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    RunFolder folder(path, fd, folder_fd, made);
     // On file systems without locks (ENOLCK, ENOTSUP) training goes on without one.
     if (::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
         diagnostics
@@ -221,6 +218,7 @@ Result<RunFolder> RunFolder::lock(const std::string& path, bool made, Diagnostic
     remove_abandoned_files(path + "/samples");
     remove_abandoned_files(path + "/checkpoints");
     if (has_run_aside(path)) settle_run_aside(path);
+    folder.guard();
     return folder;
 }
 
@@ -249,14 +247,14 @@ Result<RunFolder> RunFolder::open(const std::string& path, Use use, Diagnostics&
             .help("name another one, such as `runs/first`, with --run");
         return Failure{};
     }
-    if (use == Use::kOverwrite && !is_run(path) && !is_empty_folder(path)) {
+    if (use == Use::kOverwrite && !is_folder_of_run(path) && !is_empty_folder(path)) {
         diagnostics
             .error(DiagnosticKind::kBadFile, {}, "`{}` has files, but holds no run to overwrite",
                    path)
             .help("name a run's folder, or a new one, with --run");
         return Failure{};
     }
-    const bool is_recorded = is_run(path);
+    const bool is_recorded = is_folder_of_run(path);
     if (const std::string name = foreign_file(path);
         use == Use::kNew && !is_recorded && !name.empty()) {
         diagnostics
@@ -309,11 +307,17 @@ std::string RunFolder::newest(const ir::Module& module) {
 RunFolder::RunFolder(RunFolder&& other) noexcept
     : path_(std::move(other.path_)),
       fd_(std::exchange(other.fd_, -1)),
+      folder_fd_(std::exchange(other.folder_fd_, -1)),
+      guarded_(std::move(other.guarded_)),
       made_(other.made_),
       held_run_(other.held_run_),
       lock_before_(std::move(other.lock_before_)) {}
 
 RunFolder::~RunFolder() {
+    if (folder_fd_ >= 0) {
+        for (const std::string& path : guarded_) unguard_folder(path);
+        ::close(folder_fd_);
+    }
     if (fd_ < 0) return;
     if (lock_before_) write_lock(fd_, *lock_before_);
     ::close(fd_);
@@ -395,6 +399,31 @@ void RunFolder::has_ended(TrainEnd end) const {
 void RunFolder::settle(const std::string& path) {
     Diagnostics busy;
     if (has_run_aside(path)) (void)lock(path, false, busy);
+}
+
+/// The place that it was at stays guarded, too: what is there now is not this process's.
+void RunFolder::guard() {
+    if (folder_fd_ < 0) return;
+    guarded_.push_back(path_);
+    guard_folder(path_, folder_fd_);
+}
+
+/// The system knows where an open folder is: /proc names it. Of one that was removed the entry
+/// itself leads nowhere, not even to a new folder.
+RunFolder::Place RunFolder::follow() {
+    struct stat own {
+    }, there{};
+    if (folder_fd_ < 0 || ::fstat(folder_fd_, &own) != 0 || ::stat(path_.c_str(), &there) != 0)
+        return Place::kSame;
+    const auto is_own = [&] { return there.st_dev == own.st_dev && there.st_ino == own.st_ino; };
+    if (is_own()) return Place::kSame;
+    const std::string entry = fmt::format("/proc/self/fd/{}", folder_fd_);
+    std::error_code unknown;
+    const std::string now = fs::read_symlink(entry, unknown).string();
+    const bool found = !unknown && ::stat(now.c_str(), &there) == 0 && is_own();
+    path_ = found ? now : entry;
+    if (found) guard();
+    return found ? Place::kMoved : Place::kLost;
 }
 
 void RunFolder::discard() {

@@ -59,6 +59,7 @@ class RunFolder {
     RunFolder& operator=(RunFolder&&) = delete;
     ~RunFolder();
 
+    /// Where it was when it was opened; behind follow(), where it is now.
     const std::string& path() const { return path_; }
     std::string file(const std::string& name) const { return path_ + "/" + name; }
     bool has_checkpoint() const;
@@ -84,15 +85,28 @@ class RunFolder {
     /// Does what a process that was killed while it replaced the run in the folder `path` left to
     /// do (run_files.h), unless another one trains there.
     static void settle(const std::string& path);
+    /// What follow() finds at the folder's path.
+    enum class Place {
+        kSame,   ///< the folder, or nothing
+        kMoved,  ///< another one: this one lies elsewhere, where path() leads from now on
+        kLost,   ///< another one: this one was removed, and path() leads nowhere from now on
+    };
+    /// Looks whether the folder is still in its place. A folder that somebody has put there in the
+    /// meantime is not this process's, whose lock is on the one that it opened.
+    Place follow();
     /// Removes the folder if open() or make_next() created it, for a run that never began.
     void discard();
 
   private:
-    RunFolder(std::string path, int fd, bool made) : path_(std::move(path)), fd_(fd), made_(made) {}
+    RunFolder(std::string path, int fd, int folder_fd, bool made)
+        : path_(std::move(path)), fd_(fd), folder_fd_(folder_fd), made_(made) {}
+    void guard();
     static Result<RunFolder> lock(const std::string& path, bool made, Diagnostics& diagnostics);
 
     std::string path_;
-    int fd_ = -1;
+    int fd_ = -1;                       ///< of the lock's file
+    int folder_fd_ = -1;                ///< of the folder, which it names wherever that lies
+    std::vector<std::string> guarded_;  ///< paths at which only this folder is written into
     bool made_ = false;
     bool held_run_ = false;  ///< when it was opened
     /// What the lock's file said before this process wrote its number; nothing where it has not.

@@ -12,13 +12,15 @@
 #include "compiler/support/json.h"
 #include "compiler/support/paths.h"
 #include "runtime/files/atomic_file.h"
-#include "runtime/files/numbered_name.h"
+#include "runtime/files/run_names.h"
 
 namespace gmc::runtime {
 namespace {
 
 namespace fs = std::filesystem;
 using tensorboard::Moment;
+
+constexpr char kName[] = "/metrics.jsonl";
 
 /// Larger files are none that a run writes.
 constexpr uint64_t kMostBytes = uint64_t{1} << 32;
@@ -85,7 +87,7 @@ Result<std::string> picture_events(const std::string& file, int64_t step, double
 
 Result<RunLog> RunLog::open(const std::string& folder, const RunRecord& record,
                             const Options& options, Diagnostics& diagnostics) {
-    const std::string path = folder + "/metrics.jsonl";
+    const std::string path = folder + kName;
     auto metrics = options.resume ? MetricsLog::resume(path, options.step, diagnostics,
                                                        options.every, options.epoch_end_left)
                                   : MetricsLog::create(path, diagnostics);
@@ -114,6 +116,9 @@ bool RunLog::write(const std::vector<MetricsRow>& rows, Diagnostics& diagnostics
     return metrics_.write(rows, diagnostics);
 }
 
+/// A file of events is open, wherever it lies.
+void RunLog::goes_to(const std::string& folder) { metrics_.goes_to(folder + kName); }
+
 bool RunLog::picture(const std::string& file, int64_t step, Diagnostics& diagnostics) {
     std::error_code error;
     if (!events_ || !fs::exists(file, error)) return true;
@@ -136,7 +141,7 @@ bool has_picture_event(const std::string& folder, int64_t step) {
 Result<std::string> events_of_run(const std::string& folder, int64_t batch_size,
                                   Diagnostics& diagnostics) {
     const auto record = read_run_record(folder + "/run.json", diagnostics);
-    const std::string path = folder + "/metrics.jsonl";
+    const std::string path = folder + kName;
     const auto lines = read_whole_file(path, kMostBytes, diagnostics);
     if (!record.ok() || !lines.ok()) return Failure{};
     const double seconds = written_at(path);
@@ -181,7 +186,7 @@ Result<std::string> events_of_run(const std::string& folder, int64_t batch_size,
 
 Result<std::string> why_diverged(const std::string& folder, Diagnostics& diagnostics) {
     constexpr std::streamoff kMost = 1 << 16;  // of the last line
-    auto in = open_log(folder + "/metrics.jsonl", diagnostics);
+    auto in = open_log(folder + kName, diagnostics);
     if (!in.ok()) return Failure{};
     in->seekg(0, std::ios::end);
     const std::streamoff size = in->is_open() ? std::streamoff(in->tellg()) : 0;

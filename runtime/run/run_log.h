@@ -34,6 +34,8 @@ class RunLog {
     /// A picture of samples, for TensorBoard; nothing when the file is not there.
     [[nodiscard]] bool picture(const std::string& file, int64_t step, Diagnostics& diagnostics);
 
+    /// The run's folder, with the log in it, lies there now.
+    void goes_to(const std::string& folder);
     /// MetricsLog's: a checkpoint has all steps of metrics.jsonl; later ones go from it.
     void has_saved() { metrics_.has_saved(); }
     void back_to_saved() { metrics_.back_to_saved(); }

@@ -193,6 +193,30 @@ void OpenedRun::report_divergence(const std::string& why, const std::string& rep
                    : "a smaller learning rate is the usual remedy");
 }
 
+void OpenedRun::tell_end(int64_t saved_step, Progress& progress) const {
+    if (stops_early() && training.pass < epochs) progress.message(why_early());
+    if (saved_step < training.step && !options.in_copy)
+        progress.message(
+            fmt::format("training went back in its last step: the checkpoint is of step {}, and "
+                        "--resume goes on from there",
+                        saved_step));
+    if (has_no_best()) progress.message(why_no_best());
+}
+
+bool OpenedRun::tell_way_back(const std::string& back, int64_t to, const std::string& why,
+                              Progress& progress) {
+    const std::string lower =
+        training.rate < 1 ? fmt::format("; updates are {:.4g} of what they were", training.rate)
+                          : "";
+    if (!options.in_copy)
+        progress.message(fmt::format("{}: {} ({} of {}){}", back, why, training.retries,
+                                     counted(policy.retries, "time"), lower));
+    MetricsRow row(training.step, epoch_number());
+    row.add("rolled_back_to", to).add("because", why);
+    if (training.rate < 1) row.add("rate_factor", training.rate);
+    return log->write({row}, diagnostics);
+}
+
 /// A run that goes on and is stopped by --steps has not come to its end. Steps that a copy repeats
 /// are compared with those of the run, whatever became of them.
 bool OpenedRun::kept_a_step_since(int64_t first) {

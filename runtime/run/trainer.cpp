@@ -72,13 +72,14 @@ class TrainingLoop {
         try {
             return loop();
         } catch (const WorkStopped&) {
+            if (!run_.is_in_its_folder()) return left_behind();
             return saved_step_ == training_.step ? interrupted(run_, progress_) : interrupt();
         }
     }
 
     /// Behind an error, unless that told it.
     void tell_what_is_kept() const {
-        if (!told_) run_.note_unwritten(saved_step_);
+        if (!told_ && !run_.is_lost()) run_.note_unwritten(saved_step_);
     }
 
   private:
@@ -119,11 +120,13 @@ class TrainingLoop {
         }
         if (!run_.draw_what_a_kill_left()) return TrainEnd::kFailed;
         while (training_.epoch_end_left || !run_.finished()) {
+            if (!run_.is_in_its_folder()) return left_behind();
             if (stop_asked()) return interrupt();
             TrainEnd end = TrainEnd::kDone;
             if (!training_.epoch_end_left) {
                 if (!step(diagnostics_)) return data_failed();
                 rate.add(model_.batch_size() * runner_.batches_per_round(), now_s());
+                if (!run_.finds_its_folder()) return left_behind();
                 if (!report(rate)) return log_failed();
                 const std::vector<std::string> bad = runner_.not_finite();
                 if (!bad.empty()) end = diverged(quoted(bad) + by_count(bad.size(), " is", " are"));
@@ -135,15 +138,9 @@ class TrainingLoop {
             if (end == TrainEnd::kDiverged && roll_back()) end = TrainEnd::kDone;
             if (end != TrainEnd::kDone) return end;
         }
-        if (run_.stops_early() && training_.pass < run_.epochs) progress_.message(run_.why_early());
-        // Nothing is saved then: a run that takes more steps may find the fault in a later one, and
-        // both have to end in the same bits.
-        if (saved_step_ < training_.step && !options_.in_copy)
-            progress_.message(
-                fmt::format("training went back in its last step: the checkpoint is of "
-                            "step {}, and --resume goes on from there",
-                            saved_step_));
-        if (run_.has_no_best()) progress_.message(run_.why_no_best());
+        if (!run_.is_in_its_folder()) return left_behind();
+        // A last step that was taken back is not saved: with more steps, both end in the same bits.
+        run_.tell_end(saved_step_, progress_);
         return run_.kept_a_step_since(first_step_) ? TrainEnd::kDone : TrainEnd::kDiverged;
     }
 
@@ -229,6 +226,7 @@ class TrainingLoop {
             if ((run_.validation && !validate(ended)) || !look_for_signs(ended))
                 return keep_after_data_error();
         }
+        if (!run_.finds_its_folder()) return left_behind();
         if (!log_.write(ended.rows, diagnostics_))
             return keep_after_error("once the folder can be written");
         ended.training.epoch_start.reset();  // the memory goes before the next weights are kept
@@ -253,7 +251,7 @@ class TrainingLoop {
     /// False after an error.
     bool draw_and_note(int64_t epoch) {
         const StoppableWork work(stop_flag());
-        return run_.draw(epoch) && run_.keep_choices();
+        return run_.draw(epoch) && run_.finds_its_folder() && run_.keep_choices();
     }
 
     /// Computes the figures of the validation data, and updates those that are watched. A figure
@@ -341,11 +339,13 @@ class TrainingLoop {
     }
 
     bool write_state(Due due, Diagnostics& diagnostics) {
+        if (!run_.finds_its_folder()) return false;
         if (!way_back_.before_writing(due == Due::kByStep, diagnostics)) return false;
         good_.keep(training_);  // as it says that now
         (void)run_.kept_checkpoints().may_go(run_.path(kCheckpointName));
-        if (!write_checkpoint(run_.path(kCheckpointName), model_.states(), training_, diagnostics))
-            return false;
+        const bool is_written =
+            write_checkpoint(run_.path(kCheckpointName), model_.states(), training_, diagnostics);
+        if (!run_.finds_its_folder() || !is_written) return false;
         if (told_stop() != nullptr) told_stop()->checkpoint = training_.step;
         run_.has_changed();
         log_.has_saved();
@@ -409,18 +409,7 @@ class TrainingLoop {
         loader_.seek(run_.cursor());
         model_.set_progress(training_.step, training_.epoch);
         good_.keep(model_.states(), training_);
-        const std::string lower =
-            training_.rate < 1
-                ? fmt::format("; updates are {:.4g} of what they were", training_.rate)
-                : "";
-        if (!options_.in_copy)
-            progress_.message(fmt::format("{}: {} ({} of {}){}", back, why_diverged_,
-                                          training_.retries, counted(policy_.retries, "time"),
-                                          lower));
-        MetricsRow row(training_.step, epoch());
-        row.add("rolled_back_to", good.step).add("because", why_diverged_);
-        if (training_.rate < 1) row.add("rate_factor", training_.rate);
-        return log_.write({row}, diagnostics_);
+        return run_.tell_way_back(back, good.step, why_diverged_, progress_);
     }
 
     bool can_go_back() const {
@@ -460,6 +449,15 @@ class TrainingLoop {
         return keep_after_error("once the folder can be written");
     }
 
+    /// Another folder is in the place of the run's: the last good state goes where that lies.
+    TrainEnd left_behind() {
+        told_ = true;
+        if (run_.is_lost()) return TrainEnd::kFailed;
+        run_.report_moved();
+        if (has_own_states()) go_to_kept();
+        return keep_after_error(fmt::format("with --run {}", run_.folder->path()));
+    }
+
     TrainEnd keep_after_data_error() {
         run_.expect_mended_data();
         return keep_after_error("once the data are right");
@@ -493,6 +491,7 @@ class TrainingLoop {
     /// not beyond the one after step `last`.
     TrainEnd diverged(const std::string& what) { return diverged(what, training_.step); }
     TrainEnd diverged(const std::string& what, int64_t last) {
+        if (!run_.is_in_its_folder()) return left_behind();
         diverged_at_ = training_;
         why_diverged_ =
             fmt::format("{} not finite after step {} (epoch {})", what, training_.step, epoch());
@@ -510,6 +509,7 @@ class TrainingLoop {
     bool replaces() const { return training_.step == 0 && run_.folder->holds_one_aside(); }
 
     TrainEnd interrupt() {
+        if (!run_.is_in_its_folder()) return left_behind();
         if (replaces()) return interrupted(run_, progress_, true);
         if (has_own_states()) go_to_kept();
         const TrainEnd end = save(Due::kNot);
@@ -571,8 +571,9 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
     } catch (const WorkStopped&) {
         return interrupted_early(run, progress);
     }
-    if (!run.model.has_room_to_train(run.diagnostics) || !run.write_beginnings())
-        return TrainEnd::kNotStarted;
+    if (!run.model.has_room_to_train(run.diagnostics)) return TrainEnd::kNotStarted;
+    if (!run.begins_in_its_folder()) return TrainEnd::kFailed;
+    if (!run.write_beginnings()) return TrainEnd::kNotStarted;
     run.log->has_saved();
     const StoppableWork until_here(nullptr);  // within steps the loop looks itself
     TrainingLoop loop(run, progress);

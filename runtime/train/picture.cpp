@@ -6,8 +6,6 @@
 #include <filesystem>
 
 #include "runtime/data/field_source.h"
-#include "runtime/files/atomic_file.h"
-#include "runtime/output/png.h"
 #include "runtime/output/scatter.h"
 #include "runtime/train/generate.h"
 #include "runtime/train/sampler.h"
@@ -136,17 +134,18 @@ bool can_draw_samples(LoadedModel& model, std::optional<int64_t> count,
     return can_be_grid({nullptr, wanted, shape[1], shape[2], shape[3]}, grid, diagnostics);
 }
 
-bool draw_samples(LoadedModel& model, uint64_t seed, std::optional<int64_t> count,
-                  const std::map<std::string, ValueRange>& ranges, const std::string& path,
-                  Diagnostics& diagnostics) {
+Result<std::optional<Image>> draw_samples(LoadedModel& model, uint64_t seed,
+                                          std::optional<int64_t> count,
+                                          const std::map<std::string, ValueRange>& ranges,
+                                          Diagnostics& diagnostics) {
     const std::optional<DrawnSamples> drawn = drawn_samples(model, ranges);
-    if (!drawn) return true;
+    if (!drawn) return std::optional<Image>();
     const auto samples = generate(model, {.seed = seed, .settings = drawn->settings},
                                   count.value_or(usual_count(drawn->type.shape)), diagnostics);
-    if (!samples.ok()) return false;
-    const auto picture = draw(model, *samples, drawn->columns(), diagnostics);
-    return picture.ok() && make_folder_of(path, diagnostics) &&
-           write_png(path, *picture, diagnostics);
+    if (!samples.ok()) return Failure{};
+    auto picture = draw(model, *samples, drawn->columns(), diagnostics);
+    if (!picture.ok()) return Failure{};
+    return std::optional<Image>(picture.take());
 }
 
 }  // namespace gmc::runtime

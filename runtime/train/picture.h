@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "compiler/support/result.h"
 #include "runtime/output/image_grid.h"
 #include "runtime/train/generate.h"
 
@@ -38,12 +39,12 @@ Result<Image> draw(LoadedModel& model, const Examples& examples, int64_t columns
                                     const std::map<std::string, ValueRange>& ranges,
                                     Diagnostics& diagnostics);
 
-/// Writes a picture of `count` samples (by default 64 images or 2000 points) of the function
-/// `sample` to `path`, whose folder is made. Numbers that the function takes go through `ranges`
-/// (usual_settings in sampler.h). Nothing is drawn for models whose samples are no pictures or
-/// points, or are made of other data. False after an error.
-[[nodiscard]] bool draw_samples(LoadedModel& model, uint64_t seed, std::optional<int64_t> count,
-                                const std::map<std::string, ValueRange>& ranges,
-                                const std::string& path, Diagnostics& diagnostics);
+/// A picture of `count` samples (by default 64 images or 2000 points) of the function `sample`.
+/// Numbers that the function takes go through `ranges` (usual_settings in sampler.h). None for
+/// models whose samples are no pictures or points, or are made of other data.
+Result<std::optional<Image>> draw_samples(LoadedModel& model, uint64_t seed,
+                                          std::optional<int64_t> count,
+                                          const std::map<std::string, ValueRange>& ranges,
+                                          Diagnostics& diagnostics);
 
 }  // namespace gmc::runtime

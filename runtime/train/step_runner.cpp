@@ -345,7 +345,7 @@ void NumberBounds::look(const CallContext& context) {
         const double value = static_cast<double>(*executable_->result(bound.result));
         if (bound.holds(value)) return false;
         say("gmrun: warning: {} is {:.6g} in step {}, {} ({}); training goes on\n", bound.what,
-            unsigned_nan(value), context.step, bound.rule, bound.at);
+            unsigned_nan(value), context.step + 1, bound.rule, bound.at);
         return true;
     });
 }

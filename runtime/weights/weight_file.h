@@ -8,14 +8,11 @@
 
 #include "compiler/support/diagnostic.h"
 #include "compiler/support/result.h"
+#include "runtime/files/run_names.h"
 #include "runtime/files/tensors/safetensors.h"
 
 namespace gmc::runtime {
 
-/// The name of a run's last checkpoint in its folder.
-inline constexpr char kCheckpointName[] = "checkpoint.safetensors";
-/// The name that it had before format 3.
-inline constexpr char kOldCheckpointName[] = "checkpoint";
 /// Whether a run's folder has one of either name. (Of an old one, only the format is read, for an
 /// error.)
 bool has_checkpoint(const std::string& folder);

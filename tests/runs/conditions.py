@@ -243,6 +243,35 @@ def moved_folder(bench, name):
     check_goes_on(bench, name, "back", "--epochs", "1000000")
 
 
+def taken_place(bench, name):
+    """The run's folder is moved while it trains, or removed, and another run begins there, which is left alone."""
+    for is_moved in (True, False):
+        place, away = bench.folder / "place", bench.folder / "away"
+        words = train_words(name, "place", "--epochs", "1000000", "--checkpoint-every", "20 steps")
+        process = bench.start(*words)
+        wait_for(process, lambda: has_steps(bench, "place", 50))
+        process.send_signal(signal.SIGSTOP)  # until the other run is there
+        place.rename(away)
+        if not is_moved:
+            shutil.rmtree(away)
+        bench.run(*train_words(name, "place", "--steps", "3", "--seed", "5"))
+        there = {path.name: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+        process.send_signal(signal.SIGCONT)
+        process.wait()
+        error = process.stderr.read()
+        expect(process.returncode == 3 and "another one is there now" in error,
+               f"taken place: {process.returncode}\n{error}")
+        expect(there == {path.name: path.read_bytes() for path in place.rglob("*") if path.is_file()},
+               "taken place: the other run was written into")
+        shutil.rmtree(place)
+        if not is_moved:
+            continue
+        expect(f"{away}/checkpoint.safetensors" in error and "--resume goes on from there" in error,
+               f"taken place: it does not say where the run is\n{error}")
+        check_goes_on(bench, name, "away", "--epochs", "1000000")
+        shutil.rmtree(away)
+
+
 def removed_files(bench, name):
     """Somebody removes files of a run while it trains, or all of its folder."""
     run = bench.folder / "removed"
@@ -422,7 +451,8 @@ def main():
         bench = Bench(options.bin_dir.resolve(), pathlib.Path(folder))
         name = compile_small(bench, "small", "{synthetic: {set: shapes, size: 8}, range: [0, 1], count: 64}")
         bench.run(*train_words(name, "warm", "--steps", "1"))
-        for check in (closed_pipe, full_disk, still_full, removed_files, moved_folder, signals, odd_resumes):
+        for check in (closed_pipe, full_disk, still_full, removed_files, moved_folder, taken_place, signals,
+                      odd_resumes):
             check(bench, name)
         full_disk_for_checkpoints(bench)
         replace_run(bench)
@@ -430,8 +460,8 @@ def main():
         piped_picture(bench)
         while_reading(bench)
         while_measuring(bench)
-    print("closed pipe, full disk, still full, removed files, replaced run, moved folder, two signals, odd resumes, "
-          "bad and piped picture, signal while reading and while measuring: nothing lost")
+    print("closed pipe, full disk, still full, removed files, replaced run, moved folder, taken place, two signals, "
+          "odd resumes, bad and piped picture, signal while reading and while measuring: nothing lost")
 
 
 if __name__ == "__main__":

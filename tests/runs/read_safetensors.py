@@ -52,11 +52,12 @@ def main():
         folder = pathlib.Path(name)
         (folder / "m.yaml").write_text(MODEL)
         for line in ("gmc compile m.yaml", "gmrun train m.gmc --run r --quiet --samples 0",
-                     "gmrun export r --weights weights", "gmrun export r --weights averages --averaged"):
+                     "gmrun export r --weights weights.safetensors",
+                     "gmrun export r --weights averages.safetensors --averaged"):
             program, *words = line.split()
             subprocess.run([programs / program, *words], cwd=folder, check=True, stdout=subprocess.DEVNULL)
         read = {}
-        for file in ("r/checkpoint.safetensors", "weights", "averages"):
+        for file in ("r/checkpoint.safetensors", "weights.safetensors", "averages.safetensors"):
             metadata, tensors = reader["load"](folder / file)
             with safe_open(folder / file, "np") as package:
                 check(package.metadata() == metadata, f"{file}: metadata")
@@ -68,11 +69,12 @@ def main():
             read[file] = tensors
         check(metadata["format"] == "gmc-weights 1" and metadata["averaged"] == "yes", "metadata of averages")
         state = read["r/checkpoint.safetensors"]
-        for tensor, numbers in read["weights"].items():
+        for tensor, numbers in read["weights.safetensors"].items():
             check(numpy.array_equal(numbers, state[tensor]), f"weights: {tensor}")
             average = state.get("average." + tensor, numbers)
-            check(numpy.array_equal(read["averages"][tensor], average), f"averages: {tensor}")
-        check(not numpy.array_equal(read["averages"]["copy.conv2d.weight"], state["copy.conv2d.weight"]), "averaged")
+            check(numpy.array_equal(read["averages.safetensors"][tensor], average), f"averages: {tensor}")
+        averages = read["averages.safetensors"]
+        check(not numpy.array_equal(averages["copy.conv2d.weight"], state["copy.conv2d.weight"]), "averaged")
     print("checkpoint, weights and averages: the same tensors by both readers")
 
 

@@ -6,11 +6,11 @@
 #include "compiler/ir/artefact.h"
 #include "compiler/ir/text/parser.h"
 #include "compiler/ir/verifier.h"
-#include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "dsl/data/data_files.h"
 #include "dsl/fingerprint.h"
 #include "runtime/memory/memory_need.h"
+#include "tools/command_line/output_files.h"
 #include "tools/gmc/commands.h"
 #include "tools/gmc/data_heads.h"
 #include "tools/gmc/model_data.h"
@@ -94,19 +94,6 @@ void write_origin(const CommandLine& line, const dsl::ModelSpec& spec, const Sou
     }
 }
 
-/// A file that is there and is no compiled model may be someone's source or checkpoint.
-bool may_be_replaced(const std::string& output, Diagnostics& diagnostics) {
-    std::error_code error;
-    if (!is_regular(output) || std::filesystem::file_size(output, error) == 0 ||
-        ir::is_artefact(output))
-        return true;
-    diagnostics
-        .error(DiagnosticKind::kBadFile, {},
-               "`{}` is there and is no compiled model, so it is not replaced", output)
-        .help("give the compiled model another name, or remove the file");
-    return false;
-}
-
 }  // namespace
 
 /// Options are checked before the model is read, so that a slip in the command line is told at
@@ -128,6 +115,7 @@ int compile_command(const Words& words) {
         "computed twice instead of kept");
     add_pass_flags(line);
     if (!line.parse(words)) return kDone;
+    check_ending(line, "output", {".gmc"});
     const passes::PassOptions options = pass_options(line);
     const std::vector<passes::Stage> stages = chosen_stages(line, pipeline());
     const int64_t limit = line.has("memory-limit") ? bytes_from(line.text("memory-limit")) : 0;
@@ -144,7 +132,7 @@ int compile_command(const Words& words) {
     } else {
         (void)dsl::check_data_files(*spec, false, diagnostics);
     }
-    if (module && !may_be_replaced(output, diagnostics)) return report(diagnostics);
+    if (module && !OutputFiles().may_write(output, diagnostics)) return report(diagnostics);
     if (!module || !passes::run_stages(*module, stages, options, diagnostics) ||
         !ir::fits_in_text(*module, diagnostics) ||
         !ir::write_file(output, ir::artefact_text(*module), diagnostics))

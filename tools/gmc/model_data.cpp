@@ -164,7 +164,8 @@ void print_tables(const ir::Module& module) {
         print_out("data.{}: {} row{} of {}, {} value{} each\n", field.name, table->rows,
                   table->rows == 1 ? "" : "s", field.source, table->width(),
                   table->width() == 1 ? "" : "s");
-        for (const std::string& text : table->describe_shortly()) print_out("  {}\n", text);
+        for (const std::string& text : table->describe_shortly())
+            print_out("  {}\n", printable(text));
     }
 }
 

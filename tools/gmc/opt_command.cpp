@@ -1,8 +1,11 @@
 // gmc opt: runs single passes on a module as text and prints the result. Tests of passes use it,
 // and it is the tool for debugging a pass.
+#include <filesystem>
+
 #include "compiler/ir/artefact.h"
 #include "compiler/ir/text/printer.h"
 #include "compiler/support/say.h"
+#include "tools/command_line/output_files.h"
 #include "tools/gmc/commands.h"
 #include "tools/gmc/pass_flags.h"
 
@@ -21,6 +24,14 @@ int opt_command(const Words& words) {
                                  "writes a .gmc file, with its checksum, instead of printing");
     add_pass_flags(line);
     if (!line.parse(words)) return kDone;
+    check_ending(line, "output", {".gmc"});
+    const std::filesystem::path file = line.text("FILE");
+    std::error_code none;
+    if (line.has("dump-dir") && file.string().ends_with(".gmc") &&
+        std::filesystem::equivalent(std::filesystem::absolute(file, none).parent_path(),
+                                    line.text("dump-dir"), none))
+        throw UsageError(fmt::format("--dump-dir is the folder of `{}`, which it may write over",
+                                     line.text("FILE")));
     const passes::PassOptions options = pass_options(line);
     const std::vector<passes::Stage> stages = chosen_stages(line, {});
 
@@ -33,7 +44,9 @@ int opt_command(const Words& words) {
         print_out("{}", ir::print(*module));
         return kDone;
     }
-    ir::write_file(line.text("output"), ir::artefact_text(*module), diagnostics);
+    const std::string output = line.text("output");
+    if (OutputFiles({line.text("FILE")}).may_write(output, diagnostics))
+        ir::write_file(output, ir::artefact_text(*module), diagnostics);
     return report(diagnostics);
 }
 

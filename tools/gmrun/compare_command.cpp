@@ -155,19 +155,24 @@ void print_terminal(const std::vector<std::string>& heads, std::vector<Row> rows
     for (const Row& row : rows) print(row.name, row.values);
 }
 
+/// A row of a table in Markdown: bars and line breaks in cells would end them.
+void print_markdown_row(const std::string& name, const std::vector<std::string>& values) {
+    const auto cell = [](const std::string& text) {
+        std::string out;
+        for (const char c : printable(text)) out += c == '|' ? "\\|" : std::string(1, c);
+        return out;
+    };
+    print_out("| {} |", cell(name));
+    for (const std::string& value : values) print_out(" {} |", cell(value));
+    print_out("\n");
+}
+
 void print_markdown(const std::vector<std::string>& heads, const std::vector<Row>& rows) {
-    print_out("| | {} |\n|---|", fmt::join(heads, " | "));
+    print_markdown_row("", heads);
+    print_out("|---|");
     for (size_t i = 0; i < heads.size(); ++i) print_out("---|");
     print_out("\n");
-    for (const Row& row : rows) {
-        print_out("| {} |", row.name);
-        for (const std::string& value : row.values) {
-            std::string cell;
-            for (const char c : value) cell += c == '|' ? "\\|" : std::string(1, c);
-            print_out(" {} |", cell);
-        }
-        print_out("\n");
-    }
+    for (const Row& row : rows) print_markdown_row(row.name, row.values);
 }
 
 void print_csv(const std::vector<std::string>& heads, const std::vector<Row>& rows) {

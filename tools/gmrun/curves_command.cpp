@@ -105,7 +105,7 @@ int curves_command(const Words& words) {
                             0, Range{.low = 0, .high = 1, .without_high = true});
     line.add_option<int64_t>("width", "PIXELS", "width of a chart", 900, Range{64, 8192});
     if (!line.parse(words)) return kDone;
-    check_output_name(line, {".png"});
+    check_ending(line, "output", {".png"});
     Diagnostics diagnostics;
     std::vector<RunHistory> runs;
     const auto folders = run_folders(line.list("RUN"), diagnostics);
@@ -124,8 +124,9 @@ int curves_command(const Words& words) {
     if (runs.empty()) diagnostics.error(DiagnosticKind::kBadFile, {}, "there is nothing to draw");
     if (diagnostics.any()) return report(diagnostics);
     report_warnings(diagnostics);
-    const auto output = output_or(
-        line, runs.size() == 1 ? runs[0].folder + "/curves.png" : "curves.png", diagnostics);
+    const auto output =
+        output_or(line, OutputFiles(),
+                  runs.size() == 1 ? runs[0].folder + "/curves.png" : "curves.png", diagnostics);
     if (!output.ok() || !draw_charts(line, runs, *output, diagnostics))
         return report_output(line, diagnostics);
     print_out("{}\n", *output);

@@ -50,7 +50,8 @@ int encode_command(const Words& words) {
     if (!results.ok()) return report(diagnostics);
     report_warnings(diagnostics);
     say_kept_out(*trained->model, split);
-    const auto place = output_or(line, trained->folder + "/encoded", diagnostics);
+    const OutputFiles files = output_files(line, *trained);
+    const auto place = output_or(line, files, trained->folder + "/encoded", diagnostics);
     if (!place.ok()) return report_output(line, diagnostics);
     const std::string folder = line.has("output") ? line.text("output") : *place;
     std::error_code error;
@@ -60,7 +61,8 @@ int encode_command(const Words& words) {
                           folder, error.message());
     for (const auto& [name, examples] : *results) {
         const std::string file = folder + "/" + name + ".npy";
-        if (error || !runtime::write_npy(file, examples.shape, examples.values, diagnostics)) {
+        if (error || !files.may_write(file, diagnostics) ||
+            !runtime::write_npy(file, examples.shape, examples.values, diagnostics)) {
             if (made) fs::remove(folder, error);  // fails where a first file has been written
             return report_output(line, diagnostics);
         }

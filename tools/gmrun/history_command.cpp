@@ -44,7 +44,7 @@ int history_command(const Words& words) {
                              "grids in all: of more epochs the first, the last, and some between",
                              12, Range{1, 1000});
     if (!line.parse(words)) return kDone;
-    check_output_name(line, {".png"});
+    check_ending(line, "output", {".png"});
     const auto columns = line.get<int64_t>("columns"), most = line.get<int64_t>("most");
     Diagnostics diagnostics;
     std::vector<runtime::LabelledImage> parts;
@@ -60,7 +60,7 @@ int history_command(const Words& words) {
                           *run);
         return report(diagnostics);
     }
-    const auto output = output_or(line, *run + "/history.png", diagnostics);
+    const auto output = output_or(line, OutputFiles(), *run + "/history.png", diagnostics);
     if (!output.ok() ||
         !runtime::write_png(*output, runtime::stack_labelled(parts, columns), diagnostics))
         return report_output(line, diagnostics);

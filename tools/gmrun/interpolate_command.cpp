@@ -50,7 +50,7 @@ int interpolate_command(const Words& words) {
     add_label(line, "row r is of class r mod classes");
     add_settings(line, "each a row");
     if (!line.parse(words)) return kDone;
-    check_output_name(line, {".png", ".npy", ".csv", ".wav"});
+    check_ending(line, "output", {".png", ".npy", ".csv", ".wav"});
     runtime::InterpolateOptions options;
     options.function = line.text("function");
     options.columns = line.get<int64_t>("columns");
@@ -74,7 +74,8 @@ int interpolate_command(const Words& words) {
     const auto place = output_file(line, *trained, *samples, "interpolation", diagnostics);
     if (!place.ok()) return report_output(line, diagnostics);
     const std::string& output = *place;
-    if (!write_examples(*trained->model, *samples, output, diagnostics, options.columns))
+    if (!write_examples(*trained->model, *samples, output_files(line, *trained), output,
+                        diagnostics, options.columns))
         return report_output(line, diagnostics);
     print_out("{}\n", output);
     return kDone;

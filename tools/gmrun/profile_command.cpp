@@ -123,6 +123,9 @@ class Profile {
 /// Profiles a loaded model; gives the exit code.
 static int profile_model(const CommandLine& line, MeasuredModel& loaded, Diagnostics& diagnostics) {
     runtime::LoadedModel& model = *loaded.model;
+    const ir::Module& module = model.module();
+    if (!OutputFiles(files_of(module)).may_write(line.text("output"), diagnostics))
+        return report(diagnostics);
     const auto begins = [&](const runtime::Loader& loader) {
         if (model.group() == nullptr) return true;
         const runtime::TuningCache* tuning = loaded.tuning->cache();
@@ -136,7 +139,6 @@ static int profile_model(const CommandLine& line, MeasuredModel& loaded, Diagnos
     const auto measured =
         runtime::profile_step(model, line.get<int64_t>("steps"), diagnostics, begins);
     if (!measured.ok()) return report(diagnostics);
-    const ir::Module& module = model.module();
     if (!runtime::write_file_atomically(line.text("output"), chrome_trace(module, *measured),
                                         diagnostics))
         return report_output(line, diagnostics);
@@ -162,6 +164,7 @@ int profile_command(const Words& words) {
     line.add_option<std::string>("output,o", "FILE", "where the trace goes", "trace.json");
     runtime::StopRequest never;
     if (const auto end = read_training_line(line, words, never)) return *end;
+    check_ending(line, "output", {".json"});
     Diagnostics diagnostics;
     std::unique_ptr<runtime::ProcessGroup> group;
     if (const auto end = join_training(line, never, group)) return *end;

@@ -44,7 +44,7 @@ int reconstruct_command(const Words& words) {
         "the run's folder, or .csv or .wav for "
         "such data");
     if (!line.parse(words)) return kDone;
-    check_output_name(line, {".png", ".npy", ".npz", ".csv", ".wav", "/"});
+    check_ending(line, "output", {".png", ".npy", ".npz", ".csv", ".wav", "/"});
     const auto count = line.get<int64_t>("count");
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
@@ -64,7 +64,8 @@ int reconstruct_command(const Words& words) {
     runtime::ImageBatch originals, reconstructions;
     if (!output.ends_with(".png") || !as_images(pairs->originals, originals) ||
         !as_images(pairs->reconstructions, reconstructions)) {
-        if (!write_examples(*trained->model, pairs->reconstructions, output, diagnostics))
+        if (!write_examples(*trained->model, pairs->reconstructions, output_files(line, *trained),
+                            output, diagnostics))
             return report_output(line, diagnostics);
     } else {
         const runtime::GridOptions grid =

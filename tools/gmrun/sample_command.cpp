@@ -65,7 +65,7 @@ int sample_command(const Words& words) {
     add_label(line, "sample i is of class i mod classes, so that a grid shows them side by side");
     add_settings(line, "each a column");
     if (!line.parse(words)) return kDone;
-    check_output_name(line, {".png", ".npy", ".npz", ".csv", ".wav", "/"});
+    check_ending(line, "output", {".png", ".npy", ".npz", ".csv", ".wav", "/"});
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
     if (!trained.ok()) return report(diagnostics);
@@ -87,8 +87,8 @@ int sample_command(const Words& words) {
     if (!place.ok()) return report_output(line, diagnostics);
     const std::string& output = *place;
     if (output.ends_with(".csv")) runtime::draw_missing(*trained->model, options.seed, *samples);
-    if (!write_examples(*trained->model, *samples, output, diagnostics,
-                        columns_of(options.settings)))
+    if (!write_examples(*trained->model, *samples, output_files(line, *trained), output,
+                        diagnostics, columns_of(options.settings)))
         return report_output(line, diagnostics);
     print_out("{}\n", output);
     return kDone;

@@ -153,7 +153,7 @@ void add_score_options(CommandLine& line) {
 
 /// Refuses what cannot be meant, before anything is read.
 void check_usage(const CommandLine& line) {
-    check_output_name(line, {".csv"});
+    check_ending(line, "output", {".csv"});
     if (line.has("quantile") && line.has("threshold"))
         throw UsageError("--quantile makes a threshold, and --threshold is one: give one of them");
     if (line.has("by") && !line.has("quantile") && !line.has("threshold"))
@@ -161,14 +161,17 @@ void check_usage(const CommandLine& line) {
 }
 
 /// Maps of tables become columns, all others files of their own. False after an error.
-bool add_maps(const runtime::LoadedModel& model, const Scores& scores, const std::string& output,
-              std::vector<runtime::ColumnMap>& kept, Columns& columns, Diagnostics& diagnostics) {
+bool add_maps(const runtime::LoadedModel& model, const Scores& scores, const OutputFiles& files,
+              const std::string& output, std::vector<runtime::ColumnMap>& kept, Columns& columns,
+              Diagnostics& diagnostics) {
     kept.reserve(scores.maps.size());
     for (const auto& [name, map] : scores.maps) {
         auto table = by_columns(model, map);
         if (!table) {
             const std::string file = output.substr(0, output.size() - 4) + "." + name + ".npy";
-            if (!runtime::write_npy(file, map.shape, map.values, diagnostics)) return false;
+            if (!files.may_write(file, diagnostics) ||
+                !runtime::write_npy(file, map.shape, map.values, diagnostics))
+                return false;
             print_out("{}: {}\n", file, ir::to_string(map.shape));
             continue;
         }
@@ -184,7 +187,8 @@ bool add_maps(const runtime::LoadedModel& model, const Scores& scores, const std
 
 /// Writes the file and says what is in it. False after an error.
 bool write_scores(const CommandLine& line, const runtime::LoadedModel& model, const Scores& scores,
-                  const Normal* normal, const std::string& output, Diagnostics& diagnostics) {
+                  const Normal* normal, const OutputFiles& files, const std::string& output,
+                  Diagnostics& diagnostics) {
     Columns columns;
     for (const auto& [name, field, labels] : scores.labels) {
         columns.add(name, labels);
@@ -197,7 +201,7 @@ bool write_scores(const CommandLine& line, const runtime::LoadedModel& model, co
     }
     for (const auto& [name, values] : scores.columns) columns.add(name, values);
     std::vector<runtime::ColumnMap> kept;
-    if (!add_maps(model, scores, output, kept, columns, diagnostics)) return false;
+    if (!add_maps(model, scores, files, output, kept, columns, diagnostics)) return false;
     const std::vector<float>* judged = judged_column(line, scores, diagnostics);
     if (judged == nullptr) return false;
     if (normal != nullptr || line.has("threshold")) {
@@ -262,9 +266,10 @@ int score_command(const Words& words) {
         throw UsageError(fmt::format(
             "--maps: function `{}` gives single numbers per example only, so there is no map",
             options.function));
-    const auto output = output_or(line, trained->folder + "/scores.csv", diagnostics);
-    if (!output.ok() ||
-        !write_scores(line, model, *scores, normal ? &*normal : nullptr, *output, diagnostics))
+    const OutputFiles files = output_files(line, *trained);
+    const auto output = output_or(line, files, trained->folder + "/scores.csv", diagnostics);
+    if (!output.ok() || !write_scores(line, model, *scores, normal ? &*normal : nullptr, files,
+                                      *output, diagnostics))
         return report_output(line, diagnostics);
     print_out("{}: {}\n", *output, counted(static_cast<int64_t>(scores->ids.size()), "row"));
     return kDone;

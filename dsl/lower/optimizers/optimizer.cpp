@@ -105,7 +105,9 @@ void decay_weights(OptimizerScope& o, Trained& p) {
 }
 
 /// Zhang et al. 2019: the slow weights s are the value that the first of every k updates starts
-/// from. The last of them ends in s + share (p - s). `old` are the values before this update.
+/// from. The last of them ends in s + share (p - s). `old` are the values before this update. Where
+/// k is lowered when a run goes on, more updates than that may have been counted: the next one is
+/// the last.
 void look_ahead(OptimizerScope& o, const dsl::LookaheadSpec& spec, ValueId share,
                 const std::vector<ValueId>& old, std::vector<Trained>& groups) {
     ir::Builder& b = o.b();
@@ -113,7 +115,7 @@ void look_ahead(OptimizerScope& o, const dsl::LookaheadSpec& spec, ValueId share
     const ValueId done = b.offset(o.f().state(count), 1);
     const ValueId is_first = b.emit(ir::Equal{}, {done, b.constant(1)});
     const ValueId is_last =
-        b.emit(ir::Equal{}, {done, b.constant(static_cast<double>(spec.every))});
+        b.emit(ir::Greater{}, {done, b.constant(static_cast<double>(spec.every - 1))});
     o.f().set_state(count, b.emit(ir::Select{}, {is_last, b.constant(0), done}));
     for (size_t i = 0; i < groups.size(); ++i) {
         Trained& p = groups[i];

@@ -1,6 +1,4 @@
 // gmrun export: writes a trained model for other programs.
-#include <filesystem>
-
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "runtime/files/atomic_file.h"
@@ -19,13 +17,7 @@ namespace {
 bool export_weights(const CommandLine& line, const TrainedModel& trained,
                     Diagnostics& diagnostics) {
     const std::string file = followed(line.text("weights"));
-    if (std::filesystem::path(file).filename() == runtime::kCheckpointName && is_there(file)) {
-        diagnostics
-            .error(DiagnosticKind::kBadFile, {},
-                   "`{}` is the checkpoint of a run, which weights alone cannot replace", file)
-            .help("give the weights another name");
-        return false;
-    }
+    if (!output_files(line, trained).may_write(file, diagnostics)) return false;
     if (!runtime::write_weights(file, trained.model->states(), line.flag("averaged"),
                                 line.text("layout"), diagnostics))
         return false;
@@ -36,8 +28,9 @@ bool export_weights(const CommandLine& line, const TrainedModel& trained,
 /// Writes what the run wrote down as a file of events. By default it gets a folder of its own: in
 /// that of the run may lie events of `gmrun train --tensorboard`, and TensorBoard draws all events
 /// of a folder as one run.
-bool export_tensorboard(const TrainedModel& trained, const std::string& asked,
+bool export_tensorboard(const CommandLine& line, const TrainedModel& trained,
                         Diagnostics& diagnostics) {
+    const std::string asked = line.text("tensorboard");
     const std::string folder = asked.empty() ? trained.folder + "/tensorboard" : asked;
     if (asked.empty() && !stays_in_run(folder, diagnostics)) {
         diagnostics.note_last({}, "--tensorboard names another folder for it");
@@ -49,7 +42,9 @@ bool export_tensorboard(const TrainedModel& trained, const std::string& asked,
     if (!make_folder(folder, diagnostics)) return false;
     const std::string file =
         fmt::format("{}/{}0.{}", folder, tensorboard::kFilePrefix, tensorboard::kExported);
-    if (!runtime::write_file_atomically(file, *events, diagnostics)) return false;
+    if (!output_files(line, trained).may_write(file, diagnostics) ||
+        !runtime::write_file_atomically(file, *events, diagnostics))
+        return false;
     print_out("tensorboard --logdir {}\n", folder);
     return true;
 }
@@ -100,12 +95,13 @@ int export_command(const Words& words) {
         if (line.given(option) && !onnx)
             throw UsageError(fmt::format(
                 "--{} is about an ONNX model: it needs --function NAME -o FILE.onnx", option));
+    check_ending(line, "output", {".onnx"});
+    check_ending(line, "weights", {".safetensors"});
     Diagnostics diagnostics;
     auto trained = load_trained(line, diagnostics);
     if (!trained.ok() || (line.has("weights") && !export_weights(line, *trained, diagnostics)) ||
         (onnx && !export_onnx(line, *trained, diagnostics)) ||
-        (line.has("tensorboard") &&
-         !export_tensorboard(*trained, line.text("tensorboard"), diagnostics)))
+        (line.has("tensorboard") && !export_tensorboard(line, *trained, diagnostics)))
         return report(diagnostics);
     report_warnings(diagnostics);
     return kDone;

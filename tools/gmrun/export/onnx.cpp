@@ -12,6 +12,7 @@
 #include "runtime/onnx/export.h"
 #include "runtime/onnx/writer.h"
 #include "tools/command_line/version.h"
+#include "tools/gmrun/output/write_output.h"
 
 namespace gmc::tools {
 namespace {
@@ -60,6 +61,10 @@ bool export_onnx(const CommandLine& line, TrainedModel& trained, Diagnostics& di
     model.producer_version = kVersion.number;
     const std::string data =
         line.flag("external") ? std::filesystem::path(path).filename().string() + ".data" : "";
+    const OutputFiles files = output_files(line, trained);
+    if (!files.may_write(path, diagnostics) ||
+        (!data.empty() && !files.may_write(path + ".data", diagnostics)))
+        return false;
     const onnx::ModelBytes bytes = onnx::model_bytes(model, data);
     if (!data.empty() &&
         !runtime::write_file_atomically(path + ".data", bytes.weights, diagnostics))

@@ -1,8 +1,6 @@
 // Writes what a model makes: as arrays, pictures, tables, sound, or a file per example.
 #include "tools/gmrun/output/write_output.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <set>
@@ -17,6 +15,7 @@
 #include "runtime/run/run_files.h"
 #include "runtime/train/picture.h"
 #include "runtime/train/write_back.h"
+#include "runtime/weights/weight_file.h"
 
 namespace gmc::tools {
 namespace {
@@ -125,7 +124,7 @@ bool write_conditions(const runtime::Examples& examples, const std::vector<std::
 
 /// DIR/CLASS/000012.png. `gmc` reads such a folder again as pictures with classes.
 bool write_each(const runtime::LoadedModel& model, const runtime::Examples& examples,
-                const std::string& path, Diagnostics& diagnostics) {
+                const OutputFiles& allowed, const std::string& path, Diagnostics& diagnostics) {
     const bool sound = runtime::written_as(model, examples) == "wav";
     if (!sound && (examples.shape.size() != 4 || !runtime::is_drawable(examples.shape))) {
         diagnostics
@@ -152,7 +151,8 @@ bool write_each(const runtime::LoadedModel& model, const runtime::Examples& exam
         const auto from = examples.values.begin() + i * width;
         one.values.assign(from, from + width);
         const std::string file = (folder / fmt::format("{:06}{}", i, ending)).string();
-        if (!(sound ? runtime::write_sound : write_picture)(model, one, file, diagnostics))
+        if (!allowed.may_write(file, diagnostics) ||
+            !(sound ? runtime::write_sound : write_picture)(model, one, file, diagnostics))
             return false;
         files.push_back(std::filesystem::path(file).lexically_relative(path).string());
     }
@@ -173,11 +173,12 @@ bool make_folder(const std::string& folder, Diagnostics& diagnostics) {
 
 /// Decides by the ending of the path; what is left is a picture.
 bool write_examples(runtime::LoadedModel& model, const runtime::Examples& examples,
-                    const std::string& path, Diagnostics& diagnostics, int64_t columns) {
+                    const OutputFiles& files, const std::string& path, Diagnostics& diagnostics,
+                    int64_t columns) {
     if (path.ends_with(".npy"))
         return runtime::write_npy(path, examples.shape, examples.values, diagnostics);
     if (path.ends_with(".npz")) return write_arrays(examples, path, diagnostics);
-    if (path.ends_with("/")) return write_each(model, examples, path, diagnostics);
+    if (path.ends_with("/")) return write_each(model, examples, files, path, diagnostics);
     if (path.ends_with(".csv")) return runtime::write_rows(model, examples, path, diagnostics);
     if (path.ends_with(".wav")) return runtime::write_sound(model, examples, path, diagnostics);
     if (!runtime::is_drawable(examples.shape)) {
@@ -192,12 +193,29 @@ bool write_examples(runtime::LoadedModel& model, const runtime::Examples& exampl
     return picture.ok() && runtime::write_png(path, *picture, diagnostics);
 }
 
-void check_output_name(const CommandLine& line, std::initializer_list<std::string_view> endings) {
-    const std::string name = line.text("output");
-    const auto fits = [&](std::string_view ending) { return name.ends_with(ending); };
-    if (!line.has("output") || std::any_of(endings.begin(), endings.end(), fits)) return;
-    throw UsageError(fmt::format("--output `{}` does not end in {}{}", name,
-                                 endings.size() > 1 ? "one of " : "", fmt::join(endings, ", ")));
+std::vector<std::string> files_of(const ir::Module& module) {
+    std::vector<std::string> files = module.files;
+    for (const auto* fields : {&module.data, &module.test})
+        for (const ir::DataField& field : *fields)
+            if (field.format != "synthetic" && field.format != "labels")
+                files.push_back(field.source);
+    for (const ir::Network& network : module.networks)
+        if (!network.weights.empty()) files.push_back(runtime::weight_file_of(network.weights));
+    return files;
+}
+
+/// MODEL may be a run's folder, into which the command may write.
+OutputFiles output_files(const CommandLine& line, const TrainedModel& trained) {
+    std::vector<std::string> files = files_of(trained.model->module());
+    files.push_back(runtime::model_path(line.text("MODEL")));
+    files.push_back(trained.checkpoint);
+    if (line.has("data"))
+        for (const std::string& setting : line.list("data")) {
+            const std::string path = setting.substr(setting.find('=') + 1);
+            const size_t key = path.rfind(".npz:");
+            files.push_back(key == std::string::npos ? path : path.substr(0, key + 4));
+        }
+    return OutputFiles(std::move(files));
 }
 
 int report_output(const CommandLine& line, Diagnostics& diagnostics) {
@@ -217,9 +235,12 @@ bool stays_in_run(const std::string& own, Diagnostics& diagnostics) {
     return false;
 }
 
-Result<std::string> output_or(const CommandLine& line, const std::string& own,
-                              Diagnostics& diagnostics) {
-    if (line.has("output")) return followed(line.text("output"));
+Result<std::string> output_or(const CommandLine& line, const OutputFiles& files,
+                              const std::string& own, Diagnostics& diagnostics) {
+    if (line.has("output")) {
+        if (!files.may_write(line.text("output"), diagnostics)) return Failure{};
+        return followed(line.text("output"));
+    }
     if (!stays_in_run(own, diagnostics)) return Failure{};
     return own;
 }
@@ -228,7 +249,7 @@ Result<std::string> output_file(const CommandLine& line, const TrainedModel& tra
                                 const runtime::Examples& examples, const std::string& name,
                                 Diagnostics& diagnostics) {
     const std::string ending = runtime::written_as(*trained.model, examples);
-    return output_or(line,
+    return output_or(line, output_files(line, trained),
                      fmt::format("{}/{}.{}", trained.folder, name, ending.empty() ? "png" : ending),
                      diagnostics);
 }

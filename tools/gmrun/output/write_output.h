@@ -1,10 +1,10 @@
 // Writes what a model makes: the ending of --output says as what.
 #pragma once
 
-#include <initializer_list>
 #include <string>
-#include <string_view>
+#include <vector>
 
+#include "tools/command_line/output_files.h"
 #include "tools/gmrun/run_source.h"
 
 namespace gmc::tools {
@@ -15,16 +15,18 @@ namespace gmc::tools {
 /// in /, gets a PNG (or WAV) per example, in sub-folders by class where there are classes, and a
 /// table conditions.csv of what else they were asked to be; any other gets a PNG with a grid
 /// (`columns` wide, 0: as runtime::draw chooses) or scatter plot.
+/// Errors: those of OutputFiles for the files of a folder, ...
 [[nodiscard]] bool write_examples(runtime::LoadedModel& model, const runtime::Examples& examples,
-                                  const std::string& path, Diagnostics& diagnostics,
-                                  int64_t columns = 0);
+                                  const OutputFiles& files, const std::string& path,
+                                  Diagnostics& diagnostics, int64_t columns = 0);
 
 /// Makes the folder and those that it lies in. Errors (kBadFile).
 [[nodiscard]] bool make_folder(const std::string& folder, Diagnostics& diagnostics);
 
-/// Throws UsageError for an --output whose name does not end in one of `endings`, since the ending
-/// says what is written. The ending "/" stands for a folder.
-void check_output_name(const CommandLine& line, std::initializer_list<std::string_view> endings);
+/// The files of a command that reads a trained model, its data, or those of --data.
+OutputFiles output_files(const CommandLine& line, const TrainedModel& trained);
+/// The files and folders that a module names: its data, and the texts and weights it was made of.
+std::vector<std::string> files_of(const ir::Module& module);
 
 /// The exit code after output could not be written, with the errors reported. Where --output did
 /// not say the place, it is named as the remedy.
@@ -34,9 +36,9 @@ int report_output(const CommandLine& line, Diagnostics& diagnostics);
 /// Error (kBadFile): a link there leads to a folder, a device or a pipe.
 [[nodiscard]] bool stays_in_run(const std::string& own, Diagnostics& diagnostics);
 /// --output, links followed, or where it is not given `own`, a place in a run's folder, which may
-/// come from elsewhere. Errors: those of stays_in_run().
-Result<std::string> output_or(const CommandLine& line, const std::string& own,
-                              Diagnostics& diagnostics);
+/// come from elsewhere. Errors: those of stays_in_run() and of OutputFiles.
+Result<std::string> output_or(const CommandLine& line, const OutputFiles& files,
+                              const std::string& own, Diagnostics& diagnostics);
 /// The same, where it is not given NAME.csv, .wav or .png in the run's folder, by what such
 /// examples are written as.
 Result<std::string> output_file(const CommandLine& line, const TrainedModel& trained,

@@ -11,6 +11,7 @@
 #include "compiler/support/json.h"
 #include "compiler/support/paths.h"
 #include "runtime/output/metrics_log.h"
+#include "runtime/train/checkpoint.h"
 
 namespace gmc::tools {
 namespace {
@@ -99,6 +100,18 @@ bool read_log(RunHistory& run, Diagnostics& diagnostics) {
     return true;
 }
 
+/// A log that was lost, or a part of it, says less of how far the run got than its checkpoint.
+static void take_checkpoint(RunHistory& run) {
+    Diagnostics unreadable;
+    const auto header =
+        runtime::read_checkpoint_header(run.folder + "/" + runtime::kCheckpointName, unreadable);
+    if (!header.ok() || header->training.step <= run.step) return;
+    const runtime::TrainingState& at = header->training;
+    const bool ended_one = at.epoch_end_left || at.epoch_began == at.step;
+    run.step = at.step;
+    run.epoch = at.pass + (at.example > 0 && !ended_one ? 1 : 0);
+}
+
 Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics) {
     RunHistory run;
     run.folder = folder;
@@ -109,6 +122,7 @@ Result<RunHistory> read_run(const std::string& folder, Diagnostics& diagnostics)
     if (!record) return Failure{};
     run.record = record.take();
     if (!read_log(run, diagnostics)) return Failure{};
+    take_checkpoint(run);
     return run;
 }
 

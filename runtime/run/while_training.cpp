@@ -1,0 +1,93 @@
+// What a run does beside its steps while it trains: it draws samples after each epoch, and looks
+// after its folder, of which somebody may move or remove parts.
+#include "compiler/support/paths.h"
+#include "compiler/support/say.h"
+#include "runtime/files/atomic_file.h"
+#include "runtime/files/run_names.h"
+#include "runtime/output/png.h"
+#include "runtime/run/opened_run.h"
+#include "runtime/train/picture.h"
+
+namespace gmc::runtime {
+
+static std::string samples_file(int64_t epoch) { return "samples/" + kSamplesName.of(epoch); }
+
+/// Too many samples are refused before anything is measured, read or trained.
+bool OpenedRun::can_draw() {
+    const std::optional<int64_t> count = record.settings.samples;
+    Diagnostics found;
+    if (count == 0 || can_draw_samples(model, count, record.ranges, found)) return true;
+    const Diagnostic& why = found.list().back();
+    diagnostics.error(why.kind, {}, "the samples of an epoch cannot be drawn: {}", why.text)
+        .help("--samples N says how many; 0: none");
+    return false;
+}
+
+bool OpenedRun::draw(int64_t epoch) {
+    const std::optional<int64_t> count = record.settings.samples;
+    if (count == 0) return true;
+    const auto picture = draw_samples(model, training.seed, count, record.ranges, diagnostics);
+    if (!picture.ok() || !finds_its_folder()) return false;
+    const std::string file = path(samples_file(epoch));
+    if (*picture && !(make_folder_of(file, diagnostics) && write_png(file, **picture, diagnostics)))
+        return false;
+    return !log || log->picture(file, training.step, diagnostics);
+}
+
+bool OpenedRun::draw_what_a_kill_left() {
+    if (!ends_epoch()) return true;
+    const std::string file = path(samples_file(training.pass));
+    const bool has_shown =
+        !record.settings.tensorboard || has_picture_event(folder->path(), training.step);
+    if (!has_shown && !log && !open_log()) return false;
+    if (!is_there(file)) return draw(training.pass);
+    return has_shown || log->picture(file, training.step, diagnostics);
+}
+
+/// The files as they were stay where they are, in whichever folder: the paths are not the run's.
+bool OpenedRun::finds_its_folder() {
+    if (is_lost_) return false;
+    const std::string before = folder->path();
+    const RunFolder::Place place = folder->follow();
+    if (place == RunFolder::Place::kSame) return true;
+    has_changed();
+    if (log) log->goes_to(folder->path());
+    if (folder_before_.empty()) folder_before_ = before;
+    is_lost_ = place == RunFolder::Place::kLost;
+    if (!is_lost_) return true;
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {},
+               "the run's folder `{}` was removed while it trained, and another one is there now",
+               folder_before_)
+        .note({}, "what this run had is gone; the folder that is there was left alone");
+    return false;
+}
+
+void OpenedRun::report_moved() {
+    diagnostics.error(DiagnosticKind::kBadFile, {},
+                      "the run's folder `{}` was moved to `{}` while it trained, and another one "
+                      "is there now, which was left alone",
+                      folder_before_, folder->path());
+}
+
+bool OpenedRun::begins_in_its_folder() {
+    if (is_in_its_folder()) return true;
+    if (!is_lost_) report_moved();
+    return false;
+}
+
+/// Of model.gmc and run.json what somebody has removed while the run trained.
+bool OpenedRun::write_what_is_gone() {
+    const auto say_gone = [&](const char* name) {
+        say("gmrun: `{}` was removed while the run trained: it is written again\n", path(name));
+    };
+    if (!is_there(path("model.gmc")) && !model_text_.empty()) {
+        say_gone("model.gmc");
+        if (!write_file_atomically(path("model.gmc"), model_text_, diagnostics)) return false;
+    }
+    if (is_there(path("run.json"))) return true;
+    say_gone("run.json");
+    return write_run_record(path("run.json"), record, diagnostics);
+}
+
+}  // namespace gmc::runtime
