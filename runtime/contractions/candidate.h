@@ -13,7 +13,7 @@ namespace gmc::runtime {
 
 /// Raised by every change that makes a candidate faster or slower. Measurements of another revision
 /// are ignored, so that everything is measured again.
-inline constexpr int kCandidatesRevision = 16;
+inline constexpr int kCandidatesRevision = 17;
 
 /// One way to compute a problem.
 template <typename Problem>

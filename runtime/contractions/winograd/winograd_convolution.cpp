@@ -15,8 +15,10 @@
 #include <vector>
 
 #include "runtime/contractions/plain_contraction.h"
+#include "runtime/contractions/winograd/winograd_by_columns.h"
 #include "runtime/contractions/winograd/winograd_plan.h"
 #include "runtime/contractions/winograd/winograd_simd.h"
+#include "runtime/contractions/winograd/winograd_weights.h"
 #include "runtime/threads/team.h"
 #include "runtime/threads/thread_count.h"
 
@@ -30,8 +32,6 @@ constexpr int64_t kChunkBytes = 768 << 10;
 /// that many tiles do not fit into the second-level cache, less is lost: their values are read and
 /// written in order, which the processor prefetches.
 constexpr int64_t kFewestTiles = 48, kForwardTilesMost = 96;
-/// The transformed weights may take this much memory.
-constexpr int64_t kMostWeightBytes = 64 << 20;
 /// How many weights of each tap are transformed at once.
 constexpr int64_t kWeightBlock = 256;
 
@@ -59,9 +59,7 @@ class WinogradConv final : public Kernel {
         epilogue_ = epilogue;
         return true;
     }
-    bool is_worthwhile(int64_t points) const {
-        return plan_.is_worthwhile(points) && 4 * weight_floats() <= kMostWeightBytes;
-    }
+    bool is_worthwhile(int64_t points) const { return plan_.is_worthwhile(points); }
 
   private:
     void choose_chunks();
@@ -78,7 +76,6 @@ class WinogradConv final : public Kernel {
     /// How many floats of "to" lie before the results of this row of tiles, counted through all
     /// images.
     int64_t floats_before(int64_t tile_row) const;
-    void gather_weights(int64_t k, int64_t column, float* taps) const;
     void transform_weights(float* to) const;
     float* memory_of(int worker) const {
         return reinterpret_cast<float*>(arena_.scratch()) + weight_floats() +
@@ -96,7 +93,7 @@ class WinogradConv final : public Kernel {
     ConvLoops l_;
     WinogradPlan plan_;
     WinogradImage from_, to_;
-    const float* weights_;
+    WinogradWeights weights_;
     Arena& arena_;
     int threads_;
     int64_t panel_ = panel_columns();
@@ -121,7 +118,7 @@ WinogradConv::WinogradConv(const ConvProblem& p, ContractionContext& context, in
       plan_(l_, forward_, points),
       from_(forward_ ? WinogradImage{p.x_data, l_.channels} : WinogradImage{p.y_data, l_.filters}),
       to_(forward_ ? WinogradImage{p.y_data, l_.filters} : WinogradImage{p.x_data, l_.channels}),
-      weights_(p.weights_data),
+      weights_(l_, forward_, p.weights_data),
       arena_(context.arena()),
       threads_(thread_count()),
       zeros_(static_cast<size_t>(from_.channels), 0.0f) {
@@ -158,21 +155,6 @@ void WinogradConv::choose_chunks() {
     thread_floats_ = std::max(thread_floats_, l_.taps() * kWeightBlock);
 }
 
-/// Copies the weights of all taps for some rows of a panel, beginning at row `k` and column
-/// `column`: taps[tap][rows][columns of the panel]. For backward data rows are filters and columns
-/// are channels, so the weights are transposed on the way.
-void WinogradConv::gather_weights(int64_t k, int64_t column, float* taps) const {
-    const int64_t k_stride = forward_ ? l_.filters : 1, j_stride = forward_ ? 1 : l_.filters;
-    const int64_t columns = std::min(panel_, to_.channels - column);
-    const int64_t depth = std::min(kWeightBlock / panel_, from_.channels - k);
-    for (int64_t tap = 0; tap < l_.taps(); ++tap) {
-        const float* from =
-            weights_ + tap * l_.channels * l_.filters + k * k_stride + column * j_stride;
-        for (int64_t i = 0; i < depth; ++i)
-            for (int64_t j = 0; j < columns; ++j) *taps++ = from[i * k_stride + j * j_stride];
-    }
-}
-
 /// Evaluates the weights of all terms at the points of the largest tiles; smaller tiles use the
 /// first of them. Each point gives a matrix [from channels, to channels] in panels.
 void WinogradConv::transform_weights(float* to) const {
@@ -182,27 +164,13 @@ void WinogradConv::transform_weights(float* to) const {
                   blocks = (from_.channels + depth - 1) / depth;
     run_units(panels * blocks, threads_, [&](int64_t unit, int worker) {
         const int64_t column = unit / blocks * panel_, k = unit % blocks * depth;
-        float* taps = memory_of(worker);
-        const int64_t columns = std::min(panel_, to_.channels - column);
-        const int64_t count = std::min(depth, from_.channels - k) * columns;
-        gather_weights(k, column, taps);
+        const WinogradWeights::Block block{k, std::min(depth, from_.channels - k), column,
+                                           std::min(panel_, to_.channels - column)};
+        float* values = to + column * from_.channels + k * block.columns;
         for (const WinogradPhase& phase : plan_.phases)
-            for (const WinogradTerm& term : phase.terms) {
-                const WinogradSize points =
-                    WinogradPlan::points_of_term(term, plan_.largest_tile());
-                const float* from[kMostPatch];
-                float* values[kMostPatch];
-                int64_t n = 0;
-                for (const int64_t h : term.row->taps)
-                    for (const int64_t w : term.column->taps)
-                        from[n++] = taps + (h * l_.kernel[2] + w) * count;
-                for (int64_t i = 0; i < points.area(); ++i)
-                    values[i] = to + (term.first_point + i) * matrix + column * from_.channels +
-                                k * columns;
-                run_patch_transform({&evaluation(points.rows, term.row->count()),
-                                     &evaluation(points.columns, term.column->count()), from,
-                                     values, count});
-            }
+            for (const WinogradTerm& term : phase.terms)
+                weights_.transform(term, plan_.largest_tile(), block, memory_of(worker),
+                                   values + term.first_point * matrix, matrix);
     });
 }
 
@@ -370,6 +338,7 @@ std::unique_ptr<Kernel> make_winograd_conv(const ConvProblem& p, ContractionCont
                                            int64_t points) {
     if (p.direction == ConvProblem::Direction::kBackwardWeights || !WinogradPlan::fits(p))
         return nullptr;
+    if (auto kernel = make_winograd_by_columns(p, context, points)) return kernel;
     auto kernel = std::make_unique<WinogradConv>(p, context, points);
     if (!kernel->is_worthwhile(points)) return nullptr;
     return kernel;

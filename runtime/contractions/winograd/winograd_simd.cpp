@@ -200,18 +200,16 @@ HWY_INLINE const float* first_of(const PanelSum& s, const float* const* PanelSum
     return (next.*operand)[term];
 }
 
-/// Does steps of a tile's sums, and fetches a line with each: its share of what will be written.
-/// Returns how many steps it did. There are `tiles` tiles of each panel, this one is number `tile`
-/// of all.
+/// Does steps of a tile's sums, at most `most`, and fetches a line with each: of what will be
+/// written, `share` pointers from number `first` on. Returns how many steps it did.
 template <class Step>
-HWY_INLINE int64_t fetch_written(const PanelSum& s, int64_t tile, int64_t tiles, const Step& step) {
-    const int64_t panel = PanelColumnsTarget(), panels = (s.columns + panel - 1) / panel;
-    const int64_t first = s.written_count * tile / (panels * tiles),
-                  last = s.written_count * (tile + 1) / (panels * tiles);
+HWY_INLINE int64_t fetch_written(const PanelSum& s, int64_t first, int64_t share, int64_t most,
+                                 const Step& step) {
+    const int64_t last = std::min(first + share, s.written_count);
     int64_t k = 0;
     for (int64_t i = first; i < last; ++i) {
         if (s.written[i] == nullptr) continue;
-        for (int64_t c = 0; c < s.columns && k < s.depth; c += kWinogradVector, ++k) {
+        for (int64_t c = 0; c < s.columns && k < most; c += kWinogradVector, ++k) {
             constexpr int kWrite = 1, kSecondLevel = 2;
             __builtin_prefetch(s.written[i] + c, kWrite, kSecondLevel);
             step();
@@ -220,21 +218,45 @@ HWY_INLINE int64_t fetch_written(const PanelSum& s, int64_t tile, int64_t tiles,
     return k;
 }
 
-/// Computes kRows rows of the kVectors vectors of columns that are one panel. The tile is number
-/// `tile` of the `tiles` of the panel. Sums stay in registers.
+/// How the tiles of a panel share what they fetch.
+struct Shares {
+    int64_t panel_step;  ///< of the next panel of b, floats for each step
+    /// Of what will be written, the first pointer of the panel's first tile, and how many pointers
+    /// each tile fetches.
+    int64_t written, written_share;
+};
+
+/// Computes kRows rows from `row` on, of the kVectors vectors of columns that are one panel. The
+/// tile is number `tile` of its panel. Sums stay in registers.
 template <int kRows, int kVectors>
-HWY_INLINE void sum_tile(const PanelSum& s, int64_t tile, int64_t tiles, int64_t column) {
+HWY_INLINE void sum_tile(const PanelSum& s, int64_t row, int64_t tile, const Shares& shares,
+                         int64_t column) {
     const D d;
     const auto lanes = static_cast<int64_t>(hn::Lanes(d));
     constexpr int64_t kPanel = kVectors * static_cast<int64_t>(hn::MaxLanes(d));
-    // The last tile may overlap the one before; it then writes the same numbers again.
-    const int64_t row = std::min(tile * kRows, s.rows - kRows);
-    const bool last_tile = tile + 1 == tiles, last_panel = column + kPanel >= s.columns;
+    const bool last_tile = row + kRows >= s.rows, last_panel = column + kPanel >= s.columns;
+    float* out = s.out + row * s.columns + column;
     V sum[kRows][kVectors];
+    const auto clear = [&]() HWY_ATTR {
 #pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r)
+        for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
+            for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Zero(d);
+    };
+    // Stores the sum of a piece, or adds it to what is there, and begins the next one.
+    const auto finish_piece = [&](bool add) HWY_ATTR {
+#pragma GCC unroll 16
+        for (int r = 0; r < kRows; ++r)
+#pragma GCC unroll 4
+            for (int v = 0; v < kVectors; ++v) {
+                float* to = out + r * s.columns + v * lanes;
+                hn::StoreU(add ? hn::Add(hn::LoadU(d, to), sum[r][v]) : sum[r][v], d, to);
+            }
+        clear();
+    };
+    clear();
+    bool add = s.add;
+    int64_t room = kSumPiece;  // how many products the piece can still take
     for (int64_t i = 0; i < s.terms; ++i) {
         const float* a = s.a[i] + row * s.depth;
         const float* b = s.b[i] + column * s.depth;
@@ -244,7 +266,7 @@ HWY_INLINE void sum_tile(const PanelSum& s, int64_t tile, int64_t tiles, int64_t
                                 : s.a[i],
                    kRows};
         Ahead panel{last_panel ? first_of(s, &PanelSum::b, i) : b + kPanel * s.depth,
-                    (kPanel + tiles - 1) / tiles};
+                    shares.panel_step};
         panel.at += tile * panel.step * s.depth;
         const auto step = [&]() HWY_ATTR {
             rows.fetch();
@@ -261,24 +283,41 @@ HWY_INLINE void sum_tile(const PanelSum& s, int64_t tile, int64_t tiles, int64_t
             }
             ++a, b += kVectors * lanes;
         };
-        int64_t k = i == 0 ? fetch_written(s, column / kPanel * tiles + tile, tiles, step) : 0;
-        for (; k < s.depth; ++k) step();
+        for (int64_t k = 0; k < s.depth;) {
+            if (room == 0) {
+                finish_piece(add);
+                add = true, room = kSumPiece;
+            }
+            const int64_t end = std::min(k + room, s.depth), begin = k;
+            if (i == 0 && k == 0)
+                k = fetch_written(s, shares.written + tile * shares.written_share,
+                                  shares.written_share, end, step);
+            for (; k < end; ++k) step();
+            room -= end - begin;
+        }
     }
-    float* out = s.out + row * s.columns + column;
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r)
-#pragma GCC unroll 4
-        for (int v = 0; v < kVectors; ++v)
-            hn::StoreU(sum[r][v], d, out + r * s.columns + v * lanes);
+    finish_piece(add);
 }
 
-/// Computes all rows of a panel.
+/// Computes the rows of a panel from `row` on. Where they are no whole number of tiles, the last
+/// one overlaps the one before and writes the same numbers again; but sums that are added must not
+/// be added twice, so then smaller tiles follow.
 template <int kRows, int kVectors>
-void sum_rows(const PanelSum& s, int64_t column) {
+void sum_rows(const PanelSum& s, int64_t column, int64_t row = 0) {
+    constexpr int64_t kPanel = kVectors * static_cast<int64_t>(hn::MaxLanes(D()));
+    const int64_t tiles = (s.rows + kRows - 1) / kRows,
+                  all_tiles = tiles * ((s.columns + kPanel - 1) / kPanel),
+                  share = (s.written_count + all_tiles - 1) / all_tiles;
+    const Shares shares{(kPanel + tiles - 1) / tiles, column / kPanel * tiles * share, share};
+    if (s.rows - row >= kRows) {
+        int64_t tile = row / kRows;
+        for (; row + kRows <= s.rows; row += kRows, ++tile)
+            sum_tile<kRows, kVectors>(s, row, tile, shares, column);
+        if (row < s.rows && !s.add)
+            return sum_tile<kRows, kVectors>(s, s.rows - kRows, tile, shares, column);
+    }
     if constexpr (kRows > 1)
-        if (s.rows < kRows) return sum_rows<(kRows > 4 ? 4 : kRows / 2), kVectors>(s, column);
-    const int64_t tiles = (s.rows + kRows - 1) / kRows;
-    for (int64_t tile = 0; tile < tiles; ++tile) sum_tile<kRows, kVectors>(s, tile, tiles, column);
+        if (row < s.rows) sum_rows<(kRows > 4 ? 4 : kRows / 2), kVectors>(s, column, row);
 }
 
 /// Computes kRows rows from `row` on, of the kVectors vectors of columns that are one panel.

@@ -36,7 +36,9 @@ void run_patch_transform(const PatchTransform& transform);
 int64_t panel_columns();
 
 /// out[rows, columns] = the sum of the matrix products a[i] b[i] over i < terms, where each a[i] is
-/// [rows, depth] and each b[i] is [depth, columns] in panels.
+/// [rows, depth] and each b[i] is [depth, columns] in panels. With `add` it is added to `out`.
+/// Products are summed kSumPiece at a time: the rounding errors of one long sum would grow with the
+/// root of its length.
 struct PanelSum {
     const float* const* a;
     const float* const* b;
@@ -50,7 +52,9 @@ struct PanelSum {
     /// They are prefetched.
     float* const* written = nullptr;
     int64_t written_count = 0;
+    bool add = false;
 };
+inline constexpr int64_t kSumPiece = 128;
 void run_panel_sum(const PanelSum& sum);
 
 /// out[rows, columns] = a^T b (or += with `add`), where a is [depth, rows] and b is

@@ -90,6 +90,10 @@ TEST_CASE("convolutions that decompose into forms with fewer products") {
     check_case(square(40, {4, 4}, 16, 16, 4, 2, 1, 1));
     // Parts of the weight gradient that begin with tiles of the smaller size.
     check_case(square(40, {14, 14}, 16, 16, 3, 1, 1, 1));
+    // So many weights that they are never transformed as a whole; blocks and panels that are not
+    // full, tiles of several sizes, and terms with fewer points than others.
+    check_case(square(3, {8, 8}, 208, 224, 4, 2, 1, 1));
+    check_case(square(1, {14, 14}, 240, 256, 3, 2, 0, 1));
     // 81 terms, more than a form may have.
     check_case(square(1, {40, 40}, 16, 16, 18, 9, 8, 9));
     ConvCase c = square(2, {10, 13}, 16, 32, 5, 1, 0, 0);
