@@ -509,7 +509,6 @@ class TrainingLoop {
     bool replaces() const { return training_.step == 0 && run_.folder->holds_one_aside(); }
 
     TrainEnd interrupt() {
-        if (!run_.is_in_its_folder()) return left_behind();
         if (replaces()) return interrupted(run_, progress_, true);
         if (has_own_states()) go_to_kept();
         const TrainEnd end = save(Due::kNot);
