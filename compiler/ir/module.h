@@ -104,10 +104,11 @@ struct Function {
     int64_t unplanned_bytes = 0;  ///< what the values would take without sharing
 
     const Type& type(ValueId value) const { return values[value].type; }
-    /// Whether a result has a row for each of `batch` examples.
+    /// Whether a result has a row for each of `batch` examples. Those of a step of training are
+    /// figures, whatever their sizes.
     bool has_rows(const NamedValue& result, int64_t batch) const {
         const Type& of = type(result.value);
-        return !result.whole && !of.is_scalar() && of.shape[0] == batch;
+        return updates.empty() && !result.whole && !of.is_scalar() && of.shape[0] == batch;
     }
     ValueId add_value(std::string name, Type type);
     /// Appends a result of a body. A name that another result has gets a number behind it; one that
