@@ -49,12 +49,16 @@ inline std::vector<std::filesystem::path> paths_in(const std::filesystem::path& 
 }
 
 /// Where a file that is written to `path` belongs: behind symbolic links, which stay as they are.
+/// Of a link to an open pipe (/dev/stdout) that has no other name, the link.
 inline std::string followed(const std::string& path) {
     constexpr int kMostLinks = 40;  // as in Linux; a circle of links has no end
     std::filesystem::path at = path;
     std::error_code error;
-    for (int i = 0; i < kMostLinks && std::filesystem::is_symlink(at, error); ++i)
-        at = at.parent_path() / std::filesystem::read_symlink(at, error);
+    for (int i = 0; i < kMostLinks && std::filesystem::is_symlink(at, error); ++i) {
+        const auto next = at.parent_path() / std::filesystem::read_symlink(at, error);
+        if (!std::filesystem::exists(next, error) && std::filesystem::exists(at, error)) break;
+        at = next;
+    }
     return at.string();
 }
 

@@ -174,7 +174,10 @@ bool KeptCheckpoints::may_go(const std::string& path) const {
     Diagnostics unreadable;
     const bool is_whole = is_there(best) && read_checkpoint_header(best, unreadable).ok();
     if (is_whole || !keep_as(path, best, unreadable)) return false;
-    say("gmrun: `{}` was lost or damaged: `{}`, a copy, takes its place\n", best, path);
+    const bool is_inside = path.starts_with(folder_ + "/");
+    const std::string copy = is_inside ? called_ + path.substr(folder_.size()) : path;
+    say("gmrun: `{}/{}` was lost or damaged: `{}`, a copy, takes its place\n", called_, kBestName,
+        copy);
     return true;
 }
 

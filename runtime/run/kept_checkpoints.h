@@ -63,9 +63,13 @@ struct KnownBest {
 /// Keeps the run's `checkpoint` under other names, as hard links where the file system has them.
 class KeptCheckpoints {
   public:
-    /// `last`: how many of the latest checkpoints stay; 1 is `checkpoint` itself.
-    KeptCheckpoints(std::string folder, int64_t last, KnownBest best)
-        : folder_(std::move(folder)), last_(last), best_(std::move(best)) {}
+    /// `last`: how many of the latest checkpoints stay; 1 is `checkpoint` itself. `called`: what
+    /// messages call the folder, where that is not its path.
+    KeptCheckpoints(std::string folder, int64_t last, KnownBest best, std::string called = "")
+        : folder_(std::move(folder)),
+          called_(called.empty() ? folder_ : std::move(called)),
+          last_(last),
+          best_(std::move(best)) {}
 
     /// checkpoints/step-NNNNNNNN, where any are kept. False after an error.
     [[nodiscard]] bool add(int64_t step, Diagnostics& diagnostics) const;
@@ -98,7 +102,7 @@ class KeptCheckpoints {
     bool is_best(const std::string& path) const;
     std::string copy_of_best() const;
 
-    std::string folder_;
+    std::string folder_, called_;
     int64_t last_;
     KnownBest best_;
 };

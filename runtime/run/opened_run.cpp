@@ -396,11 +396,11 @@ bool OpenedRun::keep_older_best() {
 
 void OpenedRun::drop_checkpoints() const { kept_checkpoints().drop(training.step); }
 
-KeptCheckpoints OpenedRun::kept_checkpoints() const {
+KeptCheckpoints OpenedRun::kept_checkpoints(const std::string& at) const {
     const std::string& by = training.best.figure;
     KnownBest best{{}, by.substr(by.rfind(' ') + 1), record.seed, model.module().origin.model};
     if (!policy.keep_best.empty()) best.value = training.best.best;
-    return {folder->path(), policy.keep_last, std::move(best)};
+    return {at, policy.keep_last, std::move(best), folder->path()};
 }
 
 bool OpenedRun::begin_states(Progress& progress) {

@@ -82,7 +82,9 @@ struct OpenedRun {
     /// --init are not there any more, or others than the run began with (kBadValue).
     Result<std::vector<TakenWeights>> fill_first_states(Diagnostics& reported);
     /// Those beside the last one, as the run keeps them.
-    KeptCheckpoints kept_checkpoints() const;
+    KeptCheckpoints kept_checkpoints() const { return kept_checkpoints(folder->path()); }
+    /// The same by a path that leads to no other folder, should this one be moved.
+    KeptCheckpoints kept_while_training() const { return kept_checkpoints(folder->anchored()); }
     /// Removes checkpoints that the run is to keep no longer.
     void drop_checkpoints() const;
     /// Before anything is written into the run's folder: where another folder is in its place now,
@@ -94,6 +96,8 @@ struct OpenedRun {
     bool is_lost() const { return is_lost_; }
     /// The error (kBadFile) about a folder that was moved.
     void report_moved();
+    /// Keeps the checkpoint under its other names. False after an error.
+    bool keep_checkpoint(bool is_best);
     /// is_in_its_folder(), with an error in either case.
     bool begins_in_its_folder();
     /// Opens the log, which write_beginnings() does, too.
@@ -165,6 +169,7 @@ struct OpenedRun {
     std::optional<RunLog> log;
 
   private:
+    KeptCheckpoints kept_checkpoints(const std::string& at) const;
     bool open_folder();
     bool take_up_record();
     bool is_of_this_model();

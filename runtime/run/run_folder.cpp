@@ -408,6 +408,10 @@ void RunFolder::guard() {
     guard_folder(path_, folder_fd_);
 }
 
+std::string RunFolder::anchored() const {
+    return folder_fd_ < 0 ? path_ : fmt::format("/proc/self/fd/{}", folder_fd_);
+}
+
 /// The system knows where an open folder is: /proc names it. Of one that was removed the entry
 /// itself leads nowhere, not even to a new folder.
 RunFolder::Place RunFolder::follow() {
@@ -417,7 +421,7 @@ RunFolder::Place RunFolder::follow() {
         return Place::kSame;
     const auto is_own = [&] { return there.st_dev == own.st_dev && there.st_ino == own.st_ino; };
     if (is_own()) return Place::kSame;
-    const std::string entry = fmt::format("/proc/self/fd/{}", folder_fd_);
+    const std::string entry = anchored();
     std::error_code unknown;
     const std::string now = fs::read_symlink(entry, unknown).string();
     const bool found = !unknown && ::stat(now.c_str(), &there) == 0 && is_own();

@@ -94,6 +94,8 @@ class RunFolder {
     /// Looks whether the folder is still in its place. A folder that somebody has put there in the
     /// meantime is not this process's, whose lock is on the one that it opened.
     Place follow();
+    /// A path that leads to this folder wherever it lies, and to no other, while the process lives.
+    std::string anchored() const;
     /// Removes the folder if open() or make_next() created it, for a run that never began.
     void discard();
 

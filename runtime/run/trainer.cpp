@@ -191,7 +191,7 @@ class TrainingLoop {
             if (end != TrainEnd::kDone) return end;
             // What a run keeps is what it may go back to, so its steps alone decide.
             const bool keeps = policy_.on_divergence == "stop" || due == Due::kByStep;
-            return (!keeps || keep_checkpoint(false)) && (!ends || draw_and_note(epoch()))
+            return (!keeps || run_.keep_checkpoint(false)) && (!ends || draw_and_note(epoch()))
                        ? TrainEnd::kDone
                        : TrainEnd::kFailed;
         }
@@ -237,15 +237,9 @@ class TrainingLoop {
         if (const TrainEnd end = write(Due::kByStep); end != TrainEnd::kDone) return end;
         progress_.end_line();
         for (const std::string& line : ended.shown) progress_.message(line);
-        return keep_checkpoint(ended.is_best) && draw_and_note(training_.pass) ? TrainEnd::kDone
-                                                                               : TrainEnd::kFailed;
-    }
-
-    /// Keeps the checkpoint under its other names. False after an error.
-    bool keep_checkpoint(bool is_best) {
-        const KeptCheckpoints kept = run_.kept_checkpoints();
-        return kept.keep(training_.step, diagnostics_) &&
-               (!is_best || kept.keep_best(diagnostics_));
+        return run_.keep_checkpoint(ended.is_best) && draw_and_note(training_.pass)
+                   ? TrainEnd::kDone
+                   : TrainEnd::kFailed;
     }
 
     /// False after an error.
@@ -342,7 +336,7 @@ class TrainingLoop {
         if (!run_.finds_its_folder()) return false;
         if (!way_back_.before_writing(due == Due::kByStep, diagnostics)) return false;
         good_.keep(training_);  // as it says that now
-        (void)run_.kept_checkpoints().may_go(run_.path(kCheckpointName));
+        (void)run_.kept_while_training().may_go(run_.path(kCheckpointName));
         const bool is_written =
             write_checkpoint(run_.path(kCheckpointName), model_.states(), training_, diagnostics);
         if (!run_.finds_its_folder() || !is_written) return false;

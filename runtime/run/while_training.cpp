@@ -45,6 +45,12 @@ bool OpenedRun::draw_what_a_kill_left() {
 }
 
 /// The files as they were stay where they are, in whichever folder: the paths are not the run's.
+bool OpenedRun::keep_checkpoint(bool is_best) {
+    if (!finds_its_folder()) return false;
+    const KeptCheckpoints kept = kept_while_training();
+    return kept.keep(training.step, diagnostics) && (!is_best || kept.keep_best(diagnostics));
+}
+
 bool OpenedRun::finds_its_folder() {
     if (is_lost_) return false;
     const std::string before = folder->path();

@@ -307,6 +307,8 @@ Result<Examples> generate(LoadedModel& model, const SamplerOptions& options, int
     out.classes = options.label ? 0 : sampler->classes();
     out.class_field = sampler->class_field();
     out.asked = sampler->asked();
+    const ir::Function* function = model.module().find_function(options.function);
+    out.several_labels = label_inputs(model.module(), *function, {}).size() > 1;
     out.like = name_of_like(model, options.function);
     out.label = options.label;
     if (!has_room_for(count, sampler->type(), options.function, diagnostics)) return Failure{};

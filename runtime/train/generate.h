@@ -35,6 +35,7 @@ struct Examples {
     std::string class_field = {};  ///< the field of labels that these are classes of
     /// All fields of labels that the examples were asked to be of classes of, that one among them.
     std::vector<LabelClasses> asked = {};
+    bool several_labels = false;  ///< the function takes more than one, `conditions` included
     /// The data field that they are like (ir::field_like): its range, columns, rate; "": none.
     std::string like = {};
     /// The one class that all of them were asked to be of.

@@ -44,11 +44,14 @@ struct DrawnSamples {
     int64_t columns() const { return settings.empty() ? 0 : settings.front().steps; }
 };
 
-/// None for models whose samples are no pictures or points, or are made of other data.
+/// None for models whose samples are no pictures or points, or no examples, or are made of other
+/// data.
 std::optional<DrawnSamples> drawn_samples(const LoadedModel& model,
                                           const std::map<std::string, ValueRange>& ranges) {
     const ir::Function* sample = model.module().find_function("sample");
-    if (sample == nullptr || sample->results.empty()) return std::nullopt;
+    if (sample == nullptr || sample->results.empty() ||
+        !sample->has_rows(sample->results[0], model.batch_size()))
+        return std::nullopt;
     DrawnSamples drawn{sample->type(sample->results[0].value),
                        name_of_like(model, "sample"),
                        {},

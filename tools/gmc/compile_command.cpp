@@ -6,6 +6,7 @@
 #include "compiler/ir/artefact.h"
 #include "compiler/ir/text/parser.h"
 #include "compiler/ir/verifier.h"
+#include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "dsl/data/data_files.h"
 #include "dsl/fingerprint.h"
@@ -135,7 +136,7 @@ int compile_command(const Words& words) {
     if (module && !OutputFiles().may_write(output, diagnostics)) return report(diagnostics);
     if (!module || !passes::run_stages(*module, stages, options, diagnostics) ||
         !ir::fits_in_text(*module, diagnostics) ||
-        !ir::write_file(output, ir::artefact_text(*module), diagnostics))
+        !ir::write_file(followed(output), ir::artefact_text(*module), diagnostics))
         return report(diagnostics);
     warn_if_too_large(*module, diagnostics);
     warn_if_not_runnable(line, *module, output, diagnostics);

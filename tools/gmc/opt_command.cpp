@@ -4,6 +4,7 @@
 
 #include "compiler/ir/artefact.h"
 #include "compiler/ir/text/printer.h"
+#include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "tools/command_line/output_files.h"
 #include "tools/gmc/commands.h"
@@ -46,7 +47,7 @@ int opt_command(const Words& words) {
     }
     const std::string output = line.text("output");
     if (OutputFiles({line.text("FILE")}).may_write(output, diagnostics))
-        ir::write_file(output, ir::artefact_text(*module), diagnostics);
+        ir::write_file(followed(output), ir::artefact_text(*module), diagnostics);
     return report(diagnostics);
 }
 

@@ -31,7 +31,7 @@ bool write_arrays(const runtime::Examples& examples, const std::string& path,
     for (const runtime::LabelClasses& of : examples.asked) {
         std::vector<int64_t>& classes = labels.emplace_back();
         for (int64_t i = 0; i < examples.count(); ++i) classes.push_back(examples.class_of(of, i));
-        arrays.push_back({examples.asked.size() == 1 ? "labels" : name_of(of.field),
+        arrays.push_back({examples.several_labels ? name_of(of.field) : "labels",
                           {examples.count()},
                           "<i8",
                           std::as_bytes(std::span(classes))});
@@ -97,7 +97,7 @@ bool write_picture(const runtime::LoadedModel& model, const runtime::Examples& o
 bool write_conditions(const runtime::Examples& examples, const std::vector<std::string>& files,
                       const std::string& path, Diagnostics& diagnostics) {
     std::vector<runtime::LabelClasses> asked;
-    if (examples.asked.size() > 1) asked = examples.asked;
+    if (examples.several_labels) asked = examples.asked;
     if (examples.conditions.empty() && asked.empty()) return true;
     std::string text = "file";
     for (const runtime::LabelClasses& of : asked) text += "," + runtime::csv_cell(of.field);
