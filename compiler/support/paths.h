@@ -49,14 +49,17 @@ inline std::vector<std::filesystem::path> paths_in(const std::filesystem::path& 
 }
 
 /// Where a file that is written to `path` belongs: behind symbolic links, which stay as they are.
-/// Of a link to an open pipe (/dev/stdout) that has no other name, the link.
+/// Of a link to an open pipe (/dev/stdout) that has no other name, or to a folder, the link.
 inline std::string followed(const std::string& path) {
     constexpr int kMostLinks = 40;  // as in Linux; a circle of links has no end
     std::filesystem::path at = path;
     std::error_code error;
     for (int i = 0; i < kMostLinks && std::filesystem::is_symlink(at, error); ++i) {
         const auto next = at.parent_path() / std::filesystem::read_symlink(at, error);
-        if (!std::filesystem::exists(next, error) && std::filesystem::exists(at, error)) break;
+        const bool is_name = std::filesystem::exists(next, error)
+                                 ? !std::filesystem::is_directory(next, error)
+                                 : !std::filesystem::exists(at, error);
+        if (!is_name) break;
         at = next;
     }
     return at.string();
