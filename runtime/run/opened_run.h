@@ -169,6 +169,7 @@ struct OpenedRun {
     std::optional<RunLog> log;
 
   private:
+    /// `at`: a path that leads to the run's folder; messages say folder->path().
     KeptCheckpoints kept_checkpoints(const std::string& at) const;
     bool open_folder();
     bool take_up_record();

@@ -8,6 +8,8 @@
 
 namespace gmc::runtime {
 
+/// `loops` and `data`, the weights [height, width, channels, filters], are the caller's and outlive
+/// it. Forward, a matrix of a tap is [channels, filters]; of data gradients its transpose.
 class WinogradWeights {
   public:
     WinogradWeights(const ConvLoops& loops, bool forward, const float* data)
