@@ -54,6 +54,13 @@ bool is_its_folder(const std::string& path, int folder) {
     return true;
 }
 
+bool is_guarded(const std::string& path) {
+    const std::lock_guard lock(guarded_mutex);
+    return std::any_of(guarded_folders.begin(), guarded_folders.end(), [&](const Guarded& guarded) {
+        return path.starts_with(guarded.folder + "/");
+    });
+}
+
 /// Makes the rename itself survive a power cut. Not all file systems can; that is no error.
 void sync_folder(int folder) {
     const int fd = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -207,7 +214,10 @@ bool is_in_its_folder(const std::string& path) {
 
 bool make_folder_of(const std::string& path, Diagnostics& diagnostics) {
     std::error_code error;
-    std::filesystem::create_directories(folder_of(path), error);
+    if (is_guarded(path))
+        std::filesystem::create_directory(folder_of(path), error);
+    else
+        std::filesystem::create_directories(folder_of(path), error);
     if (!error) return true;
     diagnostics.error(kind_of_write_error(error.value()), {},
                       "`{}` cannot be created: its folder `{}` cannot be made: {}", path,

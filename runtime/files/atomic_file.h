@@ -66,7 +66,8 @@ void unguard_folder(const std::string& folder);
 /// Whether `path` lies in no guarded folder, or in it itself and not in another one at its place.
 bool is_in_its_folder(const std::string& path);
 
-/// Makes the folder that `path` is to lie in, and those above it. False after an error (kBadFile).
+/// Makes the folder that `path` is to lie in, and those above it, but no guarded one that somebody
+/// has removed. False after an error (kBadFile).
 [[nodiscard]] bool make_folder_of(const std::string& path, Diagnostics& diagnostics);
 
 /// Writes all of `bytes` to `path`, atomically. A file that has these bytes stays as it is, so that

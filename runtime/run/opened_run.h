@@ -87,8 +87,8 @@ struct OpenedRun {
     KeptCheckpoints kept_while_training() const { return kept_checkpoints(folder->anchored()); }
     /// Removes checkpoints that the run is to keep no longer.
     void drop_checkpoints() const;
-    /// Before anything is written into the run's folder: where another folder is in its place now,
-    /// what follows goes to where this one lies. False, with an error (kBadFile), where it is gone.
+    /// Before anything is written into the run's folder: where somebody has moved it, what follows
+    /// goes to where it lies. False, with an error (kBadFile), where it is gone.
     bool finds_its_folder();
     /// The same, and false where it was moved, too; that ends training.
     bool is_in_its_folder() { return finds_its_folder() && folder_before_.empty(); }
@@ -210,8 +210,8 @@ struct OpenedRun {
     bool is_recorded_ = false;          ///< `record` was read from run.json
     bool has_states_ = false;           ///< of begin_states()
     FilesBefore before_;                ///< of a run that goes on
-    std::string folder_before_;         ///< where another folder is now; "": it is where it was
-    bool is_lost_ = false;              ///< the folder was removed, and another one is there
+    std::string folder_before_;         ///< where it was moved from; "": it is where it was
+    bool is_lost_ = false;              ///< the folder was removed
     int64_t step_before_ = 0;           ///< of its checkpoint
     int64_t goal_before_ = 0;           ///< epochs that it was to have before this command
     bool has_all_data_ = false;         ///< the data have a fingerprint: all can be read

@@ -413,18 +413,22 @@ std::string RunFolder::anchored() const {
 }
 
 /// The system knows where an open folder is: /proc names it. Of one that was removed the entry
-/// itself leads nowhere, not even to a new folder.
+/// itself leads nowhere, not even to a new folder. Where /proc is missing, or the way to the folder
+/// is closed for other reasons, nothing is known.
 RunFolder::Place RunFolder::follow() {
-    struct stat own {
-    }, there{};
-    if (folder_fd_ < 0 || ::fstat(folder_fd_, &own) != 0 || ::stat(path_.c_str(), &there) != 0)
-        return Place::kSame;
-    const auto is_own = [&] { return there.st_dev == own.st_dev && there.st_ino == own.st_ino; };
-    if (is_own()) return Place::kSame;
+    struct stat own {};
+    if (folder_fd_ < 0 || ::fstat(folder_fd_, &own) != 0) return Place::kSame;
+    const auto is_own = [&](const std::string& path) {
+        struct stat there {};
+        return ::stat(path.c_str(), &there) == 0 && there.st_dev == own.st_dev &&
+               there.st_ino == own.st_ino;
+    };
+    if (is_own(path_)) return Place::kSame;
     const std::string entry = anchored();
     std::error_code unknown;
     const std::string now = fs::read_symlink(entry, unknown).string();
-    const bool found = !unknown && ::stat(now.c_str(), &there) == 0 && is_own();
+    if (!is_there(path_) && (unknown || now == path_)) return Place::kSame;
+    const bool found = !unknown && is_own(now);
     path_ = found ? now : entry;
     if (found) guard();
     return found ? Place::kMoved : Place::kLost;

@@ -87,9 +87,9 @@ class RunFolder {
     static void settle(const std::string& path);
     /// What follow() finds at the folder's path.
     enum class Place {
-        kSame,   ///< the folder, or nothing
-        kMoved,  ///< another one: this one lies elsewhere, where path() leads from now on
-        kLost,   ///< another one: this one was removed, and path() leads nowhere from now on
+        kSame,  ///< the folder
+        kMoved,  ///< nothing, or another one: this one lies elsewhere, where path() leads from now on
+        kLost,  ///< nothing, or another one: this one was removed, and path() leads nowhere
     };
     /// Looks whether the folder is still in its place. A folder that somebody has put there in the
     /// meantime is not this process's, whose lock is on the one that it opened.

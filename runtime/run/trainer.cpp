@@ -443,7 +443,7 @@ class TrainingLoop {
         return keep_after_error("once the folder can be written");
     }
 
-    /// Another folder is in the place of the run's: the last good state goes where that lies.
+    /// Somebody has moved the run's folder: the last good state goes where that lies.
     TrainEnd left_behind() {
         told_ = true;
         if (run_.is_lost()) return TrainEnd::kFailed;

@@ -61,19 +61,20 @@ bool OpenedRun::finds_its_folder() {
     if (folder_before_.empty()) folder_before_ = before;
     is_lost_ = place == RunFolder::Place::kLost;
     if (!is_lost_) return true;
+    const bool is_taken = is_there(folder_before_);
     diagnostics
-        .error(DiagnosticKind::kBadFile, {},
-               "the run's folder `{}` was removed while it trained, and another one is there now",
-               folder_before_)
-        .note({}, "what this run had is gone; the folder that is there was left alone");
+        .error(DiagnosticKind::kBadFile, {}, "the run's folder `{}` was removed while it trained{}",
+               folder_before_, is_taken ? ", and another one is there now" : "")
+        .note({}, fmt::format("what this run had is gone{}",
+                              is_taken ? "; the folder that is there was left alone" : ""));
     return false;
 }
 
 void OpenedRun::report_moved() {
-    diagnostics.error(DiagnosticKind::kBadFile, {},
-                      "the run's folder `{}` was moved to `{}` while it trained, and another one "
-                      "is there now, which was left alone",
-                      folder_before_, folder->path());
+    diagnostics.error(
+        DiagnosticKind::kBadFile, {}, "the run's folder `{}` was moved to `{}` while it trained{}",
+        folder_before_, folder->path(),
+        is_there(folder_before_) ? ", and another one is there now, which was left alone" : "");
 }
 
 bool OpenedRun::begins_in_its_folder() {

@@ -232,15 +232,22 @@ def kept_beside(bench, name, run, overwrite, is_old):
 
 
 def moved_folder(bench, name):
-    """The run's folder is gone in mid-epoch; the next checkpoint cannot be written."""
-    process = bench.start(*train_words(name, "moved", "--epochs", "1000000", "--checkpoint-every", "20 steps"))
-    wait_for(process, lambda: has_steps(bench, "moved", 50))
-    (bench.folder / "moved").rename(bench.folder / "back")
-    process.wait()
-    error = process.stderr.read()
-    expect(process.returncode == 3 and "moved" in error, f"moved folder: {process.returncode}\n{error}")
-    expect(not (bench.folder / "moved").exists(), "moved folder: it was made again")
-    check_goes_on(bench, name, "back", "--epochs", "1000000")
+    """The run's folder is moved in mid-epoch, before or after its first checkpoint, and nothing is put in its place."""
+    for every in ("20 steps", "1000000 steps"):
+        place, away = bench.folder / "moved", bench.folder / "back"
+        process = bench.start(*train_words(name, "moved", "--epochs", "1000000", "--checkpoint-every", every))
+        wait_for(process, lambda: has_steps(bench, "moved", 50))
+        place.rename(away)
+        process.wait()
+        error = process.stderr.read()
+        told = f"was moved to `{away}` while it trained [bad-file]" in error and "another" not in error
+        kept = f"{away}/checkpoint.safetensors`; with --run {away}, --resume goes on from there" in error
+        expect(process.returncode == 3 and told and kept and "written again" not in error,
+               f"moved folder: {process.returncode}\n{error}")
+        expect(not place.exists(), "moved folder: it was made again")
+        check_goes_on(bench, name, "back", "--epochs", "1000000")
+        shutil.rmtree(away)
+        shutil.rmtree(bench.folder / "back_whole")
 
 
 def taken_place(bench, name):
@@ -294,7 +301,9 @@ def removed_files(bench, name):
     while (bench.folder / "removed_now").exists():  # a checkpoint may be written there meanwhile
         shutil.rmtree(bench.folder / "removed_now", ignore_errors=True)
     process.wait()
-    expect(process.returncode == 3, f"removed folder: {process.returncode}\n{process.stderr.read()}")
+    error = process.stderr.read()
+    expect(process.returncode == 3 and "`removed` was removed while it trained" in error,
+           f"removed folder: {process.returncode}\n{error}")
     expect(not run.exists(), "removed folder: it was made again")
 
 

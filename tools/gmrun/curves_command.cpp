@@ -125,7 +125,7 @@ int curves_command(const Words& words) {
     if (diagnostics.any()) return report(diagnostics);
     report_warnings(diagnostics);
     const auto output =
-        output_or(line, OutputFiles(),
+        output_or(line, output_files(*folders),
                   runs.size() == 1 ? runs[0].folder + "/curves.png" : "curves.png", diagnostics);
     if (!output.ok() || !draw_charts(line, runs, *output, diagnostics))
         return report_output(line, diagnostics);

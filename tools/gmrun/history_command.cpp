@@ -60,7 +60,7 @@ int history_command(const Words& words) {
                           *run);
         return report(diagnostics);
     }
-    const auto output = output_or(line, OutputFiles(), *run + "/history.png", diagnostics);
+    const auto output = output_or(line, output_files({*run}), *run + "/history.png", diagnostics);
     if (!output.ok() ||
         !runtime::write_png(*output, runtime::stack_labelled(parts, columns), diagnostics))
         return report_output(line, diagnostics);

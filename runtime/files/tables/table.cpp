@@ -164,6 +164,16 @@ std::vector<std::string> Table::texts(const float* values) const {
 
 namespace {
 
+/// The name as it is, or, where it could be taken for several or for none, in quotes.
+std::string plain_name(const std::string& name) {
+    const auto is_odd = [](unsigned char c) {
+        return c < ' ' || c == ',' || c == '"' || c == 0x7f;
+    };
+    const bool odd = name.empty() || name.front() == ' ' || name.back() == ' ' ||
+                     std::any_of(name.begin(), name.end(), is_odd);
+    return odd ? Json(name).dump() : name;
+}
+
 /// "category of 3: Bern, Köln, Ulm", with as many names as a line has room for.
 std::string describe_categories(const TableColumn& column) {
     constexpr size_t kNamesMost = 60;  // bytes
@@ -172,7 +182,7 @@ std::string describe_categories(const TableColumn& column) {
     for (const std::string& name : column.categories) {
         if (names.size() + name.size() > kNamesMost)
             return line + (names.empty() ? "" : ": " + names + ", ...");
-        names += (names.empty() ? "" : ", ") + name;
+        names += (names.empty() ? "" : ", ") + plain_name(name);
     }
     return line + ": " + names;
 }
@@ -185,7 +195,7 @@ std::vector<std::string> Table::describe() const {
     std::vector<std::string> lines;
     int64_t first = 0;
     for (const TableColumn& column : columns) {
-        std::string line = column.name + ": ";
+        std::string line = plain_name(column.name) + ": ";
         if (column.kind == ColumnKind::kIgnored) {
             lines.push_back(line + "ignored");
             continue;
@@ -203,7 +213,7 @@ std::vector<std::string> Table::describe() const {
     for (const TableColumn& column : columns)
         if (column.masked)
             lines.push_back(fmt::format("{}: mask, 1 where there is something, else 0 [{}]",
-                                        column.name, first++));
+                                        plain_name(column.name), first++));
     return lines;
 }
 

@@ -35,6 +35,23 @@ std::string batch_text(const onnx::Model& model) {
     return model.graph.doc.empty() ? "for batches of any size" : model.graph.doc;
 }
 
+/// Whether the weights of the model `path` may go to `data`: what is there is empty, or of the model
+/// that is there now, which names it. Error: kBadFile.
+bool may_write_data(const std::string& path, const std::string& data, Diagnostics& diagnostics) {
+    std::error_code unknown;
+    if (!is_regular(data) || std::filesystem::file_size(data, unknown) == 0) return true;
+    constexpr uint64_t kLargest = uint64_t{1} << 31;  // files of protobuf end there
+    Diagnostics unreadable;
+    const auto model = runtime::read_whole_file(path, kLargest, unreadable);
+    const std::string name = std::filesystem::path(data).filename().string();
+    if (model.ok() && model->find(name) != std::string::npos) return true;
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {},
+               "`{}` is not written: what is there are not the weights of `{}`", data, path)
+        .help("give what is written another name");
+    return false;
+}
+
 }  // namespace
 
 void add_onnx(CommandLine& line) {
@@ -63,7 +80,8 @@ bool export_onnx(const CommandLine& line, TrainedModel& trained, Diagnostics& di
         line.flag("external") ? std::filesystem::path(path).filename().string() + ".data" : "";
     const OutputFiles files = output_files(line, trained);
     if (!files.may_write(path, diagnostics) ||
-        (!data.empty() && !files.may_write(path + ".data", diagnostics)))
+        (!data.empty() && !(files.may_write(path + ".data", diagnostics) &&
+                            may_write_data(path, path + ".data", diagnostics))))
         return false;
     const onnx::ModelBytes bytes = onnx::model_bytes(model, data);
     if (!data.empty() &&

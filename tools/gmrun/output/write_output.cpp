@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <set>
 
+#include "compiler/ir/artefact.h"
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "runtime/files/atomic_file.h"
@@ -202,6 +203,17 @@ std::vector<std::string> files_of(const ir::Module& module) {
     for (const ir::Network& network : module.networks)
         if (!network.weights.empty()) files.push_back(runtime::weight_file_of(network.weights));
     return files;
+}
+
+OutputFiles output_files(const std::vector<std::string>& runs) {
+    std::vector<std::string> files;
+    for (const std::string& run : runs) {
+        Diagnostics unreadable;  // then it is not known what the run reads
+        const auto module = ir::read_artefact(runtime::model_path(run), {}, unreadable);
+        if (!module.ok()) continue;
+        for (std::string& file : files_of(*module)) files.push_back(std::move(file));
+    }
+    return OutputFiles(std::move(files));
 }
 
 /// MODEL may be a run's folder, into which the command may write.

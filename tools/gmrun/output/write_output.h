@@ -25,6 +25,8 @@ namespace gmc::tools {
 
 /// The files of a command that reads a trained model, its data, or those of --data.
 OutputFiles output_files(const CommandLine& line, const TrainedModel& trained);
+/// The files of a command that draws what runs wrote down: not over their data.
+OutputFiles output_files(const std::vector<std::string>& runs);
 /// The files and folders that a module names: its data, and the texts and weights it was made of.
 std::vector<std::string> files_of(const ir::Module& module);
 
