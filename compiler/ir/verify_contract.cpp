@@ -150,6 +150,9 @@ class ContractCheck {
         if (!field.class_names.empty() &&
             static_cast<int64_t>(field.class_names.size()) != field.classes)
             error(fmt::format("{} classes have {} names", field.classes, field.class_names.size()));
+        if (std::set(field.class_names.begin(), field.class_names.end()).size() !=
+            field.class_names.size())
+            error("two classes have one name");
         number(line_, "ground", field.ground, -1, 255);
         if (field.format == "folder" && field.shape.size() != 3)
             error(fmt::format("a picture is {}: it has height, width and channels",

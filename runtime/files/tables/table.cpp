@@ -8,6 +8,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "compiler/support/json.h"
@@ -281,6 +282,11 @@ std::optional<Table> Table::parse(const std::string& text) {
             column.masked = c.at("masked").flag();
             column.categories = c.at("categories").texts();
             if (column.kind == ColumnKind::kCategory && column.categories.empty())
+                return std::nullopt;
+            if (!(column.deviation >= 0) || !(column.low <= column.high)) return std::nullopt;
+            // encode_cell() looks names up in their order.
+            if (std::adjacent_find(column.categories.begin(), column.categories.end(),
+                                   std::greater_equal()) != column.categories.end())
                 return std::nullopt;
             table.columns.push_back(std::move(column));
         }

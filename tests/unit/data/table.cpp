@@ -55,15 +55,22 @@ TEST_CASE("types, header and statistics of a table are found") {
     CHECK(table.columns[1].categories == std::vector<std::string>{"Bad, \"Bad\" Ems", "Ulm"});
     CHECK(table.columns[2].decimals == 2);
     CHECK(table.width() == 4);
-    CHECK(table.describe()[1] == "city: category of 2: Bad, \"Bad\" Ems, Ulm [1 to 2]");
+    CHECK(table.describe()[1] == "city: category of 2: \"Bad, \\\"Bad\\\" Ems\", Ulm [1 to 2]");
     const std::optional<Table> again = Table::parse(table.to_text());
     REQUIRE(again);
     CHECK(again->to_text() == table.to_text());
     CHECK_FALSE(Table::parse("{}"));
     CHECK_FALSE(Table::parse("no"));
-    Table nothing = table;
-    nothing.columns[1].categories.clear();
-    CHECK_FALSE(Table::parse(nothing.to_text()));
+    const auto is_refused = [&](auto change) {
+        Table other = table;
+        change(other.columns);
+        return !Table::parse(other.to_text());
+    };
+    CHECK(is_refused([](auto& columns) { columns[1].categories.clear(); }));
+    CHECK(is_refused([](auto& columns) { columns[1].categories = {"Ulm", "Bern"}; }));
+    CHECK(is_refused([](auto& columns) { columns[1].categories = {"Ulm", "Ulm"}; }));
+    CHECK(is_refused([](auto& columns) { columns[0].deviation = -1; }));
+    CHECK(is_refused([](auto& columns) { columns[0].low = columns[0].high + 1; }));
 }
 
 TEST_CASE("rows become values, and values the rows that they came from") {

@@ -35,8 +35,8 @@ std::string batch_text(const onnx::Model& model) {
     return model.graph.doc.empty() ? "for batches of any size" : model.graph.doc;
 }
 
-/// Whether the weights of the model `path` may go to `data`: what is there is empty, or of the model
-/// that is there now, which names it. Error: kBadFile.
+/// Whether the weights of the model `path` may go to `data`: what is there is empty, or belongs to
+/// the model that is there now, which names it. Error: kBadFile.
 bool may_write_data(const std::string& path, const std::string& data, Diagnostics& diagnostics) {
     std::error_code unknown;
     if (!is_regular(data) || std::filesystem::file_size(data, unknown) == 0) return true;
