@@ -264,6 +264,7 @@ bool OpenedRun::prepare(Progress& progress) {
     if (!is_where_it_can_be() || !take_up_data()) return false;
     slow.tell();
     if (!prepare_validation()) return false;
+    say_what_was_seen(progress);
     take_up_test_data();
     const DataSummary summary = summarise(loader->dataset());
     record.ranges.clear();
@@ -514,7 +515,9 @@ bool OpenedRun::write_beginnings() {
     if (changed_.empty() || options.in_copy) return true;
     MetricsRow row(training.step, epoch_number());
     row.add("changed", fmt::format("{}", fmt::join(changed_, "; ")));
-    return log->write({row}, diagnostics);
+    if (!log->write({row}, diagnostics)) return false;
+    // So all steps between two kept checkpoints are computed in one way, and can be repeated.
+    return !folder->has_checkpoint() || kept_while_training().add(training.step, diagnostics);
 }
 
 bool OpenedRun::open_log() {

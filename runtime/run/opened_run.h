@@ -182,6 +182,9 @@ struct OpenedRun {
     bool agrees_on_data();
     bool take_up_data();
     void take_up_test_data();
+    /// Says whether the run whose weights this one begins with was trained on some of the examples
+    /// that `validate` keeps out here.
+    void say_what_was_seen(Progress& progress) const;
     bool is_where_it_can_be();
     void note_choices(RunRecord& in) const;
     /// To the last error, about a module that is not as it was compiled, or of an older gmc: how to

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <new>
 #include <utility>
 
@@ -48,8 +49,10 @@ bool OpenedRun::take_up_data() {
         (are_data_of(record, model.module().origin, values) &&
          (has_all_data_ || !has_other_examples(loader->dataset(), record.data_values)));
     const bool has_grown = same && goes_on() && !begins_with(loader->dataset(), record.data_values);
-    // Steps can be repeated with the examples only that the checkpoint was trained on.
-    const std::string& then = training.data.empty() ? record.data_values : training.data;
+    // Steps can be repeated only with the examples that they were computed with.
+    const std::string then = !options.trained_on.empty() ? options.trained_on
+                             : training.data.empty()     ? record.data_values
+                                                         : training.data;
     if (same && options.in_copy && goes_on() && !then.empty() && !values.empty() &&
         std::atoll(then.c_str()) != loader->dataset().count()) {
         diagnostics.error(DiagnosticKind::kBadValue, {},
@@ -112,6 +115,29 @@ void OpenedRun::take_up_test_data() {
     if (then.empty() || (as_many && may_be_same_data(then, now))) return;
     diagnostics.warning(DiagnosticKind::kBadFile, {}, "{}{}", kOfTestData,
                         how_they_changed(then, now, false, model.module().test));
+}
+
+/// Which examples are kept out depends on the seed and the share, and a smaller share is a part of
+/// the larger one (split_dataset).
+void OpenedRun::say_what_was_seen(Progress& progress) const {
+    if (goes_on() || record.init.empty() || policy.validate_share == 0) return;
+    std::filesystem::path folder = std::filesystem::path(training.init).parent_path();
+    if (folder.filename() == "checkpoints") folder = folder.parent_path();
+    Diagnostics unreadable;  // the weights are of a program that tells nothing of its data
+    const auto other = read_run_record((folder / "run.json").string(), unreadable);
+    if (!other.ok() || other->data_values.empty() || record.data_values.empty() ||
+        !may_be_same_data(other->data_values, record.data_values))
+        return;
+    const bool as_many = other->validate_share >= policy.validate_share;
+    if (as_many && other->seed == record.seed) return;
+    progress.message(
+        fmt::format("`validate` keeps a share of {} out of training, some of which the run in `{}` "
+                    "was trained on, whose weights this one begins with: its figures are better "
+                    "than for new examples{}",
+                    policy.validate_share, folder.string(),
+                    as_many ? fmt::format("; with --seed {} it would keep out what that run did",
+                                          other->seed)
+                            : ""));
 }
 
 /// Whether the place of a checkpoint that says nothing of its data lies in the data that the run

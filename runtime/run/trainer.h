@@ -51,6 +51,8 @@ struct TrainOptions {
     std::optional<OuterStep> outer;  ///< of these; by default kAverage
     bool told_before = false;        ///< what a resumed run has otherwise than it had
     bool in_copy = false;  ///< the folder goes away after training: nothing is said of its files
+    /// The fingerprint of the data that steps in a copy were computed with; "": the checkpoint's.
+    std::string trained_on;
     /// Checked after each step.
     StopRequest* stop = nullptr;
     /// Chooses contractions by measuring; null: static rules choose. A resumed run ignores this and

@@ -424,6 +424,21 @@ def odd_resumes(bench, name):
     fails("not a file with data", "renamed", "--resume")
 
 
+def changed_in_epoch(bench, name):
+    """A run is stopped in mid-epoch and goes on with other batches: its steps can be repeated on both sides."""
+    text = (bench.folder / (name + ".yaml")).read_text()
+    (bench.folder / "kept.yaml").write_text(text.replace("epochs: 1", "epochs: 1, keep: {last: 3}"))
+    bench.run("gmc", "compile", "kept.yaml")
+    run = bench.folder / "changed"
+    interrupt(bench, train_words("kept", "changed", "--epochs", "1000000", "--no-tune"), run, 2 * 32 + 3)
+    bench.run("gmc", "compile", "kept.yaml", "--set", "train.batch_size=4")
+    step = step_of(bench.folder, "changed")
+    bench.run(*train_words("kept", "changed", "--resume", "--epochs", "1000000", "--steps", str(step + 3)))
+    bench.run("gmrun", "verify", "changed")
+    kept = {path.name for path in (run / "checkpoints").iterdir()}
+    expect({f"step-{n:08}.safetensors" for n in (step, step + 3)} <= kept, f"changed in an epoch: kept {kept}")
+
+
 def png(pixel):
     """A grey picture of 8 x 8."""
     def chunk(kind, data):
@@ -462,7 +477,7 @@ def main():
         name = compile_small(bench, "small", "{synthetic: {set: shapes, size: 8}, range: [0, 1], count: 64}")
         bench.run(*train_words(name, "warm", "--steps", "1"))
         for check in (closed_pipe, full_disk, still_full, removed_files, moved_folder, taken_place, signals,
-                      odd_resumes):
+                      odd_resumes, changed_in_epoch):
             check(bench, name)
         full_disk_for_checkpoints(bench)
         replace_run(bench)
@@ -471,7 +486,7 @@ def main():
         while_reading(bench)
         while_measuring(bench)
     print("closed pipe, full disk, still full, removed files, replaced run, moved folder, taken place, two signals, "
-          "odd resumes, bad and piped picture, signal while reading and while measuring: nothing lost")
+          "odd resumes, change in an epoch, bad and piped picture, signal while reading and while measuring: nothing lost")
 
 
 if __name__ == "__main__":

@@ -270,32 +270,42 @@ void say_fewer(int64_t diverged, int64_t begin, int64_t steps) {
         spoils.empty() ? "it" : fmt::format("step {}", spoilt), steps == 1 ? "is" : "are");
 }
 
+/// What steps are repeated from: copies of files of the run, which may be training.
+struct Begin {
+    std::string checkpoint;
+    /// run.json. Kernels that are chosen in a repetition are added: the second one has the same.
+    std::string record;
+    std::string data;  ///< TrainOptions::trained_on
+};
+
 /// The digest of the checkpoint that `steps` more steps from `from` end in, computed in a copy of
 /// the run. Fewer `steps` in the first turn, where training diverges; how many is said, once.
 /// `diverged`: the step in which more of them did; 0 where this is the first try.
-Result<std::string> repeat(const std::string& run, const std::string& from, int64_t& steps,
-                           Turn turn, Diagnostics& diagnostics, int64_t diverged = 0) {
+Result<std::string> repeat(const std::string& run, const Begin& from, int64_t& steps, Turn turn,
+                           Diagnostics& diagnostics, int64_t diverged = 0) {
     const TemporaryFolder folder;
     if (!folder.is_made(diagnostics) ||
-        !copy(from, folder.file(runtime::kCheckpointName), diagnostics) ||
-        !copy(run + "/run.json", folder.file("run.json"), diagnostics))
+        !copy(from.checkpoint, folder.file(runtime::kCheckpointName), diagnostics) ||
+        !copy(from.record, folder.file("run.json"), diagnostics))
         return Failure{};
     auto model = runtime::LoadedModel::load(run + "/model.gmc", diagnostics);
     if (!model.ok()) return Failure{};
     runtime::TrainingState training;
-    if (!runtime::read_checkpoint(from, (*model)->states(), training, diagnostics))
+    if (!runtime::read_checkpoint(from.checkpoint, (*model)->states(), training, diagnostics))
         return Failure{};
     if ((*model)->module().run.on_divergence != "stop" &&
         !copy_ways_back(run, training.step, folder.path(), diagnostics))
         return Failure{};
     runtime::TuningCache tuning("", runtime::tuning_machine());
     Diagnostics found;
-    const auto result =
-        runtime::train(**model,
-                       options_of_repetition(**model, folder.path(), training.step + steps,
-                                             turn == Turn::kFewer || turn == Turn::kSecond, tuning),
-                       found);
+    runtime::TrainOptions options =
+        options_of_repetition(**model, folder.path(), training.step + steps,
+                              turn == Turn::kFewer || turn == Turn::kSecond, tuning);
+    options.trained_on = from.data;
+    const auto result = runtime::train(**model, options, found);
     if (result.end == runtime::TrainEnd::kInterrupted) return Failure{};
+    std::error_code same;  // as before, where the repetition did not come to write it
+    fs::copy_file(folder.file("run.json"), from.record, fs::copy_options::overwrite_existing, same);
     const int64_t before = result.step - 1 - training.step;  // where it diverged
     const bool may_be_fewer = turn == Turn::kFirst || turn == Turn::kFewer;
     if (result.end == runtime::TrainEnd::kDiverged && may_be_fewer && before > 0) {
@@ -375,8 +385,15 @@ int verify_command(const Words& words) {
     // The run may be training: the last checkpoint is taken once.
     const TemporaryFolder kept_here;
     if (!kept_here.is_made(diagnostics)) return report(diagnostics);
-    const std::string begin = kept_here.file("begin.safetensors");
-    if (!copy(from, begin, diagnostics)) return report(diagnostics);
+    Begin begin{kept_here.file("begin.safetensors"), kept_here.file("run.json"), ""};
+    if (!copy(from, begin.checkpoint, diagnostics) ||
+        !copy(run + "/run.json", begin.record, diagnostics))
+        return report(diagnostics);
+    if (recorded) {
+        const auto end = runtime::read_checkpoint_header(kept.back().path, diagnostics);
+        if (!end.ok()) return report(diagnostics);
+        begin.data = end->training.data;
+    }
     if (steps > kManySteps) say("repeating {} steps from {} ...\n", steps, from);
     const auto first = recorded ? digest_of(run, kept.back().path, diagnostics)
                                 : repeat(run, begin, steps, Turn::kFirst, diagnostics);
