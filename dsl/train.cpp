@@ -254,7 +254,7 @@ void read_run(const Node& map, TrainSpec& out, Diagnostics& diagnostics) {
             out.early_stopping = {values.text("metric"), values.text("best") == "highest",
                                   values.spans.at("metric")};
         out.patience = values.integer("patience");
-        if (values.ok && out.patience >= out.epochs)
+        if (values.ok && out.epochs > 0 && out.patience >= out.epochs)
             diagnostics
                 .warning(DiagnosticKind::kUnused,
                          values.spans.contains("patience") ? values.spans.at("patience")

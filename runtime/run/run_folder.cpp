@@ -352,14 +352,18 @@ bool RunFolder::can_go_on(const ir::Module& model, Diagnostics& diagnostics) con
         say("`{}` has no checkpoint yet: it begins from the start\n", path_);
         return true;
     }
-    const std::string other = newest(model);
     diagnostics
         .error(DiagnosticKind::kBadFile, {},
                "the run in `{}` has no checkpoint to go on from: its training diverged before it "
                "wrote one",
                path_)
-        .help(other.empty() ? "leave --resume out to begin a new run"
-                            : fmt::format("`{}` has one: --run {}", other, other));
+        .help("compiled with a smaller learning rate, and without --resume, it may do better");
+    for (const FoundRun& run : RunFolder::all(model))
+        if (run.of == FoundRun::Of::kFile && runtime::has_checkpoint(run.folder)) {
+            diagnostics.note_last({}, fmt::format("a run of the same model, `{}`, has a checkpoint",
+                                                  run.folder));
+            break;
+        }
     return false;
 }
 

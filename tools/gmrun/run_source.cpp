@@ -226,9 +226,9 @@ void say_which_of_several(const CommandLine& line, const runtime::LoadedModel& m
 
 Result<std::string> run_folder(const std::string& run, Needs needs, Diagnostics& diagnostics) {
     if (needs == Needs::kCheckpoint) runtime::RunFolder::settle(run);
+    if (!expect_run(run, diagnostics)) return Failure{};
     if (is_folder(run) && needs != Needs::kNothing && !runtime::has_checkpoint(run))
         return no_checkpoint(run, diagnostics);
-    if (!expect_run(run, diagnostics)) return Failure{};
     if (!is_regular(run)) return run;
     const Result<ir::Module> module = ir::read_artefact(run, {}, diagnostics);
     if (!module.ok()) return Failure{};

@@ -5,6 +5,7 @@
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "compiler/support/stop_work.h"
+#include "runtime/files/atomic_file.h"
 #include "runtime/memory/memory_need.h"
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/replay.h"
@@ -243,6 +244,30 @@ void print_memory(const ir::Module& module) {
 
 }  // namespace
 
+/// Says which of the texts that the model was compiled from have other contents now: to forget
+/// `gmc compile` behind an edit is the usual slip.
+static void say_what_was_edited(const runtime::LoadedModel& model) {
+    const ir::Module& module = model.module();
+    if (model.group() != nullptr && model.group()->rank() > 0) return;
+    const auto differs = [](const std::string& file, const std::string& text) {
+        constexpr uint64_t kLargest = uint64_t{1} << 26;
+        Diagnostics unreadable;  // it need not be here any more
+        const auto now = runtime::read_whole_file(file, kLargest, unreadable);
+        return now.ok() && *now != text;
+    };
+    std::vector<std::string> edited;
+    const size_t count = std::min(module.files.size(), module.origin.texts.size());
+    for (size_t i = 0; i < count; ++i) {
+        const std::string& file = module.files[i];
+        if (is_regular(file) && !module.origin.texts[i].empty() &&
+            differs(file, module.origin.texts[i]))
+            edited.push_back(file);
+    }
+    if (!edited.empty())
+        say("gmrun: {} changed since `{}` was compiled; `gmc compile` takes that up\n",
+            quoted(edited) + by_count(edited.size(), " has", " have"), model.path());
+}
+
 /// The folder of the run that --resume names, where that keeps to AVX2; "" otherwise.
 static std::string run_on_avx2(const CommandLine& line, const runtime::LoadedModel& model) {
     if (!line.flag("resume")) return "";
@@ -273,8 +298,13 @@ static int train_model(const CommandLine& line, runtime::LoadedModel& model,
     const auto init = weights_to_begin_with(line, diagnostics);
     if (!init.ok()) return report(diagnostics);
     runtime::TrainOptions options = read_options(line, model.module(), *init, model.group());
+    say_what_was_edited(model);
     if (options.resume && !find_run_to_resume(line, model, options, diagnostics))
         return report(diagnostics);
+    const std::string named = line.text("MODEL");
+    if (!options.resume && !line.has("init") && is_folder(named) && runtime::has_checkpoint(named))
+        say("gmrun: a new run begins of the model in `{}`; --resume goes on with the run there\n",
+            named);
     if (!options.quiet) print_memory(model.module());
     if (line.flag("shard-optimizer")) print_out("{}", slots_text(model));
     Tuning tuning(line, model);

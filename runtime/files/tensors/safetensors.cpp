@@ -195,6 +195,9 @@ Result<SafetensorsFile> SafetensorsFile::open(const std::string& path, Diagnosti
     if (error || file_bytes < kLengthBytes)
         return bad(diagnostics, path, "is no safetensors file: it has less than 8 bytes");
     if (!read_all(*file.bytes_, path, 0, &length, kLengthBytes, diagnostics)) return Failure{};
+    // Where these bytes are letters, it is a text.
+    if (length > file_bytes && length > kHeaderBytesMost)
+        return bad(diagnostics, path, "is no safetensors file, or is damaged at its beginning");
     if (length > file_bytes - kLengthBytes)
         return bad(diagnostics, path,
                    fmt::format("is no safetensors file, or was cut off: its header is to have {} "
