@@ -129,7 +129,7 @@ void look_into_file(ModuleScope& m, const dsl::WeightsSpec& spec, ir::Network& n
         numbers.resize(static_cast<size_t>(m.module.states[id].type.elements()));
         Diagnostics unread;
         if (!file->read(*tensor, numbers.data(), unread) ||
-            !runtime::is_finite(numbers, *file, tensor->name, unread))
+            !runtime::can_be(m.module.states[id].name, numbers, *file, tensor->name, unread))
             report_file(spec, unread, m);
     }
 }

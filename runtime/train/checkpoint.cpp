@@ -326,16 +326,6 @@ Difference difference(const SafetensorsFile& file, const StateStore& states) {
     return {};
 }
 
-/// Whether no run comes to a number below 0 in the state: a variance, means of squares (Adam,
-/// RMSProp), a count of updates.
-bool is_never_negative(const std::string& name) {
-    if (name.ends_with(".moving_variance")) return true;
-    const size_t entry = std::string_view("optimizer.").size();
-    const size_t slot = name.find('.', entry);
-    return name.starts_with("optimizer.") && slot != std::string::npos &&
-           (name.compare(slot, 3, ".v.") == 0 || name.substr(slot) == ".updates");
-}
-
 /// False after an error.
 bool expect_finite(const SafetensorsFile& file, const std::string& name,
                    const std::vector<float>& numbers, Diagnostics& diagnostics) {

@@ -58,8 +58,9 @@ bool begin_average(const SafetensorsFile& file, const StoredTensor& tensor, ir::
     taken.taken.push_back(name == average->name ? name
                                                 : fmt::format("{} = {}", name, average->name));
     return file.read(*average, states.data(id), diagnostics) &&
-           is_finite({states.data(id), static_cast<size_t>(states.elements(id))}, file,
-                     average->name, diagnostics);
+           can_be(states.state(id).name,
+                  {states.data(id), static_cast<size_t>(states.elements(id))}, file, average->name,
+                  diagnostics);
 }
 
 /// Reads the tensor of each pair into its state, and begins its average. False after an error.
@@ -75,8 +76,8 @@ bool fill(const SafetensorsFile& file, const WeightPairs& pairs, bool is_pytorch
             each_number(pytorch_tensor(states.module(), state), [&](int64_t ours, int64_t theirs) {
                 to[ours] = numbers[static_cast<size_t>(theirs)];
             });
-        if (!is_finite({to, static_cast<size_t>(states.elements(id))}, file, tensor->name,
-                       diagnostics))
+        if (!can_be(state.name, {to, static_cast<size_t>(states.elements(id))}, file, tensor->name,
+                    diagnostics))
             return false;
         taken.taken.push_back(tensor->name == state.name && !is_pytorch
                                   ? state.name

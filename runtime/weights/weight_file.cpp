@@ -97,14 +97,26 @@ Result<SafetensorsFile> open_weights(const std::string& wanted, Diagnostics& dia
     return Failure{};
 }
 
-bool is_finite(std::span<const float> numbers, const SafetensorsFile& file, const std::string& name,
-               Diagnostics& diagnostics) {
-    if (std::all_of(numbers.begin(), numbers.end(), [](float one) { return std::isfinite(one); }))
-        return true;
-    diagnostics.error(DiagnosticKind::kBadFile, {},
-                      "`{}`: `{}` has a number that is not finite, or too large for f32",
-                      file.path(), name);
-    return false;
+bool is_never_negative(const std::string& name) {
+    if (name.ends_with(".moving_variance")) return true;
+    const size_t entry = std::string_view("optimizer.").size();
+    const size_t slot = name.find('.', entry);
+    return name.starts_with("optimizer.") && slot != std::string::npos &&
+           (name.compare(slot, 3, ".v.") == 0 || name.substr(slot) == ".updates");
+}
+
+bool can_be(const std::string& state, std::span<const float> numbers, const SafetensorsFile& file,
+            const std::string& name, Diagnostics& diagnostics) {
+    const auto none_is = [&](const char* what, auto&& is_bad) {
+        if (std::none_of(numbers.begin(), numbers.end(), is_bad)) return true;
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}`: `{}` has a number that is {}",
+                          file.path(), name, what);
+        return false;
+    };
+    return none_is("not finite, or too large for f32",
+                   [](float one) { return !std::isfinite(one); }) &&
+           (!is_never_negative(state) ||
+            none_is("below 0, as none ever is", [](float one) { return one < 0; }));
 }
 
 Result<std::string> verified_checksum(const SafetensorsFile& file, Diagnostics& diagnostics) {
