@@ -54,25 +54,31 @@ bool is_kept_checkpoint(std::string_view name) {
     return step_of_checkpoint(name).has_value() || is_name_of_best(name);
 }
 
-/// Gives the file `from` the name `to`, too. False after an error.
-static bool keep_as(const std::string& from, const std::string& to, Diagnostics& diagnostics) {
+/// Gives the file `from` the name `to`, which messages call `called`, too. False after an error.
+static bool keep_as(const std::string& from, const std::string& to, const std::string& called,
+                    Diagnostics& diagnostics) {
     const std::string beside = temporary_name(to);
-    if (!make_folder_of(to, diagnostics)) return false;
     std::error_code error;
-    fs::remove(beside, error);
-    fs::create_hard_link(from, beside, error);
-    if (error) fs::copy_file(from, beside, error);
+    fs::create_directory(fs::path(to).parent_path(), error);
+    if (!error) {
+        std::error_code none;
+        fs::remove(beside, none);
+        fs::create_hard_link(from, beside, error);
+        if (error) fs::copy_file(from, beside, error);
+    }
     if (!error) fs::rename(beside, to, error);
     std::error_code gone;  // where both are links to one file already, renaming leaves them there
     fs::remove(beside, gone);
     if (error)
-        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be written: {}", to,
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be written: {}", called,
                           error.message());
     return !error;
 }
 
-bool keep_checkpoint_as(const std::string& run, const std::string& name, Diagnostics& diagnostics) {
-    return keep_as(run + "/" + kCheckpointName, run + "/" + name, diagnostics);
+bool keep_checkpoint_as(const std::string& run, const std::string& name, Diagnostics& diagnostics,
+                        const std::string& called) {
+    return keep_as(run + "/" + kCheckpointName, run + "/" + name,
+                   (called.empty() ? run : called) + "/" + name, diagnostics);
 }
 
 std::string name_of_kept_step(int64_t step) { return kStepName.of(step); }
@@ -90,8 +96,8 @@ std::string why_misnamed(const std::string& run, const std::string& name) {
 }
 
 bool KeptCheckpoints::add(int64_t step, Diagnostics& diagnostics) const {
-    return last_ <= 1 ||
-           keep_checkpoint_as(folder_, "checkpoints/" + name_of_kept_step(step), diagnostics);
+    return last_ <= 1 || keep_checkpoint_as(folder_, "checkpoints/" + name_of_kept_step(step),
+                                            diagnostics, called_);
 }
 
 bool KeptCheckpoints::keep(int64_t step, Diagnostics& diagnostics) const {
@@ -124,7 +130,7 @@ void KeptCheckpoints::drop(int64_t step) const {
 }
 
 bool KeptCheckpoints::keep_best(Diagnostics& diagnostics) const {
-    return keep_checkpoint_as(folder_, kBestName, diagnostics);
+    return keep_checkpoint_as(folder_, kBestName, diagnostics, called_);
 }
 
 /// What tells that a checkpoint is not the best one that the run knows; "" when nothing does. An
@@ -173,7 +179,7 @@ bool KeptCheckpoints::may_go(const std::string& path) const {
         return true;
     Diagnostics unreadable;
     const bool is_whole = is_there(best) && read_checkpoint_header(best, unreadable).ok();
-    if (is_whole || !keep_as(path, best, unreadable)) return false;
+    if (is_whole || !keep_as(path, best, best, unreadable)) return false;
     const bool is_inside = path.starts_with(folder_ + "/");
     const std::string copy = is_inside ? called_ + path.substr(folder_.size()) : path;
     say("gmrun: `{}/{}` was lost or damaged: `{}`, a copy, takes its place\n", called_, kBestName,
@@ -208,7 +214,7 @@ bool KeptCheckpoints::find_best(TrainingState& at, bool is_last, FilesBefore& be
         return keep_best(diagnostics);
     }
     const std::string copy = is_last ? folder_ + "/" + kCheckpointName : copy_of_best();
-    if (!copy.empty() && !keep_as(copy, path, diagnostics)) return false;
+    if (!copy.empty() && !keep_as(copy, path, path, diagnostics)) return false;
     if (copy.empty()) at.best = {.figure = at.best.figure};
     diagnostics.warning(DiagnosticKind::kBadFile, {}, "{}: {}{}", why, aside,
                         copy.empty() ? "the best of the epochs from here on takes its place"

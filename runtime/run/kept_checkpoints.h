@@ -48,9 +48,10 @@ void help_with_kept_checkpoint(const std::string& run, Diagnostics& diagnostics)
 /// The state that training goes back to after divergence, where the run's checkpoint is a later one
 /// that was written because training stopped, or by the clock (WayBack).
 inline constexpr char kWayBackName[] = "rollback.safetensors";
-/// Keeps the run's checkpoint under another name in its folder, too. False after an error.
+/// Keeps the run's checkpoint under another name in its folder, too, which messages call `called`
+/// unless that is "". False after an error.
 [[nodiscard]] bool keep_checkpoint_as(const std::string& run, const std::string& name,
-                                      Diagnostics& diagnostics);
+                                      Diagnostics& diagnostics, const std::string& called = "");
 
 /// The best checkpoint as the run knows it: one that ended an epoch with this figure.
 struct KnownBest {

@@ -130,14 +130,13 @@ void OpenedRun::say_what_was_seen(Progress& progress) const {
         return;
     const bool as_many = other->validate_share >= policy.validate_share;
     if (as_many && other->seed == record.seed) return;
-    progress.message(
-        fmt::format("`validate` keeps a share of {} out of training, some of which the run in `{}` "
-                    "was trained on, whose weights this one begins with: its figures are better "
-                    "than for new examples{}",
-                    policy.validate_share, folder.string(),
-                    as_many ? fmt::format("; with --seed {} it would keep out what that run did",
-                                          other->seed)
-                            : ""));
+    progress.message(fmt::format(
+        "`validate` keeps a share of {} out of training, some of which the run in `{}` "
+        "was trained on, whose weights this one begins with: its figures are better "
+        "than for new examples{}",
+        policy.validate_share, folder.string(),
+        as_many ? fmt::format("; with --seed {} it would keep out what that run did", other->seed)
+                : ""));
 }
 
 /// Whether the place of a checkpoint that says nothing of its data lies in the data that the run

@@ -360,8 +360,8 @@ bool RunFolder::can_go_on(const ir::Module& model, Diagnostics& diagnostics) con
         .help("compiled with a smaller learning rate, and without --resume, it may do better");
     for (const FoundRun& run : RunFolder::all(model))
         if (run.of == FoundRun::Of::kFile && runtime::has_checkpoint(run.folder)) {
-            diagnostics.note_last({}, fmt::format("a run of the same model, `{}`, has a checkpoint",
-                                                  run.folder));
+            diagnostics.note_last(
+                {}, fmt::format("a run of the same model, `{}`, has a checkpoint", run.folder));
             break;
         }
     return false;

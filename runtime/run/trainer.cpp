@@ -272,11 +272,14 @@ class TrainingLoop {
         return true;
     }
 
-    /// Counts the steps in all, for the progress line.
+    /// Counts the steps in all, for the progress line. A pass that was begun with other batches has
+    /// fewer left than one of its own.
     void count_steps() {
-        const int64_t length = loader_.batches_per_epoch();
-        const int64_t left = std::max<int64_t>(run_.epochs - training_.pass, 0) * length -
-                             std::min(run_.cursor().batch, length);
+        const Cursor at = run_.cursor();
+        const int64_t rest = loader_.dataset().count() - at.first;
+        const int64_t here = std::max<int64_t>(rest / model_.batch_size() - at.batch, 0);
+        const int64_t after = run_.epochs - training_.pass - 1;
+        const int64_t left = after < 0 ? 0 : here + after * loader_.batches_per_epoch();
         const int64_t round = runner_.batches_per_round();
         steps_ = training_.step + (left + round - 1) / round;
         if (options_.steps_most) steps_ = std::min(steps_, *options_.steps_most);

@@ -82,6 +82,12 @@ TEST_CASE("what is the only whole copy of the best takes its place before it goe
     runtime::KeptCheckpoints(run, 1, other).drop(12);
     CHECK_FALSE(fs::exists(best));
     CHECK_FALSE(fs::exists(copy));
+    // Messages name the folder as its user does.
+    std::ofstream(run + "/checkpoints") << "no folder";
+    Diagnostics refused;
+    CHECK_FALSE(runtime::KeptCheckpoints(run, 5, known, "its/name").add(12, refused));
+    CHECK(refused.render().find("`its/name/checkpoints/step-00000012.safetensors` cannot be") !=
+          std::string::npos);
 }
 
 TEST_CASE("parts of a data set have all its examples once") {

@@ -85,16 +85,16 @@ std::string run_that_has(const std::string& path) {
     return is_inside && runtime::is_folder_of_run(outer) ? outer : "";
 }
 
-/// Whether `path` is `read`, or lies in that folder.
-bool is_within(const std::string& path, const std::string& read) {
-    std::error_code error;
-    if (fs::equivalent(path, read, error) && !error) return true;
-    if (!is_folder(read)) return false;
-    const std::string folder = place_of(read, error).string() + "/";
-    return !error && place_of(path, error).string().starts_with(folder) && !error;
-}
-
 }  // namespace
+
+bool lies_in(const std::string& path, const std::string& folder) {
+    std::error_code error;
+    if (fs::equivalent(path, folder, error) && !error) return true;
+    if (!is_folder(folder)) return false;
+    std::string place = place_of(folder, error).string();
+    if (!place.ends_with('/')) place += '/';
+    return !error && place_of(path, error).string().starts_with(place) && !error;
+}
 
 void check_ending(const CommandLine& line, const std::string& option,
                   std::initializer_list<std::string_view> endings) {
@@ -121,7 +121,7 @@ bool OutputFiles::may_write(const std::string& path, Diagnostics& diagnostics) c
     if (const std::string run = run_that_has(path); !run.empty())
         return refuse("it is a file of a run's training");
     for (const std::string& read : read_)
-        if (is_within(path, read))
+        if (lies_in(path, read))
             return refuse(is_folder(read) ? fmt::format("this command reads what is in `{}`", read)
                                           : "this command reads it");
     if (const Kind* kind = other_kind(path))

@@ -32,4 +32,7 @@ class OutputFiles {
     std::vector<std::string> read_;
 };
 
+/// Whether `path`, which need not be there, is `folder`, or lies in it.
+bool lies_in(const std::string& path, const std::string& folder);
+
 }  // namespace gmc::tools

@@ -6,13 +6,16 @@
 #include "compiler/support/say.h"
 #include "compiler/support/stop_work.h"
 #include "runtime/files/atomic_file.h"
+#include "runtime/files/run_names.h"
 #include "runtime/memory/memory_need.h"
 #include "runtime/run/kept_checkpoints.h"
 #include "runtime/run/replay.h"
 #include "runtime/run/trainer.h"
 #include "runtime/weights/pairing.h"
+#include "tools/command_line/output_files.h"
 #include "tools/command_line/version.h"
 #include "tools/gmrun/commands.h"
+#include "tools/gmrun/output/write_output.h"
 #include "tools/gmrun/replay.h"
 #include "tools/gmrun/run_source.h"
 #include "tools/gmrun/runs/missing_run.h"
@@ -284,11 +287,29 @@ static bool find_run_to_resume(const CommandLine& line, const runtime::LoadedMod
     if (run->empty())
         throw UsageError(
             fmt::format("there is no run of `{}` in runs/ to resume", model.module().name));
-    if (!expect_run(*run, diagnostics)) return false;
+    // A process that was killed at its beginning has left no more than a lock.
+    const bool has_begun = is_folder(*run) && runtime::is_folder_of_run(*run);
+    if (!has_begun && !expect_run(*run, diagnostics)) return false;
     options.run_directory = *run;
     say_which_of_several(line, model);
     say_other_settings(model.module(), model.path(), *run);
     options.changed = how_they_differ(model.module(), model.path(), *run, "now");
+    return true;
+}
+
+/// A folder of data is listed each time: what a run writes there would be taken for examples.
+/// Errors (kBadFile).
+static bool is_outside_of_data(const runtime::LoadedModel& model, const std::string& run,
+                               Diagnostics& diagnostics) {
+    const std::string place = run.empty() ? "runs/" + model.module().name : run;
+    for (const std::string& data : files_of(model.module()))
+        if (is_folder(data) && lies_in(place, data)) {
+            diagnostics
+                .error(DiagnosticKind::kBadFile, {},
+                       "`{}` is no place for a run: the files in `{}` are the data", place, data)
+                .help("--run DIR names another, outside of the data");
+            return false;
+        }
     return true;
 }
 
@@ -300,6 +321,8 @@ static int train_model(const CommandLine& line, runtime::LoadedModel& model,
     runtime::TrainOptions options = read_options(line, model.module(), *init, model.group());
     say_what_was_edited(model);
     if (options.resume && !find_run_to_resume(line, model, options, diagnostics))
+        return report(diagnostics);
+    if (!options.resume && !is_outside_of_data(model, options.run_directory, diagnostics))
         return report(diagnostics);
     const std::string named = line.text("MODEL");
     if (!options.resume && !line.has("init") && is_folder(named) && runtime::has_checkpoint(named))

@@ -169,8 +169,7 @@ namespace {
 std::string plain_name(const std::string& name) {
     const auto is_odd = [](unsigned char c) { return c < ' ' || c == ',' || c == 0x7f; };
     const bool odd = name.empty() || name.front() == ' ' || name.back() == ' ' ||
-                     name.front() == '"' ||
-                     std::any_of(name.begin(), name.end(), is_odd);
+                     name.front() == '"' || std::any_of(name.begin(), name.end(), is_odd);
     return odd ? Json(name).dump() : name;
 }
 
