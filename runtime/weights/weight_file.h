@@ -39,8 +39,8 @@ Result<SafetensorsFile> open_weights(const std::string& path, Diagnostics& diagn
 /// Whether no run comes to a number below 0 in the state of this name: a variance, means of squares
 /// (Adam, RMSProp), a count of updates.
 bool is_never_negative(const std::string& name);
-/// Whether numbers that were read from the file's tensor `name` can be those of `state`: finite, and
-/// not below 0 where none ever is. Error: kBadFile.
+/// Whether numbers that were read from the file's tensor `name` can be those of `state`: finite,
+/// and not below 0 where none ever is. Error: kBadFile.
 bool can_be(const std::string& state, std::span<const float> numbers, const SafetensorsFile& file,
             const std::string& name, Diagnostics& diagnostics);
 

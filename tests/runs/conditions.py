@@ -486,7 +486,7 @@ def main():
         while_reading(bench)
         while_measuring(bench)
     print("closed pipe, full disk, still full, removed files, replaced run, moved folder, taken place, two signals, "
-          "odd resumes, change in an epoch, bad and piped picture, signal while reading and while measuring: nothing lost")
+          "odd resumes, change in an epoch, bad and piped picture, signal while reading or measuring: nothing lost")
 
 
 if __name__ == "__main__":

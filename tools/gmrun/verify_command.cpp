@@ -322,6 +322,19 @@ Result<std::string> repeat(const std::string& run, const Begin& from, int64_t& s
     return digest_of(run, folder.file(runtime::kCheckpointName), diagnostics);
 }
 
+/// Steps behind the last that was kept: those of an epoch that was stopped. False after an error.
+bool say_what_is_not_compared(const std::string& run, int64_t last, Diagnostics& diagnostics) {
+    const auto now =
+        runtime::read_checkpoint_header(run + "/" + runtime::kCheckpointName, diagnostics);
+    if (!now.ok()) return false;
+    const int64_t behind = now->training.step - last;
+    if (behind > 0)
+        say("gmrun: the last {} of the run {} not compared: `checkpoints/` has none behind step "
+            "{}\n",
+            counted(behind, "step"), behind == 1 ? "is" : "are", last);
+    return true;
+}
+
 /// The exit code when no digest could be made.
 int ended(const Diagnostics& diagnostics) {
     const int signal = listen_for_stop().signal;
@@ -391,15 +404,9 @@ int verify_command(const Words& words) {
         return report(diagnostics);
     if (recorded) {
         const auto end = runtime::read_checkpoint_header(kept.back().path, diagnostics);
-        if (!end.ok()) return report(diagnostics);
+        if (!end.ok() || !say_what_is_not_compared(run, kept.back().step, diagnostics))
+            return report(diagnostics);
         begin.data = end->training.data;
-        const auto now =
-            runtime::read_checkpoint_header(run + "/" + runtime::kCheckpointName, diagnostics);
-        if (!now.ok()) return report(diagnostics);
-        if (const int64_t behind = now->training.step - kept.back().step; behind > 0)
-            say("gmrun: the last {} of the run {} not compared: no checkpoint was kept behind them "
-                "but the last\n",
-                counted(behind, "step"), behind == 1 ? "is" : "are");
     }
     if (steps > kManySteps) say("repeating {} steps from {} ...\n", steps, from);
     const auto first = recorded ? digest_of(run, kept.back().path, diagnostics)
