@@ -4,11 +4,14 @@
 #include "runtime/doctor/first_not_finite.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "runtime/kernels/tile_cast.h"
@@ -50,6 +53,65 @@ TensorStatistics statistics_of(const std::string& name, const ReferenceTensor& t
     }
     if (finite > 0) out.mean_absolute = sum / static_cast<double>(finite);
     return out;
+}
+
+/// Which examples of a batch are to blame.
+void blame_examples(const ReferenceTensor& tensor, int64_t batch_size, TensorStatistics& out) {
+    constexpr int64_t kFew = 3;
+    constexpr double kFarLarger = 100;
+    const ir::Shape& shape = tensor.type.shape;
+    if (shape.empty() || shape[0] != batch_size || batch_size <= kFew) return;
+    const size_t row = tensor.data.size() / static_cast<size_t>(batch_size);
+    std::vector<std::pair<double, int64_t>> sizes;
+    std::vector<int64_t> bad;
+    for (int64_t example = 0; example < batch_size; ++example) {
+        double size = 0;
+        bool is_bad = false;
+        for (size_t i = 0; i < row; ++i) {
+            const double number = tensor.data[static_cast<size_t>(example) * row + i];
+            is_bad |= !std::isfinite(number);
+            if (std::isfinite(number)) size = std::max(size, std::fabs(number));
+        }
+        if (is_bad) bad.push_back(example);
+        sizes.emplace_back(size, example);
+    }
+    if (!bad.empty()) {
+        if (static_cast<int64_t>(bad.size()) <= kFew) out.bad_examples = bad;
+        return;
+    }
+    std::partial_sort(sizes.begin(), sizes.begin() + 2, sizes.end(), std::greater<>());
+    if (sizes[1].first > 0 && sizes[0].first > kFarLarger * sizes[1].first)
+        out.large_example = sizes[0].second;
+}
+
+/// The nearest layer of the model behind a value, with its place (TensorStatistics::layer).
+std::string layer_behind(const ir::Module& module, const ir::Function& function, ir::ValueId id) {
+    std::map<ir::ValueId, const ir::Operation*> made_by;
+    for (const ir::Operation& operation : function.operations) {
+        for (const ir::ValueId result : operation.results) made_by[result] = &operation;
+        for (const ir::Operation& inner : operation.body) made_by[inner.result()] = &inner;
+    }
+    const auto is_layer = [&](const std::string& name) {
+        return std::any_of(module.layers.begin(), module.layers.end(),
+                           [&](const ir::Layer& layer) { return layer.name == name; });
+    };
+    std::set<ir::ValueId> seen{id};
+    for (std::vector<ir::ValueId> near{id}; !near.empty();) {
+        std::set<std::string> found;
+        std::vector<ir::ValueId> next;
+        for (const ir::ValueId value : near) {
+            const auto at = made_by.find(value);
+            if (at == made_by.end()) continue;
+            const std::string& name = function.values[value].name;
+            if (is_layer(name))
+                found.insert(fmt::format("`{}` ({})", name, place_of(module, *at->second)));
+            for (const ir::ValueId operand : at->second->operands)
+                if (seen.insert(operand).second) next.push_back(operand);
+        }
+        if (!found.empty()) return found.size() == 1 ? *found.begin() : "";
+        near = std::move(next);
+    }
+    return "";
 }
 
 /// Looks at the operations of one function while it runs. Each value that is not finite comes from
@@ -183,11 +245,17 @@ class Search final : public OperationWatcher {
         found.name = OperationNames(module_).of(function, done);
         found.place = place_of(module_, done);
         if (function.is_body) found.pass = static_cast<int64_t>(watched.call.iteration);
-        for (const ir::ValueId operand : done.operands)
-            if (values.count(operand) != 0)
-                found.operands.push_back(
-                    statistics_of(function.values[operand].name, values.at(operand)));
-        found.result = statistics_of(function.values[id].name, result);
+        const auto statistics = [&](ir::ValueId value, const ReferenceTensor& tensor) {
+            TensorStatistics out = statistics_of(function.values[value].name, tensor);
+            if (module_.training) blame_examples(tensor, module_.training->batch_size, out);
+            return out;
+        };
+        for (const ir::ValueId operand : done.operands) {
+            if (values.count(operand) == 0) continue;
+            found.operands.push_back(statistics(operand, values.at(operand)));
+            found.operands.back().layer = layer_behind(module_, function, operand);
+        }
+        found.result = statistics(id, result);
         findings_.push_back(std::move(found));
         return findings_.size() - 1;
     }
@@ -227,7 +295,8 @@ bool set_batch(const Executable& executable, const ReplayBatch& batch, Diagnosti
 }  // namespace
 
 std::string text_of(const TensorStatistics& s) {
-    std::string out = fmt::format("{}, {}: ", s.name, s.type);
+    std::string out = fmt::format("{}{}, {}: ", s.name,
+                                  s.layer.empty() ? "" : ", which comes from " + s.layer, s.type);
     const auto finite = s.count - s.nans - s.infinities;
     if (finite == 0)
         out += "no finite number";
@@ -243,6 +312,12 @@ std::string text_of(const TensorStatistics& s) {
         out += fmt::format("; {} of {} are 0", s.zeros, s.count);
     if (s.infinities > 0) out += fmt::format("; {} of {} are infinite", s.infinities, s.count);
     if (s.nans > 0) out += fmt::format("; {} of {} are NaN", s.nans, s.count);
+    if (!s.bad_examples.empty())
+        out += fmt::format("; only in example{} {} of the batch (from 0)",
+                           s.bad_examples.size() == 1 ? "" : "s", fmt::join(s.bad_examples, ", "));
+    if (s.large_example)
+        out += fmt::format("; example {} of the batch (from 0) has by far the largest",
+                           *s.large_example);
     return out;
 }
 

@@ -15,6 +15,13 @@ namespace gmc::runtime {
 /// values.
 struct TensorStatistics {
     std::string name, type;
+    /// The nearest layer that it comes from, with its place in the model: "`encoder.dense`
+    /// (my.yaml:12:9)"; "" where there is none, or several are as near.
+    std::string layer;
+    /// Where the first axis is that of the batch: the examples, from 0, that alone have numbers
+    /// that are not finite; else the one whose numbers are 100 times as large as all others'.
+    std::vector<int64_t> bad_examples;
+    std::optional<int64_t> large_example;
     int64_t count = 0, nans = 0, infinities = 0, zeros = 0;
     double smallest = 0, largest = 0, mean_absolute = 0;
 };

@@ -56,11 +56,12 @@ struct OpenedRun {
     /// A process that was killed behind the checkpoint of an epoch may not have drawn its samples,
     /// or drawn them and not shown them to TensorBoard. False after an error.
     bool draw_what_a_kill_left();
-    /// Reports that training diverged (kDiverged): `why`, what is kept, and what helps; the log
+    /// Reports that training diverged (kDiverged): `why`, what helps, and what is kept; the log
     /// says why, too. `replay`: the file of the step, "": none. `saved_step`: of the checkpoint,
     /// where there is one. `at_once`: the first step did it.
     void report_divergence(const std::string& why, const std::string& replay, int64_t saved_step,
                            bool at_once);
+    void help_after_divergence(Diagnostic& error) const;
     /// Says that training went `back` to the state of step `to`, and the log says it, too. False
     /// after an error.
     bool tell_way_back(const std::string& back, int64_t to, const std::string& why,

@@ -59,10 +59,11 @@ constexpr size_t kEarlySteps = 20;
 constexpr int64_t kWaitForExplosion = 50;
 constexpr const char* kExplodingLoss = "exploding_loss";
 constexpr const char* kDiscriminatorWins = "discriminator_wins";
-/// Steps after which a sign that no epoch shows any more is gone.
-constexpr int64_t kGoneFor = 100;
 /// A collapse whose number grows by this share is one that training mends.
 constexpr double kGrowth = 0.1;
+/// A sign that was told is gone when its number, or its distance from what is worst, is so many
+/// times on the good side of the limit.
+constexpr double kWellPast = 2;
 
 /// Correlation of each change with the change before it: -1 for a value that goes up and down by
 /// the same amount.
@@ -99,6 +100,16 @@ std::vector<std::string> losses_of(const SignCounters& counters) {
     return losses_of(figures);
 }
 
+/// Of a sign that is shown at `limit` and below, and gone at several times that.
+Shown shown_below(double number, double limit) {
+    return shown_by(number <= limit, number <= kWellPast * limit);
+}
+
+/// The same where the limit itself is good.
+Shown shown_under(double number, double limit) {
+    return shown_by(number < limit, number < kWellPast * limit);
+}
+
 /// Whether networks work against each other: there are several losses.
 bool is_game(const ir::Module& module) {
     const ir::Function* evaluate = module.find_function("evaluate");
@@ -122,52 +133,14 @@ std::pair<double, double> sums_of_column(const float* numbers, int64_t rows, int
 
 }  // namespace
 
+/// Programs tell two signs of one name apart by `of`.
 MetricsRow row_of(const Sign& sign, int64_t step, int64_t epoch) {
     MetricsRow row(step, epoch);
     row.add("sign", sign.name);
+    if (!sign.subject.empty()) row.add("of", sign.subject);
     if (!sign.is_over) row.add("number", sign.number);
     row.add("text", sign.text);
     return row;
-}
-
-/// A sign that was told and has been gone for a short time is kept, since it may come back.
-std::vector<Sign> news_of(const std::vector<Sign>& shown, int64_t step, SignCounters& counters) {
-    std::vector<Sign> news;
-    auto before = std::exchange(counters.shown, {});
-    for (const Sign& sign : shown) {
-        if (!std::isfinite(sign.number)) continue;  // of weights that training has left behind
-        const std::pair key(sign.name, sign.subject);
-        const auto [found, is_new] = before.emplace(key, SignHistory{});
-        SignHistory& history = counters.shown[key] = found->second;
-        before.erase(found);
-        history.gone = 0;
-        if (is_new) {
-            history.since = counters.judged;
-            history.most = sign.number;
-        } else if (sign.number > history.most * (1 + sign.is_mended_by)) {
-            history.since = step;
-            history.most = sign.number;
-        }
-        ++history.epochs;
-        if (history.is_told || history.epochs < 2 || step - history.since < sign.wait) continue;
-        history.is_told = true;
-        news.push_back(sign);
-    }
-    for (auto& [key, history] : before) {
-        if (!history.is_told) continue;
-        if (++history.gone == 1) history.since = counters.judged;
-        if (history.gone < 2 || step - history.since < kGoneFor) {
-            counters.shown[key] = history;
-            continue;
-        }
-        Sign& over = news.emplace_back(Sign{key.first, 0, "", key.second});
-        over.is_over = true;
-        over.text = fmt::format("the sign{} is gone: no epoch has shown it since step {}",
-                                key.second.empty() ? "" : fmt::format(" of `{}`", key.second),
-                                history.since);
-    }
-    counters.judged = step;
-    return news;
 }
 
 void count_figures(const std::vector<StepRunner::Named>& values, SignCounters& counters) {
@@ -220,30 +193,42 @@ static bool is_of_discriminator(const std::string& loss) {
 /// Two ways to see that a discriminator has won: it is sure of real data and, where that is known,
 /// of samples; or its loss has become a small part of what it was at first. The second needs a loss
 /// that cannot be negative.
-static void judge_discriminator(const SignCounters& counters, std::vector<Sign>& signs) {
+static void judge_discriminator(const SignCounters& counters, const ToldSigns& told,
+                                std::vector<Sign>& signs) {
     const double real = mean(counters, "real_probability");
     const double fake = mean(counters, "fake_probability");
-    if (real > kCertain &&
-        (fake < 1 - kCertain || counters.figures.count("fake_probability") == 0)) {
-        signs.push_back({kDiscriminatorWins, real,
-                         fmt::format("the discriminator tells data from samples without error "
-                                     "(it calls data real with a probability of {:.4f}), so the "
-                                     "generator learns nothing from it",
-                                     real),
-                         "discriminator_loss", kWaitForWinner});
-        return;
-    }
+    const bool knows_fake = counters.figures.count("fake_probability") != 0;
+    const auto is_sure = [&](double doubt) {
+        return real > 1 - doubt && (fake < doubt || !knows_fake);
+    };
+    constexpr double kDoubt = 1 - kCertain;
+    const Shown shown = shown_by(is_sure(kDoubt), is_sure(kWellPast * kDoubt));
+    if (counters.figures.count("real_probability") != 0)
+        add_sign(
+            signs, told, shown,
+            {kDiscriminatorWins, real,
+             fmt::format("the discriminator tells data from samples without error (it calls data "
+                         "real with a probability of {:.4f}), so the generator learns nothing "
+                         "from it",
+                         real),
+             "discriminator_loss", kWaitForWinner},
+            fmt::format("the discriminator calls data real with a probability of {:.4f}{}", real,
+                        knows_fake ? fmt::format(", samples with {:.4f}", fake) : ""));
+    if (shown == Shown::kYes) return;
     for (const std::string& name : losses_of(counters)) {
         const FigureHistory& figure = counters.figures.at(name);
-        if (!is_of_discriminator(name) || figure.count == 0 || figure.is_signed) continue;
+        if (!is_of_discriminator(name) || figure.count == 0 || figure.begin == 0) continue;
         const double now = mean(counters, name);
-        if (figure.begin == 0 || now > kLossOfCertain * figure.begin) continue;
-        signs.push_back({kDiscriminatorWins, now,
-                         fmt::format("the discriminator tells data from samples without error "
-                                     "(`{}` is {:.2g}, and was {:.2g} at first), so the generator "
-                                     "learns little from it",
-                                     name, now, figure.begin),
-                         name, kWaitForWinner});
+        const double limit = figure.is_signed ? -HUGE_VAL : kLossOfCertain * figure.begin;
+        const std::string measure =
+            fmt::format("`{}` is {:.2g}, and was {:.2g} at first", name, now, figure.begin);
+        add_sign(signs, told, shown_below(now, limit),
+                 {kDiscriminatorWins, now,
+                  fmt::format("the discriminator tells data from samples without error ({}), so "
+                              "the generator learns little from it",
+                              measure),
+                  name, kWaitForWinner},
+                 measure);
     }
 }
 
@@ -276,7 +261,8 @@ static double limit_since_begin(double begin, const FigureHistory& figure, const
 /// A loss that was far above its first ones in every step of the epoch, or on average and in no
 /// step near that of the first.
 static void judge_explosions(SignCounters& counters, const std::vector<std::string>& losses,
-                             const ChangingLosses& changing, std::vector<Sign>& signs) {
+                             const ChangingLosses& changing, const ToldSigns& told,
+                             std::vector<Sign>& signs) {
     const bool in_game = losses.size() > 1;
     const double begin = size_at_begin(counters, losses);
     for (const std::string& name : losses) {
@@ -288,18 +274,20 @@ static void judge_explosions(SignCounters& counters, const std::vector<std::stri
         const double limit = explosion_limit(figure.first, figure.is_signed, in_game);
         const double by_begin = limit_since_begin(begin, figure, name, changing, in_game);
         const double now = figure.sum / static_cast<double>(figure.count);
-        const bool is_far = figure.least_size > std::min(limit, by_begin);
-        if (!is_far && (std::fabs(now) <= by_begin || figure.least_size <= by_begin / 10)) continue;
+        const auto is_far = [&](double share) {
+            return figure.least_size > share * std::min(limit, by_begin) ||
+                   (std::fabs(now) > share * by_begin && figure.least_size > share * by_begin / 10);
+        };
         const std::string was =
             by_begin < limit
                 ? fmt::format("{} {:.2g} in the first step", in_game ? "a loss was" : "was", begin)
                 : fmt::format("was at most {:.2g} at first", figure.first);
-        signs.push_back({kExplodingLoss, now,
-                         fmt::format("`{}` is {:.2g}, and {}: training has left the range in "
-                                     "which it can learn; a smaller learning rate is the usual "
-                                     "remedy",
-                                     name, now, was),
-                         name, kWaitForExplosion});
+        const std::string measure = fmt::format("`{}` is {:.2g}, and {}", name, now, was);
+        add_sign(
+            signs, told, shown_by(is_far(1), is_far(1 / kWellPast)),
+            {kExplodingLoss, now, measure + ": training has left the range in which it can learn",
+             name, kWaitForExplosion},
+            measure);
     }
 }
 
@@ -320,22 +308,28 @@ bool has_exploded(const SignCounters& counters, const ChangingLosses& changing) 
 /// Judges an epoch and begins the next. The last steps are kept across epochs.
 std::vector<Sign> figure_signs(SignCounters& counters, const ChangingLosses& changing) {
     std::vector<Sign> signs;
-    judge_discriminator(counters, signs);
+    const ToldSigns told = told_signs(counters);
+    judge_discriminator(counters, told, signs);
     const std::vector<std::string> losses = losses_of(counters);
-    judge_explosions(counters, losses, changing, signs);
+    judge_explosions(counters, losses, changing, told, signs);
     const double limit = losses.size() > 1 ? kAlternatingInGames : kAlternating;
     for (const std::string& name : losses) {
         const FigureHistory& figure = counters.figures.at(name);
         if (changing.alternating.count(name) != 0 || figure.last.size() < kOscillationSteps)
             continue;
-        const double correlation = alternation(figure.last);
-        if (correlation > limit || swing(figure.last) < kSwing) continue;
-        signs.push_back({"oscillation", correlation,
-                         fmt::format("`{}` goes up and down with every step (neighbouring changes "
-                                     "have a correlation of {:.2f}): the learning rate is too "
-                                     "large",
-                                     name, correlation),
-                         name});
+        const double correlation = alternation(figure.last), size = swing(figure.last);
+        // How far it is from going up and down by the same amount, and how little it does so.
+        const Shown shown =
+            std::max(shown_below(1 + correlation, 1 + limit), shown_below(kSwing, size));
+        add_sign(signs, told, shown,
+                 {"oscillation", correlation,
+                  fmt::format("`{}` goes up and down with every step (neighbouring changes have a "
+                              "correlation of {:.2f}): the learning rate is too large",
+                              name, correlation),
+                  name},
+                 fmt::format("neighbouring changes of `{}` have a correlation of {:.2f}, and it "
+                             "swings by {:.2g} of its size",
+                             name, correlation, size));
     }
     // `last` is kept: its steps may be those of several short epochs.
     for (auto& [name, figure] : counters.figures) {
@@ -382,7 +376,8 @@ double diversity(const float* numbers, int64_t rows, int64_t width) {
 /// First the latent of a variational model, whose means are computed for a batch; then samples of a
 /// game of networks, whose diversity is compared with that of a batch of data.
 Result<std::vector<Sign>> sample_signs(LoadedModel& model, Loader& data, uint64_t seed,
-                                       bool& was_diverse, Diagnostics& diagnostics) {
+                                       bool& was_diverse, Diagnostics& diagnostics,
+                                       const ToldSigns& told) {
     std::vector<Sign> signs;
     const int64_t rows = model.batch_size();
     data.seek({});
@@ -401,13 +396,14 @@ Result<std::vector<Sign>> sample_signs(LoadedModel& model, Loader& data, uint64_
         executable->run(model.context(seed, 0));
         const int64_t width = executable->result_type(0).shape[1];
         const int64_t active = active_units(executable->result(0), rows, width);
-        if (static_cast<double>(active) < kFewestActive * static_cast<double>(width))
-            signs.push_back(
-                {"posterior_collapse", static_cast<double>(active),
-                 fmt::format("{} of {} units of the latent tell examples apart: the decoder does "
-                             "without the encoder",
-                             active, width),
-                 "", kWaitForCollapse, kGrowth});
+        const std::string measure =
+            fmt::format("{} of {} units of the latent tell examples apart", active, width);
+        add_sign(
+            signs, told,
+            shown_under(static_cast<double>(active), kFewestActive * static_cast<double>(width)),
+            {"posterior_collapse", static_cast<double>(active),
+             measure + ": the decoder does without the encoder", "", kWaitForCollapse, kGrowth},
+            measure);
     }
     const ir::Function* sample = model.module().find_function("sample");
     // A model with one loss has no game to collapse: samples that are alike may be what its loss
@@ -427,39 +423,41 @@ Result<std::vector<Sign>> sample_signs(LoadedModel& model, Loader& data, uint64_
         const double ratio = diversity(samples->values.data(), rows, field.elements()) /
                              diversity((*batch)->fields[f], rows, field.elements());
         was_diverse |= ratio >= kLeastDiversity;
-        if (ratio < kLeastDiversity)
-            signs.push_back({"mode_collapse", ratio,
-                             fmt::format("samples differ from each other {:.2g} times as much as "
-                                         "the data do{}: the model makes the same over and over",
-                                         ratio, was_diverse ? "" : ", and never did more"),
-                             "", was_diverse ? kWaitForCollapse : kWaitForFirstSamples,
-                             ratio < kNoDiversity ? HUGE_VAL : kGrowth});
+        const std::string measure = fmt::format(
+            "samples differ from each other {:.2g} times as much as the data do (by variance)",
+            ratio);
+        add_sign(signs, told, shown_under(ratio, kLeastDiversity),
+                 {"mode_collapse", ratio,
+                  fmt::format("{}{}: the model makes the same over and over", measure,
+                              was_diverse ? "" : ", and never did more"),
+                  "", was_diverse ? kWaitForCollapse : kWaitForFirstSamples,
+                  ratio < kNoDiversity ? HUGE_VAL : kGrowth},
+                 measure);
         break;
     }
     return signs;
 }
 
-static bool is_told(const Sign& sign, const SignCounters& counters) {
-    const auto found = counters.shown.find({sign.name, sign.subject});
-    return found != counters.shown.end() && found->second.is_told;
+static bool is_explosion(const Sign& sign) {
+    return sign.name == kExplodingLoss && sign.shown != Shown::kNo;
 }
-
-static bool is_explosion(const Sign& sign) { return sign.name == kExplodingLoss; }
 
 /// Leaves out what came of a loss that explodes, or did and was not told to be back: a user is told
 /// the cause. As long as something is left out, so that training has not recovered, it lasts.
 static void leave_out_what_came_of_explosions(std::vector<Sign>& signs,
                                               const SignCounters& counters) {
     const bool explodes = std::any_of(signs.begin(), signs.end(), is_explosion);
-    std::vector<Sign> told;
-    for (const auto& [key, history] : counters.shown)
-        if (key.first == kExplodingLoss && history.is_told)
-            told.push_back({key.first, history.most, "", key.second});
-    if (!explodes && told.empty()) return;
+    std::vector<Sign> explosions;
+    const ToldSigns told = told_signs(counters);
+    for (const auto& key : told)
+        if (key.first == kExplodingLoss)
+            explosions.push_back({key.first, counters.shown.at(key).most, "", key.second});
+    if (!explodes && explosions.empty()) return;
     const size_t left_out = std::erase_if(signs, [&](const Sign& sign) {
-        return !is_explosion(sign) && sign.name != kDiscriminatorWins && !is_told(sign, counters);
+        return !is_explosion(sign) && sign.name != kDiscriminatorWins &&
+               told.count({sign.name, sign.subject}) == 0;
     });
-    if (!explodes && left_out > 0) signs.insert(signs.end(), told.begin(), told.end());
+    if (!explodes && left_out > 0) signs.insert(signs.end(), explosions.begin(), explosions.end());
 }
 
 /// Losses that were as good as 0 in each step of the epoch: there is nothing left to learn.
@@ -486,12 +484,13 @@ Result<std::vector<Sign>> EpochSigns::take(LoadedModel& model, const Loader& tra
         judged_ = loader.take();
     }
     const std::set<std::string> at_zero = losses_at_zero(training.signs);
+    const ToldSigns told = told_signs(training.signs);
     std::vector<Sign> signs = figure_signs(training.signs, changing_losses(model.module()));
     const std::vector<Sign> of_weights =
-        weight_signs(model.states(), *training.epoch_start, at_zero);
+        weight_signs(model.states(), *training.epoch_start, at_zero, told);
     signs.insert(signs.end(), of_weights.begin(), of_weights.end());
     const auto made =
-        sample_signs(model, *judged_, options.seed, training.signs.was_diverse, diagnostics);
+        sample_signs(model, *judged_, options.seed, training.signs.was_diverse, diagnostics, told);
     if (!made.ok()) return Failure{};
     signs.insert(signs.end(), made->begin(), made->end());
     leave_out_what_came_of_explosions(signs, training.signs);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/metrics/told_signs.h"
 #include "runtime/output/metrics_log.h"
 #include "runtime/run/good_state.h"
 #include "runtime/states/state_store.h"
@@ -16,27 +17,8 @@
 
 namespace gmc::runtime {
 
-/// A sign that training goes wrong although all numbers are finite: a sentence for people, and for
-/// programs the number it is about.
-struct Sign {
-    std::string name;  ///< "mode_collapse"
-    double number = 0;
-    std::string text;     ///< one sentence that has the number
-    std::string subject;  ///< the loss or the state that shows it; "" of the whole model
-    /// Steps that have to show it before it is told: at first, networks look as if they had failed.
-    int64_t wait = 0;
-    /// Where its number has grown by this share, the wait begins anew: training is on its way out.
-    double is_mended_by = HUGE_VAL;
-    bool is_over = false;  ///< it was told, and is not shown any more
-};
-
 /// The line of metrics.jsonl that tells it.
 MetricsRow row_of(const Sign& sign, int64_t step, int64_t epoch);
-
-/// Decides which signs are told after the epoch that ends at `step`: those of `shown` that the
-/// epoch before showed, too, and that have been there for as long as they are waited for; once,
-/// until no epoch has shown them for 100 steps and two epochs, which a sign that is_over tells.
-std::vector<Sign> news_of(const std::vector<Sign>& shown, int64_t step, SignCounters& counters);
 
 /// Counts the losses and metrics of a step.
 void count_figures(const std::vector<StepRunner::Named>& values, SignCounters& counters);
@@ -53,7 +35,7 @@ ChangingLosses changing_losses(const ir::Module& module);
 /// loss is all but zero; a Wasserstein critic, whose loss has no bottom, cannot win),
 /// `exploding_loss` (a loss far above that of the run's first step, unless it is scheduled, or
 /// above those of the first epoch), `oscillation` (a loss that goes up and down with every step,
-/// unless it is alternating).
+/// unless it is alternating). Of signs that were told, here and below, also what is not shown.
 std::vector<Sign> figure_signs(SignCounters& counters, const ChangingLosses& changing = {});
 /// Whether a loss of the last step is so far above the run's first ones that its state is none to
 /// go back to.
@@ -73,7 +55,8 @@ bool has_exploded(const SignCounters& counters, const ChangingLosses& changing);
 /// of gradients tell, or others that have moved at the same rate. A network whose loss is one of
 /// those `at_zero`, as the hinges of a discriminator that wins, has nothing to learn.
 std::vector<Sign> weight_signs(const StateStore& states, const KeptWeights& before,
-                               const std::set<std::string>& at_zero = {});
+                               const std::set<std::string>& at_zero = {},
+                               const ToldSigns& told = {});
 
 /// The weights that an epoch is compared with: those `before` it but, where numbers are `now` what
 /// they were and one step more has moved them to `next`, those of that step. Such numbers go up and
@@ -92,7 +75,8 @@ double diversity(const float* numbers, int64_t rows, int64_t width);
 /// waits longer where `was_diverse`, which is set here, has never been true. `data` must evaluate
 /// (LoaderMode::kEvaluate). Errors: those of the functions and the loader.
 Result<std::vector<Sign>> sample_signs(LoadedModel& model, Loader& data, uint64_t seed,
-                                       bool& was_diverse, Diagnostics& diagnostics);
+                                       bool& was_diverse, Diagnostics& diagnostics,
+                                       const ToldSigns& told = {});
 
 /// Collects the signs of all kinds that an epoch of training shows.
 class EpochSigns {

@@ -134,8 +134,11 @@ void OpenedRun::tell_beginning(Progress& progress) {
     tell_new_end(progress);
 }
 
-/// Why there is no checkpoint after `step` steps: none was due.
+/// Why there is no checkpoint after `step` steps: none was due. Of the first few steps one would be
+/// of no use.
 static std::string why_none_yet(const ir::RunPolicy& policy, int64_t step) {
+    constexpr int64_t kFirstFew = 5;
+    if (step <= kFirstFew) return "there was no checkpoint yet";
     const std::string every = policy.checkpoint_steps > 0 ? counted(policy.checkpoint_steps, "step")
                               : policy.checkpoint_seconds > 0
                                   ? fmt::format("{:g} seconds", policy.checkpoint_seconds)
@@ -166,9 +169,7 @@ void OpenedRun::report_divergence(const std::string& why, const std::string& rep
     row.add("diverged", why);
     Diagnostics unwritable;  // the error that follows counts
     (void)log->write({row}, unwritable);
-    Diagnostic& error = diagnostics.error(DiagnosticKind::kDiverged, {}, "{}", why)
-                            .help(text_of_kept(*this, saved_step));
-    if (!replay.empty()) error.help(fmt::format("`gmrun replay {}` runs the step again", replay));
+    Diagnostic& error = diagnostics.error(DiagnosticKind::kDiverged, {}, "{}", why);
     if (at_once) {
         error.help(
             "the learning rate has not acted yet: what the first step computes is already too "
@@ -176,9 +177,23 @@ void OpenedRun::report_divergence(const std::string& why, const std::string& rep
         for (const auto& [name, range] : record.ranges)
             error.help(
                 fmt::format("`data.{}` spans [{:.4g}, {:.4g}]", name, range.low, range.high));
+    } else {
+        help_after_divergence(error);
+    }
+    if (!replay.empty()) error.help(fmt::format("`gmrun replay {}` runs the step again", replay));
+    error.help(text_of_kept(*this, saved_step));
+}
+
+/// What may help comes first, then what was tried.
+void OpenedRun::help_after_divergence(Diagnostic& error) const {
+    if (policy.on_divergence == "stop") {
+        error.help(
+            "a smaller learning rate is the usual remedy; so may be `train: {on_divergence: "
+            "rollback}`, which goes back and on by itself, or `lower_rate`, with smaller updates");
         return;
     }
-    if (policy.on_divergence != "stop" && training.retries >= policy.retries)
+    error.help("a smaller learning rate is the usual remedy");
+    if (training.retries >= policy.retries)
         error.help(
             fmt::format("it went back {}, as often as `retries` allows; compiled again with "
                         "more, the model goes on with --resume",
@@ -188,9 +203,6 @@ void OpenedRun::report_divergence(const std::string& why, const std::string& rep
             fmt::format("it went back {}; updates are {:.1g} of what they were, and with "
                         "half of that nothing would be trained",
                         counted(training.retries, "time"), training.rate));
-    error.help(policy.on_divergence == "stop"
-                   ? "a smaller learning rate is the usual remedy; so may be `on_divergence`"
-                   : "a smaller learning rate is the usual remedy");
 }
 
 void OpenedRun::tell_end(int64_t saved_step, Progress& progress) const {

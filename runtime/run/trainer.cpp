@@ -266,7 +266,9 @@ class TrainingLoop {
         const auto news = signs_.take(model_, loader_, at, diagnostics_);
         if (!news.ok()) return false;
         for (const Sign& sign : *news) {
-            if (!options_.in_copy) ended.shown.push_back(sign.name + ": " + sign.text);
+            if (!options_.in_copy)
+                for (const std::string& line : lines_of(sign, at.pass, run_.epochs))
+                    ended.shown.push_back(line);
             ended.rows.push_back(row_of(sign, at.step, at.pass));
         }
         return true;

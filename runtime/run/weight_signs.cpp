@@ -22,6 +22,10 @@ constexpr double kMoving = 1e-3;
 /// A larger share of dead units in a layer, or of dead codes in a codebook, is reported. A few of
 /// either are usual.
 constexpr double kMostDeadUnits = 0.5, kMostDeadCodes = 0.95;
+/// What was reported is gone when half as many units are dead, or twice as many codes are alive.
+constexpr double kMostDeadUnitsLeft = 0.25, kMostDeadCodesLeft = 0.9;
+/// So is a gradient that vanished when the layer moves by so many times kStill.
+constexpr double kWellPastStill = 2;
 /// Steps in which an encoder that begins to learn has spread over its codes.
 constexpr int64_t kWaitForCodes = 200;
 /// Adam moves numbers about equally far, whatever their gradients are, unless these are so small
@@ -260,8 +264,12 @@ struct StillNetwork {
 /// The layers of all networks, in the order of the model.
 class WeightJudge {
   public:
-    WeightJudge(const StateStore& states, const std::set<std::string>& at_zero)
-        : states_(states), updates_(parameter_updates(states.module())), at_zero_(at_zero) {}
+    WeightJudge(const StateStore& states, const std::set<std::string>& at_zero,
+                const ToldSigns& told)
+        : states_(states),
+          updates_(parameter_updates(states.module())),
+          at_zero_(at_zero),
+          told_(told) {}
 
     std::vector<Sign> judge(const KeptWeights& before_all) {
         for (const auto& [id, before] : before_all) {
@@ -344,6 +352,7 @@ class WeightJudge {
                 furthest = std::max(furthest, parameter.furthest);
             largest = std::max(largest, network.largest);
         }
+        if (found.empty()) tell_moves();
         if (found.empty() || has_dead_layer_) return;
         const std::string why = furthest > 0
                                     ? fmt::format(
@@ -370,16 +379,26 @@ class WeightJudge {
                                   name});
     }
 
+    /// Of a model of which nothing had moved.
+    void tell_moves() {
+        double furthest = 0;
+        for (const auto& [name, network] : still_)
+            for (const MovedParameter& parameter : network.moved)
+                furthest = std::max(furthest, parameter.furthest);
+        add_sign(signs_, told_, Shown::kNo, {"vanishing_gradient", furthest},
+                 fmt::format("a weight moved by {:.1e} in this epoch", furthest));
+    }
+
     void judge_codes(ir::StateId id, const std::vector<float>& before) {
         const ir::State& state = states_.state(id);
         const float* now = states_.data(id);
         const double still = still_share(now, before, state.type.shape[0], state.type.shape[1]);
-        if (Change(now, before, {}).relative() > 0 && still > kMostDeadCodes)
-            signs_.push_back({"dead_codes", still,
-                              fmt::format("{:.0f} % of the codes of `{}` were never the nearest "
-                                          "in this epoch",
-                                          100 * still, state.name),
-                              state.name, kWaitForCodes});
+        if (Change(now, before, {}).relative() == 0) return;
+        const std::string text =
+            fmt::format("{:.0f} % of the codes of `{}` were never the nearest in this epoch",
+                        100 * still, state.name);
+        add_sign(signs_, told_, shown_by(still > kMostDeadCodes, still > kMostDeadCodesLeft),
+                 {"dead_codes", still, text, state.name, kWaitForCodes}, text);
     }
 
     void add_layer(ir::StateId id, const std::vector<float>& before) {
@@ -402,13 +421,13 @@ class WeightJudge {
         const double share = change.is_bounded()
                                  ? dead_share(id, change, units, stride)
                                  : still_share(states_.data(id), before, units, stride);
-        if (share > kMostDeadUnits)
-            signs_.push_back({"dead_units", share,
-                              fmt::format("{:.0f} % of the units of `{}` have not moved in this "
-                                          "epoch: they give the same for every "
-                                          "example, or nothing reads them",
-                                          100 * share, state.name),
-                              state.name});
+        const std::string measure = fmt::format(
+            "{:.0f} % of the units of `{}` have not moved in this epoch", 100 * share, state.name);
+        add_sign(
+            signs_, told_, shown_by(share > kMostDeadUnits, share > kMostDeadUnitsLeft),
+            {"dead_units", share,
+             measure + ": they give the same for every example, or nothing reads them", state.name},
+            measure);
     }
 
     /// The share of units that no gradient has moved, among numbers that may be held at a limit. A
@@ -523,20 +542,23 @@ class WeightJudge {
             std::remove_copy_if(rows.begin(), rows.end(), std::back_inserter(judged), is_large);
             const WeightLayer& least =
                 layers_[*std::min_element(judged.begin(), judged.end(), less)];
-            if (!(least.change <= kStill) || least.reads_zeros) continue;
-            signs_.push_back(
-                {"vanishing_gradient", least.change,
-                 fmt::format("`{}` moved by {:.2g} of its size in this epoch, `{}` by {:.2g}: "
-                             "hardly a gradient comes through",
-                             states_.state(least.weight).name, least.change,
-                             states_.state(most.weight).name, most.change),
-                 key.first});
+            if (least.reads_zeros) continue;
+            const std::string measure =
+                fmt::format("`{}` moved by {:.2g} of its size in this epoch, `{}` by {:.2g}",
+                            states_.state(least.weight).name, least.change,
+                            states_.state(most.weight).name, most.change);
+            add_sign(signs_, told_,
+                     shown_by(least.change <= kStill, least.change <= kWellPastStill * kStill),
+                     {"vanishing_gradient", least.change,
+                      measure + ": hardly a gradient comes through", key.first},
+                     measure);
         }
     }
 
     const StateStore& states_;
     std::map<ir::StateId, ParameterUpdate> updates_;
     const std::set<std::string>& at_zero_;
+    const ToldSigns& told_;
     std::vector<WeightLayer> layers_;
     /// Those of layers_ that can move, by network and by what has the same learning rate.
     std::map<std::pair<std::string, UpdateGroups>, std::vector<size_t>> networks_;
@@ -564,8 +586,8 @@ std::shared_ptr<const KeptWeights> with_moves(const std::shared_ptr<const KeptWe
 }
 
 std::vector<Sign> weight_signs(const StateStore& states, const KeptWeights& before,
-                               const std::set<std::string>& at_zero) {
-    return WeightJudge(states, at_zero).judge(before);
+                               const std::set<std::string>& at_zero, const ToldSigns& told) {
+    return WeightJudge(states, at_zero, told).judge(before);
 }
 
 }  // namespace gmc::runtime

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <set>
 
 #include "compiler/ir/artefact.h"
@@ -320,6 +321,81 @@ TEST_CASE("a sign is told in the second epoch that shows it, and once") {
     CHECK(news({dead, other}).size() == 1);
 }
 
+TEST_CASE("a sign that was told is gone when its number is well past the limit, and says it") {
+    const auto sign = [](runtime::Shown shown, const std::string& measure,
+                         const runtime::ToldSigns& told) {
+        Signs signs;
+        runtime::add_sign(signs, told, shown, {"mode_collapse", 0.01, "told"}, measure);
+        return signs;
+    };
+    runtime::SignCounters counters;
+    int64_t step = 0;
+    const auto news = [&](runtime::Shown shown, const std::string& measure) {
+        return runtime::news_of(sign(shown, measure, runtime::told_signs(counters)), step += 100,
+                                counters);
+    };
+    using runtime::Shown;
+    for (int epoch = 0; epoch < 3; ++epoch) CHECK(news(Shown::kBarely, "0.07").empty());
+    CHECK(counters.shown.empty());
+    CHECK(news(Shown::kYes, "").empty());
+    CHECK(news(Shown::kYes, "").size() == 1);
+    for (int epoch = 0; epoch < 9; ++epoch) CHECK(news(Shown::kBarely, "0.07").empty());
+    CHECK(news(Shown::kNo, "0.3").empty());
+    CHECK(news(Shown::kBarely, "0.07").empty());
+    CHECK(news(Shown::kNo, "0.3").empty());
+    const auto over = news(Shown::kNo, "0.4");
+    REQUIRE(over.size() == 1);
+    CHECK(over[0].text == "the sign is gone: no epoch has shown it since step 1600; 0.4");
+    CHECK(runtime::lines_of(over[0], 18, 20) ==
+          std::vector<std::string>{"epoch 18/20  mode_collapse: " + over[0].text});
+    CHECK(runtime::lines_of(sign(Shown::kYes, "", {})[0], 5, 20).size() == 2);
+}
+
+/// What an epoch of these figures shows of a sign that was told; checks that it shows as much of
+/// one that was not, where it is to be told. In the first step the figure `of` is 1.
+runtime::Shown shown_of_told(const std::string& name, const std::string& of,
+                             const std::vector<std::pair<std::string, double>>& figures) {
+    std::map<bool, Signs> signs;
+    for (const bool is_told : {false, true}) {
+        runtime::SignCounters counters;
+        if (is_told) counters.shown[{name, of}] = {.epochs = 2, .is_told = true};
+        for (int step = 0; step < 128; ++step) {
+            std::vector<runtime::StepRunner::Named> values;
+            for (const auto& [figure, value] : figures)
+                values.push_back({figure, figure == of && step == 0 ? 1.0 : value});
+            runtime::count_figures(values, counters);
+        }
+        signs[is_told] = runtime::figure_signs(counters);
+    }
+    REQUIRE(signs[true].size() == 1);
+    CHECK(has_sign(signs[true], name));
+    CHECK(has_sign(signs[false], name) == (signs[true][0].shown == runtime::Shown::kYes));
+    return signs[true][0].shown;
+}
+
+TEST_CASE("figures between the limit and twice as good a one keep a sign that was told") {
+    using runtime::Shown;
+    const auto certain = [](double real) {
+        return shown_of_told("discriminator_wins", "discriminator_loss",
+                             {{"real_probability", real}, {"fake_probability", 1 - real}});
+    };
+    CHECK(certain(0.996) == Shown::kYes);
+    CHECK(certain(0.992) == Shown::kBarely);
+    CHECK(certain(0.98) == Shown::kNo);
+    const auto loss = [](double value) {
+        return shown_of_told("discriminator_wins", "d_loss", {{"d_loss", value}, {"g_loss", 1.0}});
+    };
+    CHECK(loss(0.001) == Shown::kYes);
+    CHECK(loss(0.009) == Shown::kBarely);  // with the first step, 0.0167 on average
+    CHECK(loss(0.03) == Shown::kNo);
+    const auto large = [](double value) {
+        return shown_of_told("exploding_loss", "loss", {{"loss", value}});
+    };
+    CHECK(large(200) == Shown::kYes);
+    CHECK(large(70) == Shown::kBarely);
+    CHECK(large(20) == Shown::kNo);
+}
+
 TEST_CASE("a sign that beginners show is told when it has lasted, and did not get better") {
     for (const double growth : {1.0, 1.05, 1.2}) {
         runtime::SignCounters counters;
@@ -336,6 +412,22 @@ TEST_CASE("a sign that beginners show is told when it has lasted, and did not ge
     const runtime::Sign sign{"mode_collapse", 0.001, "", "", 500, 0.1};
     CHECK(runtime::news_of({sign}, 1000, counters).empty());
     CHECK(runtime::news_of({sign}, 2000, counters).size() == 1);
+}
+
+/// Of 32 units, 12 and then 2 stand still since `before`, which is what `move` leaves.
+void check_what_keeps_dead_units(const runtime::StateStore& states, runtime::KeptWeights& before,
+                                 const std::function<void(const std::string&, int64_t)>& move) {
+    const std::string weight = "net.dense.weight";
+    for (const int64_t moving : {20, 30}) {
+        move(weight, moving);
+        move("net.dense_1.weight", 64);
+        const Signs told = runtime::weight_signs(states, before, {}, {{"dead_units", weight}});
+        CHECK(runtime::weight_signs(states, before).empty());
+        REQUIRE(told.size() == 1);
+        CHECK(told[0].shown == (moving == 20 ? runtime::Shown::kBarely : runtime::Shown::kNo));
+        CHECK(told[0].text.ends_with("have not moved in this epoch"));
+        before = runtime::keep_weights(states);
+    }
 }
 
 TEST_CASE("weights tell units and codes that are dead, and gradients that vanish") {
@@ -376,6 +468,7 @@ TEST_CASE("weights tell units and codes that are dead, and gradients that vanish
         "75 % of the units of `net.dense.weight` have not moved in this epoch: they give the same "
         "for every example, or nothing reads them");
     CHECK_FALSE(has_sign(found, "vanishing_gradient"));
+    check_what_keeps_dead_units(states, before, move);
     move("net.dense_1.weight", 64);
     found = signs_since();
     CHECK(has_sign(found, "vanishing_gradient"));
@@ -406,7 +499,8 @@ TEST_CASE("weights tell units and codes that are dead, and gradients that vanish
 }
 
 /// The signs of a model's samples, with the weights that `change` leaves.
-std::vector<runtime::Sign> signs_of_samples(const std::string& text, bool zero_weights) {
+std::vector<runtime::Sign> signs_of_samples(const std::string& text, bool zero_weights,
+                                            const runtime::ToldSigns& told = {}) {
     const TemporaryFolder folder;
     const auto model = load(write_model(folder, text));
     Diagnostics diagnostics;
@@ -420,7 +514,7 @@ std::vector<runtime::Sign> signs_of_samples(const std::string& text, bool zero_w
         runtime::DataSplit::kTrain, {16, runtime::LoaderMode::kEvaluate, 1, 0}, diagnostics);
     REQUIRE(loader.ok());
     bool was_diverse = false;
-    const auto signs = runtime::sample_signs(*model, **loader, 1, was_diverse, diagnostics);
+    const auto signs = runtime::sample_signs(*model, **loader, 1, was_diverse, diagnostics, told);
     INFO(diagnostics.render());
     REQUIRE(signs.ok());
     return *signs;
@@ -473,6 +567,12 @@ TEST_CASE("samples tell a generator that makes one picture; encodings a posterio
         "train: {batch_size: 16}\n";
     CHECK(has_sign(signs_of_samples(vae, true), "posterior_collapse"));
     CHECK(signs_of_samples(vae, false).empty());
+    for (const auto& [text, name] :
+         {std::pair(gan, "mode_collapse"), std::pair(vae, "posterior_collapse")}) {
+        const Signs gone = signs_of_samples(text, false, {{name, ""}});
+        REQUIRE(gone.size() == 1);
+        CHECK(gone[0].shown == runtime::Shown::kNo);
+    }
 }
 
 }  // namespace

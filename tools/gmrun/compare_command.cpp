@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "compiler/support/say.h"
 #include "compiler/support/wording.h"
@@ -63,6 +64,20 @@ void add_divergence(const std::vector<RunHistory>& runs, std::vector<Row>& rows)
     if (any_ended) rows.push_back(std::move(ended));
 }
 
+/// The signs of trouble that stand at the end of each run, where any run has some.
+void add_signs(const std::vector<RunHistory>& runs, std::vector<Row>& rows) {
+    Row row{"signs", {}};
+    bool any = false;
+    for (const RunHistory& run : runs) {
+        std::set<std::string> names;  // without what shows them: a cell is short
+        for (const ToldSign& sign : run.signs)
+            if (!sign.gone) names.insert(sign.name);
+        any = any || !names.empty();
+        row.values.push_back(names.empty() ? kNotSet : fmt::format("{}", fmt::join(names, ", ")));
+    }
+    if (any) rows.push_back(std::move(row));
+}
+
 /// Of runs that ended with steps which training went back behind: of which steps the last values
 /// are.
 void add_left_out(const std::vector<RunHistory>& runs, std::vector<Row>& rows) {
@@ -96,6 +111,7 @@ std::vector<Row> result_rows(const std::vector<RunHistory>& runs, bool apart) {
             if (!std::count(names.begin(), names.end(), name)) names.push_back(name);
     }
     add_divergence(runs, rows);
+    add_signs(runs, rows);
     add_left_out(runs, rows);
     for (const std::string& name : names) {
         const bool highest = is_highest_best(name, runs);

@@ -144,6 +144,19 @@ std::string one_line(std::string name) {
     return name;
 }
 
+/// A sign that stands, with what shows it; or in short one that is gone.
+void print_sign(const Json& sign) {
+    const std::string name = one_line(sign.at("name").text()),
+                      text = one_line(sign.at("text").text());
+    const int64_t epoch = sign.at("epoch").whole();
+    if (sign.contains("gone_in_epoch"))
+        print_out("    sign {}: gone in epoch {}, told in epoch {}\n", name,
+                  sign.at("gone_in_epoch").whole(), epoch);
+    else
+        print_out("    sign {}, since epoch {} (step {}): {}\n", name, epoch,
+                  sign.at("step").whole(), text);
+}
+
 void print_run(const Json& run) {
     std::string begun;
     if (run.contains("begun_with"))
@@ -177,6 +190,13 @@ void print_run(const Json& run) {
         print_out("    training ended since {}\n", one_line(run.at("diverged").text()));
     if (run.contains("ended_early"))
         print_out("    training ended early: {}\n", one_line(run.at("ended_early").text()));
+    if (run.contains("best"))
+        for (const Json& best : run.at("best").elements())
+            print_out("    best: `{}` of the validation data, {:.6g} in epoch {}\n",
+                      best.at("figure").text(), best.at("value").number(),
+                      best.at("epoch").whole());
+    if (run.contains("signs"))
+        for (const Json& sign : run.at("signs").elements()) print_sign(sign);
 }
 
 /// Why early stopping has ended the run, "" where it has not. Epochs from before --more-epochs went
@@ -194,6 +214,21 @@ std::string why_early(const ir::Module& module, const runtime::TrainingState& tr
     if (module.training && training.pass >= asked.value_or(module.training->epochs)) return "";
     return fmt::format("`{}` of the validation data got no better for {}", policy.stopping_metric,
                        counted(waited, "epoch"));
+}
+
+/// The best values of the figures that are watched, and their epochs.
+Json best_of(const runtime::TrainingState& training) {
+    Json all = Json::array();
+    for (const runtime::Watched* watched : {&training.best, &training.stopping}) {
+        if (!watched->best || watched->figure.empty() ||
+            (watched == &training.stopping && watched->figure == training.best.figure &&
+             watched->best == training.best.best))
+            continue;
+        all.push_back({{"figure", watched->figure},
+                       {"value", *watched->best},
+                       {"epoch", training.pass - watched->epochs_since}});
+    }
+    return all;
 }
 
 /// What a user asks first: what it is, and what it learns from.
@@ -275,6 +310,7 @@ void add_progress(const std::string& folder, runtime::LoadedModel* model, Json& 
         run["seed"] = training->seed;
         if (!training->init.empty()) run["init"] = training->init;
         if (training->rate < 1) run["rate_factor"] = training->rate;
+        if (const Json best = best_of(*training); best.size() > 0) run["best"] = best;
         if (training->weights_step() != training->step)
             run["weights_step"] = training->weights_step();
     } else {
@@ -299,6 +335,15 @@ void add_progress(const std::string& folder, runtime::LoadedModel* model, Json& 
     const auto notes = notes_of(folder, diagnostics);
     if (!notes.ok()) return;
     if (!notes->changes.empty()) run["changes"] = notes->changes;
+    for (const ToldSign& told : notes->signs) {
+        Json sign{{"name", told.full_name()},
+                  {"epoch", told.epoch},
+                  {"step", told.step},
+                  {"text", told.text}};
+        if (told.gone) sign["gone_in_epoch"] = *told.gone;
+        if (!run.contains("signs")) run["signs"] = Json::array();
+        run["signs"].push_back(sign);
+    }
     // The log knows those since the checkpoint, too; but it may be lost.
     const int64_t rollbacks = std::max(notes->rollbacks, training ? training->retries : 0);
     if (rollbacks > 0) run["rollbacks"] = rollbacks;

@@ -30,6 +30,27 @@ void leave_out(int64_t to, RunHistory& run) {
             series.left_out[i] = true;
 }
 
+/// Takes in a line about a sign: it is told, or told to be gone.
+void add_sign(const Json& line, std::vector<ToldSign>& signs) {
+    const auto text = [&](const char* name) {
+        return line.contains(name) && line.at(name).is_text() ? line.at(name).text() : "";
+    };
+    const auto whole = [&](const char* name) {
+        return line.contains(name) && line.at(name).is_whole() ? line.at(name).whole() : 0;
+    };
+    const ToldSign told{text("sign"), text("of"), text("text"), whole("step"), whole("epoch"), {}};
+    auto found = std::find_if(signs.begin(), signs.end(), [&](const ToldSign& sign) {
+        return sign.name == told.name && sign.of == told.of;
+    });
+    if (!line.contains("number")) {
+        if (found != signs.end()) found->gone = told.epoch;
+        return;
+    }
+    if (found != signs.end() && !found->gone) return;
+    if (found != signs.end()) signs.erase(found);
+    signs.push_back(told);
+}
+
 /// Adds one line: a point to each series that it has a value for. A line about the run's health has
 /// no metrics. Steps go on increasing where training goes back, so what it did before that stays:
 /// the best checkpoint may be of it.
@@ -39,6 +60,7 @@ void add_line(const Json& line, RunHistory& run) {
     run.diverged = line.contains("diverged") ? line.at("diverged").text() : "";
     if (line.contains("changed")) run.changes.push_back(change_text(line));
     if (line.contains("rolled_back_to")) leave_out(line.at("rolled_back_to").whole(), run);
+    if (line.contains("sign")) add_sign(line, run.signs);
     for (const char* health : {"sign", "rolled_back_to", "diverged", "changed"})
         if (line.contains(health)) return;
     for (const std::string& name : line.names()) {
@@ -59,6 +81,10 @@ std::optional<double> Series::last() const {
     for (size_t i = values.size(); i-- > 0;)
         if (!left_out[i]) return values[i];
     return std::nullopt;
+}
+
+std::string ToldSign::full_name() const {
+    return of.empty() ? name : fmt::format("{} of `{}`", name, of);
 }
 
 std::string RunHistory::title(const std::string& name) const {
@@ -145,9 +171,11 @@ Result<LogNotes> notes_of(const std::string& folder, Diagnostics& diagnostics) {
     if (!in.ok()) return Failure{};
     for (std::string text; std::getline(*in, text);) {
         if (text.find("\"changed\"") == std::string::npos &&
-            text.find("\"rolled_back_to\"") == std::string::npos)
+            text.find("\"rolled_back_to\"") == std::string::npos &&
+            text.find("\"sign\"") == std::string::npos)
             continue;
         const std::optional<Json> line = Json::parse(text);
+        if (line && line->contains("sign")) add_sign(*line, notes.signs);
         if (line && line->contains("rolled_back_to")) ++notes.rollbacks;
         if (line && line->contains("changed") && line->at("changed").is_text() &&
             line->contains("step") && line->at("step").is_whole())

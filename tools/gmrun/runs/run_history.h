@@ -21,6 +21,14 @@ struct Series {
     std::optional<double> last() const;
 };
 
+/// A sign of trouble that the log tells (runtime/run/signs.h).
+struct ToldSign {
+    std::string name, of, text;   ///< `of`: the loss or state that shows it; "" of the whole model
+    int64_t step = 0, epoch = 0;  ///< when it was first told, since it was last gone
+    std::optional<int64_t> gone;  ///< the epoch that told that it is gone
+    std::string full_name() const;  ///< "dead_units of `net.dense.weight`"
+};
+
 /// A run as its folder tells it.
 struct RunHistory {
     std::string folder;
@@ -34,6 +42,7 @@ struct RunHistory {
     std::string diverged;                ///< why training ended, if it diverged
     int64_t rollbacks = 0;               ///< how often training went back after divergence
     int64_t back_from = 0, back_to = 0;  ///< the last time: behind which steps it was
+    std::vector<ToldSign> signs;
 
     /// The name of a series with its unit: "kl in nats per example".
     std::string title(const std::string& name) const;
@@ -56,6 +65,7 @@ struct LogNotes {
     /// another model.
     std::vector<std::string> changes;
     int64_t rollbacks = 0;  ///< how often training went back after divergence
+    std::vector<ToldSign> signs;
 };
 /// Errors: kBadFile.
 Result<LogNotes> notes_of(const std::string& folder, Diagnostics& diagnostics);
