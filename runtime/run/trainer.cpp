@@ -70,7 +70,10 @@ class TrainingLoop {
     TrainEnd run() {
         const TakingSteps steps(told_stop());
         try {
-            return loop();
+            const TrainEnd end = loop();
+            // Somebody may move the folder at any moment, also while a file is written.
+            const bool is_behind = end == TrainEnd::kFailed && !told_ && !run_.is_in_its_folder();
+            return is_behind ? left_behind() : end;
         } catch (const WorkStopped&) {
             if (!run_.is_in_its_folder()) return left_behind();
             return saved_step_ == training_.step ? interrupted(run_, progress_) : interrupt();
