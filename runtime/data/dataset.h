@@ -41,6 +41,8 @@ struct TrainingPass {
     int64_t epoch = 0;
     /// Per example of the field whether the pass visits it; null: it visits all.
     const std::vector<bool>* part = nullptr;
+    /// Whether examples of a block come near each other (Field::block()).
+    bool by_blocks = true;
 };
 
 /// One field of all examples, read as float32.
@@ -85,6 +87,9 @@ class Field {
     virtual std::string name_of(int64_t index) const { return std::to_string(index); }
     /// Whether read() copies from memory and does nothing else: then no thread has to run ahead.
     virtual bool in_memory() const { return false; }
+    /// Whether data like these lie in memory where there is enough of it. Then as much of them is
+    /// looked at to tell whether they have changed, wherever they lie now (fingerprint.h).
+    virtual bool can_be_in_memory() const { return in_memory(); }
     /// Adds warnings about what was found while examples were read, such as pictures that were left
     /// out.
     virtual void add_warnings(Diagnostics&) const {}

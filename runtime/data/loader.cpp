@@ -143,7 +143,8 @@ class BatchMaker {
         const int64_t index = batch.indices[static_cast<size_t>(row)];
         float* to = batch.fields[f] + row * field.elements();
         if (options_.mode == LoaderMode::kTrain)
-            field.read_for_training(index, {options_.seed, batch.cursor.epoch}, to);
+            field.read_for_training(index, {options_.seed, batch.cursor.epoch, nullptr, block() > 1},
+                                    to);
         else
             field.read(index, to);
     }
@@ -152,12 +153,14 @@ class BatchMaker {
     int64_t example_at(int64_t epoch, int64_t place) {
         if (options_.mode == LoaderMode::kEvaluate) return place;
         if (order_epoch_ != epoch) {
-            order_ = dataset_.block() > 1 ? order_by_blocks(epoch)
-                                          : epoch_order(dataset_.count(), options_.seed, epoch);
+            order_ = block() > 1 ? order_by_blocks(epoch)
+                                 : epoch_order(dataset_.count(), options_.seed, epoch);
             order_epoch_ = epoch;
         }
         return order_[static_cast<size_t>(place)];
     }
+
+    int64_t block() const { return options_.block > 0 ? options_.block : dataset_.block(); }
 
     /// The order of all places of a file, without those that none of the examples has.
     std::vector<int64_t> order_by_blocks(int64_t epoch) const {
@@ -167,7 +170,7 @@ class BatchMaker {
         for (int64_t index = 0; index < dataset_.count(); ++index)
             example_at[static_cast<size_t>(field.place(index))] = index;
         std::vector<int64_t> order;
-        for (const int64_t at : windowed_order(places, dataset_.block(), options_.seed, epoch))
+        for (const int64_t at : windowed_order(places, block(), options_.seed, epoch))
             if (const int64_t index = example_at[static_cast<size_t>(at)]; index >= 0)
                 order.push_back(index);
         return order;

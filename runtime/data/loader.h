@@ -41,6 +41,9 @@ struct LoaderOptions {
     /// One of several processes that share each batch reads so many rows, from this one on; 0: all.
     /// Only for kTrain.
     int64_t first_row = 0, own_rows = 0;
+    /// Examples come by blocks of so many, wherever the data lie: a run keeps its order where there
+    /// is more memory, or less. 0: as the data are read fastest (Dataset::block).
+    int64_t block = 0;
     /// How many rows of a batch are read.
     int64_t rows() const { return own_rows == 0 ? batch_size : own_rows; }
     /// Called with the beginning and end of each batch that was made, by the thread if there is

@@ -38,6 +38,7 @@ class OwnOrder final : public Field {
         return field_->name_of(index % field_->count());
     }
     bool in_memory() const override { return field_->in_memory(); }
+    bool can_be_in_memory() const override { return field_->can_be_in_memory(); }
     void add_warnings(Diagnostics& diagnostics) const override {
         field_->add_warnings(diagnostics);
     }

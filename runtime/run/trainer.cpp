@@ -554,7 +554,7 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
         run.runner.emplace(run.model, run.diagnostics, [&] { return run.prepare(progress); });
         if (!run.runner->ok()) return TrainEnd::kNotStarted;
         lead(run.model, {run.record.seed, run.record.tuned, run.model.may_use_bf16(), false,
-                         run.chosen(), run.record.local.every});
+                         run.chosen(), run.record.local.every, run.record.block});
         if (run.model.group() != nullptr &&
             !have_same_data(run.model, run.data_trained_on(), run.diagnostics))
             return TrainEnd::kNotStarted;
