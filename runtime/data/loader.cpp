@@ -143,8 +143,8 @@ class BatchMaker {
         const int64_t index = batch.indices[static_cast<size_t>(row)];
         float* to = batch.fields[f] + row * field.elements();
         if (options_.mode == LoaderMode::kTrain)
-            field.read_for_training(index, {options_.seed, batch.cursor.epoch, nullptr, block() > 1},
-                                    to);
+            field.read_for_training(index,
+                                    {options_.seed, batch.cursor.epoch, nullptr, block() > 1}, to);
         else
             field.read(index, to);
     }
@@ -207,6 +207,7 @@ struct Loader::Ring {
     std::vector<RingEntry> entries;  // prefetch + 1 entries
     Cursor cursor;                   // of the batch that the consumer gets next
     bool holds_batch = false;        // the consumer has entries[taken]
+    bool found_change = false;       // the consumer was told of data that have changed
     size_t taken = 0;                // entry that the consumer has or gets next
 
     std::thread thread;
@@ -346,6 +347,8 @@ Result<std::unique_ptr<Loader>> Loader::create(Dataset dataset, const LoaderOpti
     return std::unique_ptr<Loader>(new Loader(std::move(ring)));
 }
 
+bool Loader::found_change() const { return ring_->found_change; }
+
 bool Loader::deliver(size_t field, float* memory) {
     if (ring_->prefetch != 0) return false;
     ring_->entries[0].batch.fields.at(field) = memory;
@@ -367,6 +370,7 @@ Result<const Batch*> Loader::next(Diagnostics& diagnostics) {
     RingEntry& entry = ring_->take();
     if (entry.bug) std::rethrow_exception(entry.bug);
     if (entry.error) {
+        ring_->found_change = entry.error->is_change();
         Diagnostic& error = diagnostics.error(entry.kind, {}, "{}", entry.error->what());
         if (!entry.error->help().empty()) error.help(entry.error->help());
         return Failure{};

@@ -89,6 +89,9 @@ class Loader {
     /// not be read (kBadFile); the same error again on every further call until seek().
     Result<const Batch*> next(Diagnostics& diagnostics);
 
+    /// Whether that error is one of data that can be read, but have changed.
+    bool found_change() const;
+
     /// From now on, field `field` of each batch is written to `memory`, which the caller owns and
     /// which has room for a batch. False where a thread makes batches ahead; then nothing has
     /// changed.

@@ -141,14 +141,13 @@ void OpenedRun::say_what_was_seen(Progress& progress) const {
         return;
     const bool as_many = other->validate_share >= policy.validate_share;
     if (as_many && other->seed == record.seed) return;
-    progress.message(
-        fmt::format("`validate` keeps a share of {} out of training, some of which the run in `{}` "
-                    "was trained on, whose weights this one begins with: its figures are better "
-                    "than for new examples{}",
-                    policy.validate_share, folder.string(),
-                    as_many ? fmt::format("; with --seed {} it would keep out what that run did",
-                                          other->seed)
-                            : ""));
+    progress.message(fmt::format(
+        "`validate` keeps a share of {} out of training, some of which the run in `{}` "
+        "was trained on, whose weights this one begins with: its figures are better "
+        "than for new examples{}",
+        policy.validate_share, folder.string(),
+        as_many ? fmt::format("; with --seed {} it would keep out what that run did", other->seed)
+                : ""));
 }
 
 /// Whether the place of a checkpoint that says nothing of its data lies in the data that the run
@@ -166,8 +165,9 @@ bool OpenedRun::is_where_it_can_be() {
 
 /// Where run.json cannot be written, the run is refused until somebody removes that. Data that
 /// could not be compared with those of the run may be others altogether: what is known of its own
-/// stays until a step was taken.
+/// stays until a step was taken. A file that was replaced is to be put back, not mended.
 void OpenedRun::expect_mended_data() {
+    if (loader->found_change() || (validation && validation->found_change())) return;
     if (is_as_it_was() && !has_all_data_) return;
     before_.forget(path("run.json"));
     Diagnostics unwritable;

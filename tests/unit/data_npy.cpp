@@ -519,10 +519,10 @@ TEST_CASE("an epoch over a part of a file reads each block once, with validation
     const ArrayHeader header = header_of_floats(kCount);
     uint64_t read = 0;
     Diagnostics diagnostics;
-    const FieldPtr field = std::make_shared<PagedArray>(
-        FieldInfo{"x", {5, 3}, kCount, 0}, header, ValueRules{"x", {}},
-        std::make_unique<CountedBytes>(bytes_of(values), read), kBlock, kBlock * kWindowBlocks,
-        false);
+    const FieldPtr field =
+        std::make_shared<PagedArray>(FieldInfo{"x", {5, 3}, kCount, 0}, header, ValueRules{"x", {}},
+                                     std::make_unique<CountedBytes>(bytes_of(values), read), kBlock,
+                                     kBlock * kWindowBlocks, false);
     const auto parts =
         split_dataset(make_dataset({field}, diagnostics).take(), 0.3, 1, diagnostics);
     REQUIRE(parts.ok());

@@ -393,8 +393,8 @@ int verify_command(const Words& words) {
         const auto end = runtime::read_checkpoint_header(kept.back().path, diagnostics);
         if (!end.ok()) return report(diagnostics);
         begin.data = end->training.data;
-        const auto now = runtime::read_checkpoint_header(run + "/" + runtime::kCheckpointName,
-                                                         diagnostics);
+        const auto now =
+            runtime::read_checkpoint_header(run + "/" + runtime::kCheckpointName, diagnostics);
         if (!now.ok()) return report(diagnostics);
         if (const int64_t behind = now->training.step - kept.back().step; behind > 0)
             say("gmrun: the last {} of the run {} not compared: no checkpoint was kept behind them "

@@ -221,7 +221,8 @@ void warn_of_paging(const ArrayHeader& header, Diagnostics& diagnostics) {
             "`{}` ({}) does not fit into the memory that there is, so it is read from the file "
             "while training",
             header.path, header.describe())
-        .help("the examples of a new run then come in another order than where there is more memory");
+        .help(
+            "the examples of a new run then come in another order than where there is more memory");
 }
 
 /// Warns of what the first examples lose as f32; the others are read while training. A column-major

@@ -67,8 +67,8 @@ PagedArray::PagedArray(FieldInfo info, ArrayHeader header, ValueRules rules,
       bytes_(std::move(bytes)),
       training_(static_cast<size_t>(std::min(count(), window + 32 * block)), example_bytes_),
       reading_(static_cast<size_t>(std::min(count(), kBlocksRead * block)), example_bytes_),
-      memory_(static_cast<int64_t>(
-          (training_.example_in.size() + reading_.example_in.size()) * example_bytes_)) {
+      memory_(static_cast<int64_t>((training_.example_in.size() + reading_.example_in.size()) *
+                                   example_bytes_)) {
     left_of_.assign(static_cast<size_t>((count() + block - 1) / block), 0);
     piece_.resize(static_cast<size_t>(block) * example_bytes_);
     if (header_.in_order()) return;

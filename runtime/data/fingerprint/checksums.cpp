@@ -91,8 +91,7 @@ bool add_known(const Dataset& dataset, uint32_t key, int64_t index, std::string&
 }
 
 bool is_looked_at_so(const Dataset& dataset, size_t field, const AsInMemory& as_in_memory) {
-    return as_in_memory.empty() ? dataset.fields()[field]->can_be_in_memory()
-                                : as_in_memory[field];
+    return as_in_memory.empty() ? dataset.fields()[field]->can_be_in_memory() : as_in_memory[field];
 }
 
 std::string whole_of(const Dataset& dataset, int64_t count, FieldChecksums& checksums,
@@ -117,7 +116,8 @@ Marks marks_of(int64_t count) {
 }
 
 std::string further_of(const Dataset& dataset, int64_t count, FieldChecksums& checksums,
-                       std::vector<KnownFile>* known, Marks& marks, const AsInMemory& as_in_memory) {
+                       std::vector<KnownFile>* known, Marks& marks,
+                       const AsInMemory& as_in_memory) {
     std::string what;
     for (size_t i = 0; i < dataset.fields().size(); ++i) {
         const FieldPtr& field = dataset.fields()[i];

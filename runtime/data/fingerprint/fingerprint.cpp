@@ -60,7 +60,8 @@ std::string fingerprint_of(const Dataset& dataset, const AsInMemory& as_in_memor
     std::vector<KnownFile> files;
     Marks marks = marks_of(dataset.count());
     const std::string further =
-        out.empty() ? "" : further_of(dataset, dataset.count(), of_more, &files, marks, as_in_memory);
+        out.empty() ? ""
+                    : further_of(dataset, dataset.count(), of_more, &files, marks, as_in_memory);
     if (further.empty()) return "";
     out += " " + further;
     for (size_t i = 0; i < dataset.fields().size(); ++i)
