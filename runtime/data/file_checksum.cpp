@@ -10,8 +10,8 @@
 
 namespace gmc::runtime {
 
-/// `part` gives the bytes at an offset; nothing: they cannot be read. Recorded fingerprints are made
-/// of these checksums.
+/// `part` gives the bytes at an offset; nothing: they cannot be read. Recorded fingerprints are
+/// made of these checksums.
 static std::optional<uint32_t> checksum_of_parts(
     uint64_t size, const std::function<std::optional<std::string_view>(uint64_t, size_t)>& part) {
     constexpr uint64_t kWhole = 64 << 10, kPart = 4 << 10;

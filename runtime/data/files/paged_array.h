@@ -26,7 +26,8 @@ class PagedArray final : public Field {
     /// time, and `window` (in examples) is how many may wait for being asked for. `is_small`: such
     /// an array lies in memory where there is enough of it.
     PagedArray(FieldInfo info, ArrayHeader header, ValueRules rules,
-               std::unique_ptr<RandomBytes> bytes, int64_t block, int64_t window, bool is_small);
+               std::unique_ptr<RandomBytes> bytes, int64_t block, int64_t window,
+               bool is_small = false);
 
     void read(int64_t index, float* dst) const override;
     /// When a new epoch begins, examples that still wait from the last one are dropped: it may be

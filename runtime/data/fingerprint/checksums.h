@@ -61,8 +61,8 @@ Marks marks_of(int64_t count);
 bool all_are_looked_at(const Field& field, int64_t count);
 
 /// A checksum of more than whole_of() looks at, behind a letter per field that says of what: `f`
-/// files, `v` values of what can be in memory, `n` nothing. "" where it cannot be read. `known`: the
-/// files. Of `marks` none stay unless all values of all fields are looked at.
+/// files, `v` values of what can be in memory, `n` nothing. "" where it cannot be read. `known`:
+/// the files. Of `marks` none stay unless all values of all fields are looked at.
 std::string further_of(const Dataset& dataset, int64_t count, FieldChecksums& checksums,
                        std::vector<KnownFile>* known, Marks& marks,
                        const AsInMemory& as_in_memory = {});

@@ -22,11 +22,12 @@
 namespace gmc::runtime {
 namespace {
 
-Result<FolderFields> pictures_of(const TempFolder& folder, Diagnostics& diagnostics) {
+Result<FolderFields> pictures_of(const TempFolder& folder, Diagnostics& diagnostics,
+                                 bool skip_bad = true) {
     FolderOptions options;
     options.name = "image";
     options.fit = {4, 4, 1};
-    options.skip_bad = true;
+    options.skip_bad = skip_bad;
     return read_folder(folder.path(), options, diagnostics);
 }
 
@@ -82,7 +83,7 @@ TEST_CASE("a pipe among pictures is none that can be read, and is not waited for
         folder.write(name, write_raw_png({.samples = {255U}}));
     Diagnostics diagnostics;
     const Dataset read = dataset_of(pictures_of(folder, diagnostics)->example);
-    const Dataset dataset = dataset_of(pictures_of(folder, diagnostics)->example);
+    const Dataset dataset = dataset_of(pictures_of(folder, diagnostics, false)->example);
     CHECK_FALSE(fingerprint(read).empty());
     std::filesystem::remove(folder.path("b.png"));
     REQUIRE(mkfifo(folder.path("b.png").c_str(), 0600) == 0);
