@@ -39,7 +39,7 @@ FieldSummary summarise(const Field& field) {
                           summary.values ? std::max(summary.values->high, *high) : *high};
         ++summary.looked_at;
     };
-    visit_some(field, count, looked_at(count, field.in_memory()), drawn_of_part, look_at);
+    visit_some(field, count, looked_at(count, field.can_be_in_memory()), drawn_of_part, look_at);
     summary.all_equal = equal && summary.looked_at > 1;
     return summary;
 }

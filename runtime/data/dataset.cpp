@@ -6,6 +6,7 @@
 
 #include "compiler/support/check.h"
 #include "compiler/support/wording.h"
+#include "runtime/data/file_checksum.h"
 
 namespace gmc::runtime {
 
@@ -16,6 +17,10 @@ Field::Field(std::string name, std::vector<int64_t> shape, int64_t count, int64_
         elements_ *= size;
     }
     GMC_CHECK(count_ >= 0, "field {} has {} examples", name_, count_);
+}
+
+std::optional<uint32_t> Field::file_checksum(int64_t index) const {
+    return read_file_checksum(lies_in(index));
 }
 
 int64_t Dataset::block() const {

@@ -27,12 +27,15 @@ struct ValueRange {
 /// consumer.
 class DataError : public std::runtime_error {
   public:
-    explicit DataError(const std::string& text, std::string help = "")
-        : std::runtime_error(text), help_(std::move(help)) {}
+    explicit DataError(const std::string& text, std::string help = "", bool is_change = false)
+        : std::runtime_error(text), help_(std::move(help)), is_change_(is_change) {}
     const std::string& help() const { return help_; }
+    /// It can be read, but it is another one than before.
+    bool is_change() const { return is_change_; }
 
   private:
     std::string help_;
+    bool is_change_;
 };
 
 /// Which pass over the examples this is: epoch `epoch` of a run with this seed.
@@ -41,6 +44,8 @@ struct TrainingPass {
     int64_t epoch = 0;
     /// Per example of the field whether the pass visits it; null: it visits all.
     const std::vector<bool>* part = nullptr;
+    /// Whether examples of a block come near each other (Field::block()).
+    bool by_blocks = true;
 };
 
 /// One field of all examples, read as float32.
@@ -80,11 +85,17 @@ class Field {
     }
     /// The path of the file that example `index` lies in, where there are many of them; "" else.
     virtual std::string lies_in(int64_t index) const { return file_of(index); }
+    /// The checksum of that file (file_checksum.h), of its bytes that examples were made of where
+    /// the field knows it; nothing where it cannot be read. Called from several threads at once.
+    virtual std::optional<uint32_t> file_checksum(int64_t index) const;
     /// What example `index` is called, also when other examples are added: by its file, wherever
     /// the data lie, or by its number.
     virtual std::string name_of(int64_t index) const { return std::to_string(index); }
     /// Whether read() copies from memory and does nothing else: then no thread has to run ahead.
     virtual bool in_memory() const { return false; }
+    /// Whether data like these lie in memory where there is enough of it. Then as much of them is
+    /// looked at to tell whether they have changed, wherever they lie now (fingerprint.h).
+    virtual bool can_be_in_memory() const { return in_memory(); }
     /// Adds warnings about what was found while examples were read, such as pictures that were left
     /// out.
     virtual void add_warnings(Diagnostics&) const {}

@@ -39,7 +39,11 @@ class FieldView final : public Field {
     std::string file_of(int64_t index) const override { return field_->file_of(index); }
     std::string lies_in(int64_t index) const override { return field_->lies_in(index); }
     std::string name_of(int64_t index) const override { return field_->name_of(index); }
+    std::optional<uint32_t> file_checksum(int64_t index) const override {
+        return field_->file_checksum(index);
+    }
     bool in_memory() const override { return field_->in_memory(); }
+    bool can_be_in_memory() const override { return field_->can_be_in_memory(); }
     void add_warnings(Diagnostics& diagnostics) const override {
         field_->add_warnings(diagnostics);
     }

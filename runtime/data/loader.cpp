@@ -143,7 +143,8 @@ class BatchMaker {
         const int64_t index = batch.indices[static_cast<size_t>(row)];
         float* to = batch.fields[f] + row * field.elements();
         if (options_.mode == LoaderMode::kTrain)
-            field.read_for_training(index, {options_.seed, batch.cursor.epoch}, to);
+            field.read_for_training(index,
+                                    {options_.seed, batch.cursor.epoch, nullptr, block() > 1}, to);
         else
             field.read(index, to);
     }
@@ -152,12 +153,14 @@ class BatchMaker {
     int64_t example_at(int64_t epoch, int64_t place) {
         if (options_.mode == LoaderMode::kEvaluate) return place;
         if (order_epoch_ != epoch) {
-            order_ = dataset_.block() > 1 ? order_by_blocks(epoch)
-                                          : epoch_order(dataset_.count(), options_.seed, epoch);
+            order_ = block() > 1 ? order_by_blocks(epoch)
+                                 : epoch_order(dataset_.count(), options_.seed, epoch);
             order_epoch_ = epoch;
         }
         return order_[static_cast<size_t>(place)];
     }
+
+    int64_t block() const { return options_.block > 0 ? options_.block : dataset_.block(); }
 
     /// The order of all places of a file, without those that none of the examples has.
     std::vector<int64_t> order_by_blocks(int64_t epoch) const {
@@ -167,7 +170,7 @@ class BatchMaker {
         for (int64_t index = 0; index < dataset_.count(); ++index)
             example_at[static_cast<size_t>(field.place(index))] = index;
         std::vector<int64_t> order;
-        for (const int64_t at : windowed_order(places, dataset_.block(), options_.seed, epoch))
+        for (const int64_t at : windowed_order(places, block(), options_.seed, epoch))
             if (const int64_t index = example_at[static_cast<size_t>(at)]; index >= 0)
                 order.push_back(index);
         return order;
@@ -204,6 +207,7 @@ struct Loader::Ring {
     std::vector<RingEntry> entries;  // prefetch + 1 entries
     Cursor cursor;                   // of the batch that the consumer gets next
     bool holds_batch = false;        // the consumer has entries[taken]
+    bool found_change = false;       // the consumer was told of data that have changed
     size_t taken = 0;                // entry that the consumer has or gets next
 
     std::thread thread;
@@ -343,6 +347,8 @@ Result<std::unique_ptr<Loader>> Loader::create(Dataset dataset, const LoaderOpti
     return std::unique_ptr<Loader>(new Loader(std::move(ring)));
 }
 
+bool Loader::found_change() const { return ring_->found_change; }
+
 bool Loader::deliver(size_t field, float* memory) {
     if (ring_->prefetch != 0) return false;
     ring_->entries[0].batch.fields.at(field) = memory;
@@ -364,6 +370,7 @@ Result<const Batch*> Loader::next(Diagnostics& diagnostics) {
     RingEntry& entry = ring_->take();
     if (entry.bug) std::rethrow_exception(entry.bug);
     if (entry.error) {
+        ring_->found_change = entry.error->is_change();
         Diagnostic& error = diagnostics.error(entry.kind, {}, "{}", entry.error->what());
         if (!entry.error->help().empty()) error.help(entry.error->help());
         return Failure{};

@@ -41,6 +41,9 @@ struct LoaderOptions {
     /// One of several processes that share each batch reads so many rows, from this one on; 0: all.
     /// Only for kTrain.
     int64_t first_row = 0, own_rows = 0;
+    /// Examples come by blocks of so many, wherever the data lie: a run keeps its order where there
+    /// is more memory, or less. 0: as the data are read fastest (Dataset::block).
+    int64_t block = 0;
     /// How many rows of a batch are read.
     int64_t rows() const { return own_rows == 0 ? batch_size : own_rows; }
     /// Called with the beginning and end of each batch that was made, by the thread if there is
@@ -85,6 +88,9 @@ class Loader {
     /// end; a caller that wants one stops after batches_per_epoch(). Errors: an example that could
     /// not be read (kBadFile); the same error again on every further call until seek().
     Result<const Batch*> next(Diagnostics& diagnostics);
+
+    /// Whether that error is one of data that can be read, but have changed.
+    bool found_change() const;
 
     /// From now on, field `field` of each batch is written to `memory`, which the caller owns and
     /// which has room for a batch. False where a thread makes batches ahead; then nothing has

@@ -37,7 +37,11 @@ class OwnOrder final : public Field {
     std::string name_of(int64_t index) const override {
         return field_->name_of(index % field_->count());
     }
+    std::optional<uint32_t> file_checksum(int64_t index) const override {
+        return field_->file_checksum(index % field_->count());
+    }
     bool in_memory() const override { return field_->in_memory(); }
+    bool can_be_in_memory() const override { return field_->can_be_in_memory(); }
     void add_warnings(Diagnostics& diagnostics) const override {
         field_->add_warnings(diagnostics);
     }

@@ -226,15 +226,31 @@ int64_t memory_within_limits() {
     return std::min(left_of(RLIMIT_AS, kAddressSpace), left_of(RLIMIT_DATA, kWritableMemory));
 }
 
-std::string why_no_room(int64_t bytes) {
+namespace {
+std::atomic<int64_t> of_windows = 0;
+}
+
+MemoryOfWindow::MemoryOfWindow(int64_t bytes) : bytes_(bytes) { of_windows += bytes_; }
+MemoryOfWindow::~MemoryOfWindow() { of_windows -= bytes_; }
+
+bool would_fit_without_windows(int64_t bytes, const std::string& root) {
+    return of_windows > 0 && why_no_room(bytes - of_windows, root).empty();
+}
+
+std::string why_no_room(int64_t bytes, const std::string& root) {
     MemoryLimit asked{kNoLimit, ""};
     lower_to_limits_of_process(asked, 0);  // libraries and threads are there
     if (bytes > asked.bytes)
         return fmt::format("it takes {} more, but {}", memory_text(bytes), asked.reason);
-    const MemoryLimit touched = limit_of_touched("", 0, 0);
-    const int64_t all = bytes + untouched_memory();
+    const MemoryLimit touched = limit_of_touched(root, 0, 0);
+    const int64_t all = bytes + untouched_memory(), windows = std::min<int64_t>(of_windows, all);
     if (all <= touched.bytes) return "";
-    return fmt::format("it takes {} more, but {}", memory_text(all), touched.reason);
+    return fmt::format("it takes {} more{}, but {}", memory_text(all),
+                       windows > 0 ? fmt::format(", {} of them for parts of data that are read "
+                                                 "from their file",
+                                                 memory_text(windows))
+                                   : "",
+                       touched.reason);
 }
 
 void share_heap_under_limit() {

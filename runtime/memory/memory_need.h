@@ -55,8 +55,23 @@ int64_t untouched_memory();
 void expect_to_ask_for(int64_t bytes);
 /// What it was told last.
 int64_t expected_memory();
-/// Why `bytes` more do not fit beside all that this process has asked for; "" when they do.
-std::string why_no_room(int64_t bytes);
+/// Why `bytes` more do not fit beside all that this process has asked for; "" when they do. `root`
+/// as above.
+std::string why_no_room(int64_t bytes, const std::string& root = "");
+/// Whether they would fit without the windows, below.
+bool would_fit_without_windows(int64_t bytes, const std::string& root = "");
+
+/// Memory for the parts of a file of data that is larger than memory, as long as this object is.
+class MemoryOfWindow {
+  public:
+    explicit MemoryOfWindow(int64_t bytes);
+    ~MemoryOfWindow();
+    MemoryOfWindow(const MemoryOfWindow&) = delete;
+    MemoryOfWindow& operator=(const MemoryOfWindow&) = delete;
+
+  private:
+    int64_t bytes_;
+};
 
 /// Bytes that `ulimit -v` and `ulimit -d` let this process ask for beyond what it has now.
 int64_t memory_within_limits();

@@ -20,7 +20,8 @@ std::string to_text(const TrainingSetup& setup) {
              {"tuned", setup.tuned},
              {"bf16", setup.bf16},
              {"all_data", setup.all_data},
-             {"local_steps", setup.local_steps}};
+             {"local_steps", setup.local_steps},
+             {"block", setup.block}};
     Json& choices = out["contractions"] = Json::object();
     for (const auto& [problem, choice] : setup.contractions) choices[problem] = choice;
     return out.dump();
@@ -34,6 +35,7 @@ TrainingSetup setup_from(const std::string& text) {
                         json.at("all_data").flag(),
                         {}};
     setup.local_steps = json.at("local_steps").whole();
+    setup.block = json.at("block").whole();
     const Json& choices = json.at("contractions");
     for (size_t i = 0; i < choices.names().size(); ++i)
         setup.contractions[choices.names()[i]] = choices.elements()[i].text();
@@ -43,7 +45,8 @@ TrainingSetup setup_from(const std::string& text) {
 /// The part of the training data that is trained on; null after an error.
 std::unique_ptr<Loader> make_loader(LoadedModel& model, const TrainingSetup& setup,
                                     Diagnostics& diagnostics) {
-    const LoaderOptions options = model.training_options(setup.seed);
+    LoaderOptions options = model.training_options(setup.seed);
+    options.block = setup.block;
     auto all = model.data().make_loader(DataSplit::kTrain, options, diagnostics);
     if (!all.ok()) return nullptr;
     const ir::RunPolicy& policy = model.module().run;

@@ -16,6 +16,7 @@ struct TrainingSetup {
     bool all_data = false;  ///< also those that the model keeps for validation
     std::map<std::string, std::string> contractions;
     int64_t local_steps = 0;  ///< LocalSteps::every
+    int64_t block = 0;        ///< LoaderOptions::block
 };
 
 /// In process 0, once its functions are bound: tells the others how training is computed. Nothing

@@ -256,10 +256,12 @@ class SlowReading {
 
 bool OpenedRun::prepare(Progress& progress) {
     SlowReading slow(options.quiet ? nullptr : &progress, model.data());
-    auto made = model.data().make_loader(DataSplit::kTrain, model.training_options(record.seed),
-                                         diagnostics);
+    LoaderOptions how = model.training_options(record.seed);
+    how.block = record.block;
+    auto made = model.data().make_loader(DataSplit::kTrain, how, diagnostics);
     if (!made.ok() || !begin_states(progress)) return false;
     loader = made.take();
+    if (record.block == 0) record.block = loader->dataset().block();
     slow.tell();
     if (!is_where_it_can_be() || !take_up_data()) return false;
     slow.tell();
@@ -331,7 +333,9 @@ static std::string watched_as(const std::string& figure, bool highest) {
 void OpenedRun::watch_validation(Progress& progress) {
     best_by_ = training.best.figure;
     if (!validation) return;
-    const std::string now = in_short(fingerprint(validation->dataset()));
+    const std::string values = fingerprint(validation->dataset());
+    const std::string now =
+        in_short(fingerprint_as(validation->dataset(), training.validation, values));
     const auto count_and_checksum = [](const std::string& of) {
         return of.substr(0, of.find(' '));
     };
@@ -363,7 +367,7 @@ void OpenedRun::watch_validation(Progress& progress) {
     watch_from_here(training.stopping,
                     watched_as(policy.stopping_metric, policy.stopping_is_highest),
                     "the patience of `early_stopping`");
-    if (!now.empty()) training.validation = now;
+    if (!now.empty()) training.validation = in_short(values);
     if (!anew.empty())
         progress.message(fmt::format("{}: {} begin{} anew",
                                      other_data ? "the validation data are others than before"

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <new>
 #include <utility>
 
@@ -44,9 +45,11 @@ bool OpenedRun::take_up_data() {
     if (goes_on() && !agrees_on_data()) return false;
     if (record.data_values.empty()) record.data_values = training.data;
     has_all_data_ = !values.empty();
+    const std::string comparable =
+        goes_on() ? fingerprint_as(loader->dataset(), record.data_values, values) : values;
     const bool same =
         !goes_on() ||
-        (are_data_of(record, model.module().origin, values) &&
+        (are_data_of(record, model.module().origin, comparable) &&
          (has_all_data_ || !has_other_examples(loader->dataset(), record.data_values)));
     const bool has_grown = same && goes_on() && !begins_with(loader->dataset(), record.data_values);
     // Steps can be repeated only with the examples that they were computed with.
@@ -78,10 +81,11 @@ bool OpenedRun::take_up_data() {
                                       files);
         else if (declared.empty() || declared == module.origin.data)
             diagnostics.note_last(
-                {}, how_they_changed(record.data_values, values, true, module.data) + files);
+                {}, how_they_changed(record.data_values, comparable, true, module.data) + files);
         if (!files.empty() && !options.in_copy)
             diagnostics.note_last({}, "once they are as they were, --resume goes on with the run");
     }
+    if (same && comparable != values) record.data.clear();  // says what other examples are like
     if (goes_on()) not_compared_ = why_not_compared(loader->dataset(), record.data_values);
     if (!values.empty()) record.data_values = values;
     // Where one of the examples cannot be read, the record may be of another number of them.
@@ -90,16 +94,15 @@ bool OpenedRun::take_up_data() {
     return same && !has_grown;
 }
 
-/// The fingerprint of test data that nothing else reads while it trains; "" where they cannot be
-/// read, which whoever needs them will report.
-static std::string fingerprint_of_test(LoadedModel& model) {
+/// Calls `use` with test data that nothing else reads while it trains. Where they cannot be read,
+/// whoever needs them will report that.
+static void read_test(LoadedModel& model, const std::function<void(const Dataset&)>& use) {
     Diagnostics unreadable;
     try {
         const auto made = model.data().make_loader(
             DataSplit::kTest, {model.batch_size(), LoaderMode::kEvaluate, 0, 0}, unreadable);
-        return made.ok() ? fingerprint((*made)->dataset()) : "";
+        if (made.ok()) use((*made)->dataset());
     } catch (const std::bad_alloc&) {
-        return "";
     }
 }
 
@@ -107,10 +110,18 @@ static std::string fingerprint_of_test(LoadedModel& model) {
 /// be compared with those behind it. Training is the same.
 void OpenedRun::take_up_test_data() {
     if (!model.data().has_test() || options.in_copy) return;
-    const std::string now = validation && policy.validate_test ? fingerprint(validation->dataset())
-                                                               : fingerprint_of_test(model);
+    std::string now, then = training.test;
+    const auto look = [&](const Dataset& test) {
+        const std::string values = fingerprint(test);
+        if (values.empty()) return;
+        training.test = by_field(values);
+        now = fingerprint_as(test, then, values);
+    };
+    if (validation && policy.validate_test)
+        look(validation->dataset());
+    else
+        read_test(model, look);
     if (now.empty()) return;
-    const std::string then = std::exchange(training.test, by_field(now));
     const bool as_many = std::atoll(then.c_str()) == std::atoll(now.c_str());
     if (then.empty() || (as_many && may_be_same_data(then, now))) return;
     diagnostics.warning(DiagnosticKind::kBadFile, {}, "{}{}", kOfTestData,
@@ -154,8 +165,9 @@ bool OpenedRun::is_where_it_can_be() {
 
 /// Where run.json cannot be written, the run is refused until somebody removes that. Data that
 /// could not be compared with those of the run may be others altogether: what is known of its own
-/// stays until a step was taken.
+/// stays until a step was taken. A file that was replaced is to be put back, not mended.
 void OpenedRun::expect_mended_data() {
+    if (loader->found_change() || (validation && validation->found_change())) return;
     if (is_as_it_was() && !has_all_data_) return;
     before_.forget(path("run.json"));
     Diagnostics unwritable;

@@ -28,7 +28,7 @@ constexpr size_t kMembersMost = 20'000;
 /// Far more than any run has, with --more-epochs again and again, and within 64 bits when
 /// multiplied.
 constexpr int64_t kMostEpochs = int64_t{1} << 40;
-constexpr int64_t kMostProcesses = 1 << 20;
+constexpr int64_t kMostProcesses = 1 << 20, kMostInBlock = 1 << 20;
 
 /// Throws JsonError where the member is no whole number from 0 on.
 int64_t count_of(const Json& json, const char* name) {
@@ -223,6 +223,7 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
         json["local_steps"] = {{"every", record.local.every},
                                {"outer", name_of(record.local.outer)},
                                {"processes", record.processes}};
+    if (record.block > 0) json["block"] = record.block;
     if (record.validate_share > 0) json["validate_share"] = record.validate_share;
     if (record.epochs) json["epochs"] = *record.epochs;
     if (record.patient_from > 0) json["patient_from"] = record.patient_from;
@@ -280,6 +281,7 @@ static void read_data(const Json& json, RunRecord& record) {
     if (!(record.validate_share >= 0 && record.validate_share < 1))
         throw JsonError(
             fmt::format("`validate_share` is {}, not from 0 to below 1", record.validate_share));
+    if (json.contains("block")) record.block = bounded_count_of(json, "block", 1, kMostInBlock);
     if (json.contains("data")) record.data = in_words_of_now(json.at("data").text());
     if (json.contains("data_values")) record.data_values = json.at("data_values").text();
     if (!is_fingerprint(record.data_values))

@@ -48,6 +48,7 @@ struct RunRecord {
     RunSettings settings;
     int64_t patient_from = 0;   ///< epochs before the last --more-epochs since an early end
     int64_t examples = 0;       ///< of the training data
+    int64_t block = 0;          ///< LoaderOptions::block of its order; 0: not recorded
     double validate_share = 0;  ///< of the data, kept out of training; 0: none, or not known
     std::string data;           ///< what they were, in a line (data_summary.h)
     std::string data_values;    ///< their fingerprint (fingerprint.h); "": not recorded

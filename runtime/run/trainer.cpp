@@ -70,10 +70,9 @@ class TrainingLoop {
     TrainEnd run() {
         const TakingSteps steps(told_stop());
         try {
-            const TrainEnd end = loop();
-            // Somebody may move the folder at any moment, also while a file is written.
-            const bool is_behind = end == TrainEnd::kFailed && !told_ && !run_.is_in_its_folder();
-            return is_behind ? left_behind() : end;
+            const TrainEnd end = loop();  // while a file is written, somebody may move its folder
+            if (end != TrainEnd::kFailed || told_ || run_.is_in_its_folder()) return end;
+            return left_behind();
         } catch (const WorkStopped&) {
             if (!run_.is_in_its_folder()) return left_behind();
             return saved_step_ == training_.step ? interrupted(run_, progress_) : interrupt();
@@ -277,8 +276,7 @@ class TrainingLoop {
         return true;
     }
 
-    /// Counts the steps in all, for the progress line. A pass that was begun with other batches has
-    /// fewer left than one of its own.
+    /// Counts the steps in all, for the progress line; a pass may have begun with other batches.
     void count_steps() {
         const Cursor at = run_.cursor();
         const int64_t rest = loader_.dataset().count() - at.first;
@@ -562,7 +560,7 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
         run.runner.emplace(run.model, run.diagnostics, [&] { return run.prepare(progress); });
         if (!run.runner->ok()) return TrainEnd::kNotStarted;
         lead(run.model, {run.record.seed, run.record.tuned, run.model.may_use_bf16(), false,
-                         run.chosen(), run.record.local.every});
+                         run.chosen(), run.record.local.every, run.record.block});
         if (run.model.group() != nullptr &&
             !have_same_data(run.model, run.data_trained_on(), run.diagnostics))
             return TrainEnd::kNotStarted;

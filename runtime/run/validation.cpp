@@ -31,12 +31,17 @@ class PartOfField final : public Field {
 
     void read(int64_t index, float* dst) const override { whole_->read(place(index), dst); }
     void read_for_training(int64_t index, const TrainingPass& pass, float* dst) const override {
-        whole_->read_for_training(place(index), {pass.seed, pass.epoch, &part_->holds}, dst);
+        whole_->read_for_training(place(index),
+                                  {pass.seed, pass.epoch, &part_->holds, pass.by_blocks}, dst);
     }
     std::string file_of(int64_t index) const override { return whole_->file_of(place(index)); }
     std::string lies_in(int64_t index) const override { return whole_->lies_in(place(index)); }
     std::string name_of(int64_t index) const override { return whole_->name_of(place(index)); }
+    std::optional<uint32_t> file_checksum(int64_t index) const override {
+        return whole_->file_checksum(place(index));
+    }
     bool in_memory() const override { return whole_->in_memory(); }
+    bool can_be_in_memory() const override { return whole_->can_be_in_memory(); }
     void add_warnings(Diagnostics& diagnostics) const override {
         whole_->add_warnings(diagnostics);
     }

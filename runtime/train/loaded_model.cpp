@@ -144,7 +144,15 @@ bool LoadedModel::has_room_to_train(Diagnostics& diagnostics) const {
     const MemoryNeed need = training_need(module_);
     expect_to_ask_for(0);
     const std::string why = why_no_room(need.copies);
-    if (!why.empty())
+    const bool smaller_data = !why.empty() && would_fit_without_windows(need.copies);
+    if (smaller_data || !why_no_room(0).empty())
+        diagnostics
+            .error(DiagnosticKind::kTooLarge, {}, "there is no memory to train `{}`: {}", path_,
+                   why)
+            .help(smaller_data ? "this needs a higher limit, or files of data with fewer bytes per "
+                                 "value, such as u8"
+                               : "this needs a higher limit");
+    else if (!why.empty())
         refuse_too_large(path_, why, why_no_room(need.copies - need.arena).empty(), need.states,
                          diagnostics);
     return why.empty();

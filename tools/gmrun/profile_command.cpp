@@ -133,6 +133,7 @@ static int profile_model(const CommandLine& line, MeasuredModel& loaded, Diagnos
         if (tuning != nullptr)
             for (const auto& [problem, choice] : tuning->used())
                 setup.contractions[problem] = choice;
+        setup.block = loader.dataset().block();
         runtime::lead(model, setup);
         return runtime::have_same_data(model, runtime::fingerprint(loader.dataset()), diagnostics);
     };

@@ -221,7 +221,8 @@ void warn_of_paging(const ArrayHeader& header, Diagnostics& diagnostics) {
             "`{}` ({}) does not fit into the memory that there is, so it is read from the file "
             "while training",
             header.path, header.describe())
-        .help("examples then come in another order than where there is more memory");
+        .help(
+            "the examples of a new run then come in another order than where there is more memory");
 }
 
 /// Warns of what the first examples lose as f32; the others are read while training. A column-major
@@ -241,7 +242,7 @@ bool look_at_first(RandomBytes& bytes, const ArrayHeader& header, int64_t exampl
 }
 
 /// Leaves the values in the file.
-Result<FieldPtr> page(const ArrayFile& file, const ValueRules& rules, FieldInfo info,
+Result<FieldPtr> page(const ArrayFile& file, const ValueRules& rules, FieldInfo info, bool is_small,
                       Diagnostics& diagnostics) {
     const ArrayHeader& header = file.header();
     if (file.is_compressed() && header.column_major) {
@@ -259,7 +260,7 @@ Result<FieldPtr> page(const ArrayFile& file, const ValueRules& rules, FieldInfo 
     if (!look_at_first(**bytes, header, std::min(block, info.count), diagnostics)) return Failure{};
     info.class_count = rules.classes;
     return FieldPtr(std::make_shared<PagedArray>(std::move(info), header, rules, bytes.take(),
-                                                 block, block * kWindowBlocks));
+                                                 block, block * kWindowBlocks, is_small));
 }
 
 }  // namespace
@@ -295,7 +296,7 @@ Result<FieldPtr> read_array(const ArrayPlace& place, const ValueRules& rules,
     }
     if (bytes <= rules.memory_most) warn_of_paging(header, diagnostics);
     try {
-        return page(*file, rules, info.take(), diagnostics);
+        return page(*file, rules, info.take(), bytes <= kArrayMemoryMost, diagnostics);
     } catch (const std::bad_alloc&) {
         diagnostics.error(DiagnosticKind::kTooLarge, {},
                           "there is not even memory for a part of `{}` ({})", header.path,

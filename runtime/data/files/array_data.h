@@ -16,6 +16,9 @@ struct ArrayPlace {
     bool channels_first = false;  ///< stored as [N, channels, height, width]
 };
 
+/// Arrays that take more memory than this stay in their file, however much there is.
+inline constexpr uint64_t kArrayMemoryMost = uint64_t{256} << 20;
+
 /// What the values must be.
 struct ValueRules {
     std::string name;  ///< of the field, e.g. "image"
@@ -35,7 +38,7 @@ struct ValueRules {
     std::optional<std::vector<int64_t>> shape = std::nullopt;
     /// Arrays that take more memory stay in their file, and are read in blocks when they are asked
     /// for (paged_array.h).
-    uint64_t memory_most = uint64_t{256} << 20;
+    uint64_t memory_most = kArrayMemoryMost;
     /// Examples of such a block; 0: usual_block. The same for all fields of a data set.
     int64_t block = 0;
 };

@@ -54,17 +54,21 @@ void PagedArray::Waiting::release(size_t number) {
 /// wait, and a block at the end of a window is read while all of the window still waits. The rest
 /// is for a run that is resumed within an epoch: some examples of a block were used before.
 PagedArray::PagedArray(FieldInfo info, ArrayHeader header, ValueRules rules,
-                       std::unique_ptr<RandomBytes> bytes, int64_t block, int64_t window)
+                       std::unique_ptr<RandomBytes> bytes, int64_t block, int64_t window,
+                       bool is_small)
     : Field(std::move(info.name), std::move(info.shape), info.count, info.class_count),
       header_(std::move(header)),
       rules_(std::move(rules)),
       check_(header_, rules_, shape().size()),
       byte_values_(check_.scale()),
       block_(block),
+      is_small_(is_small),
       example_bytes_(header_.example_values() * header_.type->bytes),
       bytes_(std::move(bytes)),
       training_(static_cast<size_t>(std::min(count(), window + 32 * block)), example_bytes_),
-      reading_(static_cast<size_t>(std::min(count(), kBlocksRead * block)), example_bytes_) {
+      reading_(static_cast<size_t>(std::min(count(), kBlocksRead * block)), example_bytes_),
+      memory_(static_cast<int64_t>((training_.example_in.size() + reading_.example_in.size()) *
+                                   example_bytes_)) {
     left_of_.assign(static_cast<size_t>((count() + block - 1) / block), 0);
     piece_.resize(static_cast<size_t>(block) * example_bytes_);
     if (header_.in_order()) return;
@@ -79,11 +83,12 @@ void PagedArray::read_bytes(uint64_t first_value, void* dst, size_t values) cons
     const Result<size_t> got =
         bytes_->read(header_.header_bytes + first_value * width, dst, values * width, diagnostics);
     if (!got) throw DataError(diagnostics.list().front().text);
+    // Where nothing was read, it may end anywhere before.
     if (*got < values * width)
-        throw DataError(
-            fmt::format("`{}` ends at byte {} of its contents, but its header promises {} ({})",
-                        header_.path, header_.header_bytes + first_value * width + *got,
-                        header_.content_bytes(), header_.describe()));
+        throw DataError(fmt::format(
+            "`{}` ends {} byte {} of its contents, but its header promises {} ({})", header_.path,
+            *got == 0 ? "before" : "at", header_.header_bytes + first_value * width + *got,
+            header_.content_bytes(), header_.describe()));
 }
 
 /// Reads neighbouring examples of one block and puts those that are wanted into slots; null: all.
@@ -121,14 +126,15 @@ int64_t PagedArray::load(Waiting& to, int64_t first, int64_t count, const Exampl
 
 /// Reads example `index` with those of its block that the pass visits. Where the block was read
 /// before and not all of them have been asked for, `index` is one that had to make room: then it is
-/// read alone, because the others would fill slots in vain. Returns its slot.
-size_t PagedArray::load_for_training(int64_t index, const Examples* part) const {
+/// read alone, because the others would fill slots in vain; so is each where the order is another
+/// than by blocks. Returns its slot.
+size_t PagedArray::load_for_training(int64_t index, const TrainingPass& pass) const {
     const int64_t number = index / block_;
     int64_t& left = left_of_[static_cast<size_t>(number)];
-    if (left > 0)
+    if (left > 0 || !pass.by_blocks)
         load(training_, index, 1, nullptr);
     else
-        left = load(training_, number * block_, block_size(number), part);
+        left = load(training_, number * block_, block_size(number), pass.part);
     return training_.find(index);
 }
 
@@ -148,7 +154,7 @@ void PagedArray::read_for_training(int64_t index, const TrainingPass& pass, floa
         pass_ = {pass.seed, pass.epoch};
     }
     size_t number = training_.find(index);
-    if (number == kNone) number = load_for_training(index, pass.part);
+    if (number == kNone) number = load_for_training(index, pass);
     int64_t& left = left_of_[static_cast<size_t>(index / block_)];
     left = std::max<int64_t>(left - 1, 0);
     convert(training_, number, index, dst);

@@ -11,6 +11,7 @@
 #include "runtime/data/array_field.h"
 #include "runtime/data/files/value_check.h"
 #include "runtime/files/random_bytes.h"
+#include "runtime/memory/memory_need.h"
 
 namespace gmc::runtime {
 
@@ -22,15 +23,18 @@ namespace gmc::runtime {
 class PagedArray final : public Field {
   public:
     /// `bytes` are the file's contents, with the header in front; `block` examples are read at a
-    /// time, and `window` (in examples) is how many may wait for being asked for.
+    /// time, and `window` (in examples) is how many may wait for being asked for. `is_small`: such
+    /// an array lies in memory where there is enough of it.
     PagedArray(FieldInfo info, ArrayHeader header, ValueRules rules,
-               std::unique_ptr<RandomBytes> bytes, int64_t block, int64_t window);
+               std::unique_ptr<RandomBytes> bytes, int64_t block, int64_t window,
+               bool is_small = false);
 
     void read(int64_t index, float* dst) const override;
     /// When a new epoch begins, examples that still wait from the last one are dropped: it may be
     /// long until anybody asks for them.
     void read_for_training(int64_t index, const TrainingPass& pass, float* dst) const override;
     int64_t block() const override { return block_; }
+    bool can_be_in_memory() const override { return is_small_; }
 
   private:
     static constexpr size_t kNone = SIZE_MAX;
@@ -54,7 +58,7 @@ class PagedArray final : public Field {
         size_t next_victim = 0;    ///< the slot that is freed next when there is no room
     };
 
-    size_t load_for_training(int64_t index, const Examples* part) const;
+    size_t load_for_training(int64_t index, const TrainingPass& pass) const;
     int64_t load(Waiting& to, int64_t first, int64_t count, const Examples* wanted) const;
     void convert(Waiting& from, size_t number, int64_t index, float* dst) const;
     int64_t block_size(int64_t number) const { return std::min(block_, count() - number * block_); }
@@ -65,6 +69,7 @@ class PagedArray final : public Field {
     const ValueCheck check_;
     const ByteValues byte_values_;
     const int64_t block_;
+    const bool is_small_;
     const size_t example_bytes_;
     std::vector<uint64_t> places_;  ///< not in order: where each value of example 0 is
 
@@ -72,6 +77,7 @@ class PagedArray final : public Field {
     mutable std::mutex mutex_;
     const std::unique_ptr<RandomBytes> bytes_;
     mutable Waiting training_, reading_;  ///< for read_for_training() and for read()
+    const MemoryOfWindow memory_;         ///< of these two
     /// Per block how many examples training has yet to ask for since it was read; 0: none, or it
     /// was never read.
     mutable std::vector<int64_t> left_of_;

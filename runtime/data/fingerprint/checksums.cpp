@@ -11,11 +11,11 @@
 namespace gmc::runtime {
 namespace {
 
-/// Examples whose values are known by name.
-constexpr size_t kKnownInMemory = 64, kKnownElsewhere = 16;
+/// Examples whose values are known by name; fewer of what has to be decoded.
+constexpr size_t kKnownOfValues = 64, kKnownElsewhere = 16;
 /// Among so many of the first examples; more would cost time at each start.
 constexpr int64_t kNamesMost = 16384;
-/// Values in memory that are looked at, 64 MiB of them.
+/// Values of what can be in memory that are looked at, 64 MiB of them.
 constexpr int64_t kValuesMost = 1 << 24;
 /// Parts of the data, at whose ends there is a checksum of all values so far.
 constexpr int64_t kMarks = 64;
@@ -23,8 +23,8 @@ constexpr int64_t kMarks = 64;
 /// Example `i` of `most` at equal distances. Recorded fingerprints are made of these.
 int64_t at_equal_distance(int64_t i, int64_t most, int64_t count) { return i * count / most; }
 
-/// How many examples of a field in memory are looked at in whole; 0: not even one.
-int64_t most_in_memory(const Field& field) {
+/// How many examples of a field that can be in memory are looked at; 0: not even one in whole.
+int64_t most_of_values(const Field& field) {
     return kValuesMost / std::max<int64_t>(field.elements(), 1);
 }
 
@@ -37,11 +37,11 @@ bool add_files(std::vector<KnownFile> files, FieldChecksums& checksums) {
                        [](const KnownFile& file) { return file.is_read; });
 }
 
-/// All values of what lies in memory, up to kValuesMost of them, evenly spread over the examples.
+/// All values of what can be in memory, up to kValuesMost of them, evenly spread over the examples.
 /// There are marks where that is all of them.
 bool add_values(const Field& field, int64_t count, FieldChecksums& checksums, Marks& marks) {
     std::vector<float> example(static_cast<size_t>(field.elements()));
-    const int64_t most = std::min(count, std::max<int64_t>(most_in_memory(field), 1));
+    const int64_t most = std::min(count, std::max<int64_t>(most_of_values(field), 1));
     if (most < count) marks.clear();
     try {
         for (int64_t i = 0; i < most; ++i) {
@@ -69,7 +69,7 @@ std::vector<std::pair<uint32_t, int64_t>> known_examples(const Dataset& dataset)
         keys.emplace_back(checksum_of(name.data(), name.size()), i);
     }
     const size_t count =
-        std::min(keys.size(), field.in_memory() ? kKnownInMemory : kKnownElsewhere);
+        std::min(keys.size(), field.can_be_in_memory() ? kKnownOfValues : kKnownElsewhere);
     std::partial_sort(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(count), keys.end());
     keys.resize(count);
     return keys;
@@ -90,12 +90,17 @@ bool add_known(const Dataset& dataset, uint32_t key, int64_t index, std::string&
     return true;
 }
 
+bool is_looked_at_so(const Dataset& dataset, size_t field, const AsInMemory& as_in_memory) {
+    return as_in_memory.empty() ? dataset.fields()[field]->can_be_in_memory() : as_in_memory[field];
+}
+
 std::string whole_of(const Dataset& dataset, int64_t count, FieldChecksums& checksums,
-                     bool elsewhere) {
+                     const AsInMemory& as_in_memory) {
     bool all = true;
-    for (const FieldPtr& field : dataset.fields()) {
-        all &= visit_some(*field, count, looked_at(count, field->in_memory() != elsewhere),
-                          at_equal_distance, [&](const std::vector<float>& example) {
+    for (size_t i = 0; i < dataset.fields().size(); ++i) {
+        const int64_t most = looked_at(count, is_looked_at_so(dataset, i, as_in_memory));
+        all &= visit_some(*dataset.fields()[i], count, most, at_equal_distance,
+                          [&](const std::vector<float>& example) {
                               checksums.add(example.data(), example.size() * sizeof(float));
                           });
         checksums.end_field();
@@ -111,11 +116,13 @@ Marks marks_of(int64_t count) {
 }
 
 std::string further_of(const Dataset& dataset, int64_t count, FieldChecksums& checksums,
-                       std::vector<KnownFile>* known, Marks& marks) {
+                       std::vector<KnownFile>* known, Marks& marks,
+                       const AsInMemory& as_in_memory) {
     std::string what;
-    for (const FieldPtr& field : dataset.fields()) {
+    for (size_t i = 0; i < dataset.fields().size(); ++i) {
+        const FieldPtr& field = dataset.fields()[i];
         std::vector<KnownFile> files = files_of(*field, count);
-        what += !files.empty() ? 'f' : field->in_memory() ? 'v' : 'n';
+        what += !files.empty() ? 'f' : is_looked_at_so(dataset, i, as_in_memory) ? 'v' : 'n';
         if (what.back() != 'v') marks.clear();
         if (what.back() == 'f' && !add_files(files, checksums)) return "";
         if (what.back() == 'v' && !add_values(*field, count, checksums, marks)) return "";
@@ -126,13 +133,13 @@ std::string further_of(const Dataset& dataset, int64_t count, FieldChecksums& ch
 }
 
 bool all_are_looked_at(const Field& field, int64_t count) {
-    return field.in_memory() && count <= most_in_memory(field);
+    return field.can_be_in_memory() && count <= most_of_values(field);
 }
 
-std::string all_of_own(const Field& field) {
+std::string all_of_own(const Field& field, bool as_in_memory) {
     const int64_t count = *field.own_count();
     FieldChecksums checksums;
-    bool all = visit_some(field, count, looked_at(count, field.in_memory()), at_equal_distance,
+    bool all = visit_some(field, count, looked_at(count, as_in_memory), at_equal_distance,
                           [&](const std::vector<float>& example) {
                               checksums.add(example.data(), example.size() * sizeof(float));
                           });
@@ -140,7 +147,7 @@ std::string all_of_own(const Field& field) {
     Marks none;
     if (!files.empty())
         all = all && add_files(std::move(files), checksums);
-    else if (field.in_memory())
+    else if (as_in_memory)
         all = all && add_values(field, count, checksums, none);
     checksums.end_field();
     return all ? fmt::format("{}+{}-{:08x}", field.name(), count, checksums.all()) : "";

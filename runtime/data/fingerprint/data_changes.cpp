@@ -38,19 +38,46 @@ static bool fit_marks(const Dataset& dataset, const FingerprintParts& before) {
            fmt::format("{:08x}", marks.at(end)) == before.marks.at(end);
 }
 
-/// Data that outgrow the memory are read from their file, and were looked at otherwise before.
+/// The ways in which the data may have been looked at for an earlier fingerprint. Of files it does
+/// not say whether they were in memory, and the oldest ones say nothing.
+static std::vector<AsInMemory> ways_of(const Dataset& dataset, const FingerprintParts& before) {
+    AsInMemory usual, other;
+    for (size_t i = 0; i < dataset.fields().size(); ++i) {
+        const char what = i < before.what.size() ? before.what[i] : '?';
+        const bool can_be = dataset.fields()[i]->can_be_in_memory();
+        usual.push_back(what == 'v' || (what != 'n' && can_be));
+        other.push_back(what == 'v' || (what == '?' && !can_be));
+    }
+    if (usual == other) return {usual};
+    return {usual, other};
+}
+
+std::string fingerprint_as(const Dataset& dataset, const std::string& then, std::string now) {
+    const FingerprintParts before(then);
+    if (then.empty() || now.empty() || before.count != dataset.count()) return now;
+    if (!before.is_of_another_kind(FingerprintParts(now)) && may_be_same_data(then, now))
+        return now;
+    for (const AsInMemory& way : ways_of(dataset, before)) {
+        std::string other = fingerprint_of(dataset, way);
+        if (may_be_same_data(then, other)) return other;
+        if (before.is_of_another_kind(FingerprintParts(now))) now = std::move(other);
+    }
+    return now;
+}
+
+/// Data that outgrow 256 MB are read from their file, and were looked at otherwise before.
 bool begins_with(const Dataset& dataset, const std::string& then) {
     const FingerprintParts before(then);
     if (then.empty() || before.count < 1 || before.count == dataset.count()) return true;
     if (!have_numbers(dataset, std::min(before.count, dataset.count()))) return true;
     if (before.count > dataset.count()) return fit_marks(dataset, before);
-    for (const bool elsewhere : {false, true}) {
+    for (const AsInMemory& way : ways_of(dataset, before)) {
         FieldChecksums of_some, of_more;
         Marks none;
-        const std::string now = whole_of(dataset, before.count, of_some, elsewhere);
+        const std::string now = whole_of(dataset, before.count, of_some, way);
         if (now.empty()) return true;
         if (now != before.whole) continue;
-        const std::string further = further_of(dataset, before.count, of_more, nullptr, none);
+        const std::string further = further_of(dataset, before.count, of_more, nullptr, none, way);
         return further.empty() || before.has_same_further(FingerprintParts(now + " " + further));
     }
     return false;
@@ -100,6 +127,8 @@ bool has_other_examples(const Dataset& dataset, const std::string& then) {
 bool may_be_same_data(const std::string& then, const std::string& now) {
     if (then.empty() || now.empty()) return true;
     const FingerprintParts before(then), after(now);
+    if (before.count == after.count && before.is_of_another_kind(after))
+        return !know_others(before, after);
     if (before.count == after.count)
         return before.whole == after.whole && before.has_same_further(after) &&
                before.has_same_own(after);
@@ -132,7 +161,7 @@ std::string how_they_changed(const std::string& then, const std::string& now, bo
 
 std::string how_they_changed(const std::string& then, const Dataset& now,
                              const std::vector<ir::DataField>& declared) {
-    const std::string here = then.empty() ? "" : fingerprint(now);
+    const std::string here = then.empty() ? "" : fingerprint_as(now, then, fingerprint(now));
     if (here.empty()) return "";
     const bool are_others = !may_be_same_data(then, here) || !begins_with(now, then);
     if (!are_others && FingerprintParts(then).count == now.count()) return "";

@@ -19,6 +19,9 @@ std::string why_not_compared(const Dataset& dataset, const std::string& then);
 /// Whether data with these fingerprints may be the same, wherever they lie: with as many examples,
 /// if their checksums are equal; with more or fewer, if no example that both know has another one.
 bool may_be_same_data(const std::string& then, const std::string& now);
+/// The fingerprint `now` of the data, or, where an older gmc looked at other values of them for
+/// `then`, one of these values, which may_be_same_data() can compare with it.
+std::string fingerprint_as(const Dataset& dataset, const std::string& then, std::string now);
 /// How data that a run had `then` have changed: "`a.npy` (field `image`) has changed since the run
 /// began: 600 examples then, 700 now". `are_others`: it was found that examples which both have
 /// differ. `declared` says which files the fields are of.

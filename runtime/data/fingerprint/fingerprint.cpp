@@ -47,21 +47,30 @@ bool FingerprintParts::has_same_own(const FingerprintParts& other) const {
     });
 }
 
-std::string fingerprint(const Dataset& dataset) {
+bool FingerprintParts::is_of_another_kind(const FingerprintParts& other) const {
+    for (size_t i = 0; i < std::min(what.size(), other.what.size()); ++i)
+        if ((what[i] == 'n' && other.what[i] == 'v') || (what[i] == 'v' && other.what[i] == 'n'))
+            return true;
+    return false;
+}
+
+std::string fingerprint_of(const Dataset& dataset, const AsInMemory& as_in_memory) {
     FieldChecksums of_some, of_more;
-    std::string out = whole_of(dataset, dataset.count(), of_some);
+    std::string out = whole_of(dataset, dataset.count(), of_some, as_in_memory);
     std::vector<KnownFile> files;
     Marks marks = marks_of(dataset.count());
     const std::string further =
-        out.empty() ? "" : further_of(dataset, dataset.count(), of_more, &files, marks);
+        out.empty() ? ""
+                    : further_of(dataset, dataset.count(), of_more, &files, marks, as_in_memory);
     if (further.empty()) return "";
     out += " " + further;
     for (size_t i = 0; i < dataset.fields().size(); ++i)
         out += fmt::format(" {}@{:08x}{:08x}", dataset.fields()[i]->name(), of_some.fields()[i],
                            of_more.fields()[i]);
-    for (const FieldPtr& field : dataset.fields()) {
+    for (size_t i = 0; i < dataset.fields().size(); ++i) {
+        const FieldPtr& field = dataset.fields()[i];
         if (field->own_count().value_or(0) <= dataset.count()) continue;
-        const std::string own = all_of_own(*field);
+        const std::string own = all_of_own(*field, is_looked_at_so(dataset, i, as_in_memory));
         if (own.empty()) return "";
         out += " " + own;
     }
@@ -72,6 +81,8 @@ std::string fingerprint(const Dataset& dataset) {
     for (const auto& [count, checksum] : marks) out += fmt::format(" {}#{:08x}", count, checksum);
     return out;
 }
+
+std::string fingerprint(const Dataset& dataset) { return fingerprint_of(dataset, {}); }
 
 std::string in_short(const std::string& fingerprint) {
     const size_t first = fingerprint.find(' ');

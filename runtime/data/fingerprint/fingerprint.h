@@ -8,14 +8,15 @@
 namespace gmc::runtime {
 
 /// The number of examples, a checksum (CRC-32) of the values of some, labels included (of up to
-/// 1000 in memory, 16 elsewhere, at equal distances); a checksum of more: of the bytes of up to
-/// 16,384 files where examples lie in files of their own (the whole file up to 64 KiB, else parts
-/// of it), of up to 16 million values of what lies in memory; both of each field alone, and of a
-/// set in an order of its own that is longer than the others, of all of it; checksums of some
-/// examples and files by their names or numbers; and where all values are looked at, those of the
-/// first part of the examples, the first two, and so on: "60000-1c291ca3 vv:5d00e1a2
-/// image@1c291ca35d00e1a2 ... b+500-0c33a1b9 ... 0b12c3d4=99aa0011 ... 0c33a1b9~77aa0012 ...
-/// 937#aa001122 ...". "" where one of these cannot be read: it may be mended before a run goes on.
+/// 1000 of what can be in memory, 16 of the rest, at equal distances); a checksum of more: of the
+/// bytes of up to 16,384 files where examples lie in files of their own (the whole file up to 64
+/// KiB, else parts of it), of up to 16 million values of what can be in memory; both of each field
+/// alone, and of a set in an order of its own that is longer than the others, of all of it;
+/// checksums of some examples and files by their names or numbers; and where all values are looked
+/// at, those of the first part of the examples, the first two, and so on: "60000-1c291ca3
+/// vv:5d00e1a2 image@1c291ca35d00e1a2 ... b+500-0c33a1b9 ... 0b12c3d4=99aa0011 ...
+/// 0c33a1b9~77aa0012 ... 937#aa001122 ...". "" where one of these cannot be read: it may be mended
+/// before a run goes on.
 std::string fingerprint(const Dataset& dataset);
 /// The fingerprint without examples and files by name, and without what it says of single fields
 /// that share their order.

@@ -5,6 +5,8 @@
 #include <map>
 #include <string>
 
+#include "runtime/data/fingerprint/checksums.h"
+
 namespace gmc::runtime {
 
 /// A fingerprint in its parts.
@@ -22,8 +24,14 @@ struct FingerprintParts {
     bool has_same_further(const FingerprintParts& other) const {
         return what != other.what || more == other.more;
     }
+    /// Whether an older gmc looked at a field of one of the two only as at one that is not in
+    /// memory: then the two have hardly a checksum in common.
+    bool is_of_another_kind(const FingerprintParts& other) const;
     /// Of sets in an order of their own, whether one of as many examples now has others.
     bool has_same_own(const FingerprintParts& other) const;
 };
+
+/// The fingerprint, for which the data are looked at so.
+std::string fingerprint_of(const Dataset& dataset, const AsInMemory& as_in_memory);
 
 }  // namespace gmc::runtime

@@ -1,20 +1,14 @@
 // The files that the examples of a field lie in, and what tells that one of them has changed.
 #pragma once
 
-#include <zlib.h>
-
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "runtime/data/dataset.h"
+#include "runtime/data/file_checksum.h"
 
 namespace gmc::runtime {
-
-/// CRC-32, which goes on from that of the bytes before.
-inline uint32_t checksum_of(const void* bytes, size_t size, uint32_t before = 0) {
-    return static_cast<uint32_t>(crc32_z(before, static_cast<const Bytef*>(bytes), size));
-}
 
 /// A file of the data, by the checksum of its name.
 struct KnownFile {

@@ -9,10 +9,12 @@
 #include <memory>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <set>
 
 #include "compiler/support/stop_work.h"
 #include "runtime/data/array_field.h"
+#include "runtime/data/file_checksum.h"
 #include "runtime/data/pictures/alpha.h"
 #include "runtime/data/pictures/picture_file.h"
 #include "runtime/data/pictures/picture_list.h"
@@ -38,6 +40,7 @@ class Pictures {
           values_of_picture_(
               static_cast<size_t>(options.fit.height * options.fit.width * options.fit.channels)),
           bytes_(values_of_picture_ * (is_deep(files_.front()) ? 2 : 1)),
+          checksums_(files_.size()),
           values_(options.range),
           deep_values_(options.range) {
         const uint64_t most = options.cache_bytes > 0 ? options.cache_bytes : memory_for_data();
@@ -65,6 +68,14 @@ class Pictures {
         if (!states_.empty() && deep == (bytes_ > values_of_picture_)) keep(file, pixels);
         convert(pixels, deep, dst);
         return true;
+    }
+
+    /// The checksum of a file's bytes when they were first read, be it now.
+    std::optional<uint32_t> checksum(size_t file) const {
+        if (const uint64_t seen = checksums_[file]; seen != 0) return static_cast<uint32_t>(seen);
+        const std::optional<uint32_t> now = read_file_checksum(files_[file]);
+        if (!now) return now;
+        return first_checksum(file, *now);
     }
 
     /// Decodes all pictures with all threads. Why those that cannot be read cannot, by their
@@ -118,6 +129,8 @@ class Pictures {
     }
 
   private:
+    static constexpr uint64_t kSeen = uint64_t{1} << 32;
+
     /// Of a picture in the cache: not there yet, being written by a thread, there.
     enum State : uint8_t { kEmpty, kBusy, kKept };
 
@@ -146,10 +159,23 @@ class Pictures {
         states_[file].store(kKept, std::memory_order_release);
     }
 
-    /// Reads, decodes and resizes a picture.
+    /// The checksum of a file, which is `checksum` unless its bytes were read before.
+    uint32_t first_checksum(size_t file, uint32_t checksum) const {
+        uint64_t first = 0;
+        if (checksums_[file].compare_exchange_strong(first, kSeen | checksum)) return checksum;
+        return static_cast<uint32_t>(first);
+    }
+
+    /// Reads, decodes and resizes a picture. Throws DataError where it is another one than before:
+    /// what a run was trained on is recorded.
     Result<Image> decode(size_t file, Diagnostics& diagnostics) const {
-        Result<Image> image = read_picture(files_[file], diagnostics);
+        std::optional<uint32_t> checksum;
+        Result<Image> image = read_picture(files_[file], diagnostics, &checksum);
         if (!image) return image;
+        if (first_checksum(file, *checksum) != *checksum)
+            throw DataError(
+                fmt::format("`{}` is another picture than when it was first read", files_[file]),
+                "put the picture back that was there", true);
         if (image->was_deep && image->deep.empty()) {
             const std::lock_guard lock(mutex_);
             deep_.insert(file);
@@ -165,6 +191,8 @@ class Pictures {
     const std::vector<std::string> files_;
     const size_t values_of_picture_;
     const size_t bytes_;  ///< of a picture that is kept
+    /// Per file, once its bytes were read: their checksum and kSeen.
+    mutable std::vector<std::atomic<uint64_t>> checksums_;
     const ByteValues values_;
     const WordValues deep_values_;
     // read() fills what follows; to its callers it is const.
@@ -190,6 +218,9 @@ class FolderField final : public Field {
 
     std::string file_of(int64_t index) const override {
         return pictures_->files()[number_of(index)];
+    }
+    std::optional<uint32_t> file_checksum(int64_t index) const override {
+        return pictures_->checksum(number_of(index));
     }
     /// Its path from the folder on.
     std::string name_of(int64_t index) const override {

@@ -10,6 +10,7 @@
 #include <new>
 #include <vector>
 
+#include "runtime/data/file_checksum.h"
 #include "runtime/data/pictures/jpeg.h"
 #include "runtime/data/pictures/optional/formats.h"
 #include "runtime/data/pictures/png.h"
@@ -118,9 +119,11 @@ Result<Image> decode_picture(std::string_view bytes, const std::string& name,
     return Failure{};
 }
 
-Result<Image> read_picture(const std::string& path, Diagnostics& diagnostics) {
+Result<Image> read_picture(const std::string& path, Diagnostics& diagnostics,
+                           std::optional<uint32_t>* checksum) {
     Result<std::string> bytes = read_whole_file(path, kFileBytesMost, diagnostics);
     if (!bytes) return Failure{};
+    if (checksum != nullptr) *checksum = checksum_of_file(*bytes);
     return decode_picture(*bytes, path, diagnostics);
 }
 

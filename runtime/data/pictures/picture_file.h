@@ -1,6 +1,8 @@
 // Pictures out of files, told apart by their first bytes.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,8 +18,10 @@ namespace gmc::runtime {
 /// kTooLarge (over 2^28 pixels).
 Result<Image> decode_picture(std::string_view bytes, const std::string& name,
                              Diagnostics& diagnostics);
-/// The same for the file at `path`.
-Result<Image> read_picture(const std::string& path, Diagnostics& diagnostics);
+/// The same for the file at `path`. `checksum`: becomes that of its bytes (checksum_of_file), where
+/// it can be read.
+Result<Image> read_picture(const std::string& path, Diagnostics& diagnostics,
+                           std::optional<uint32_t>* checksum = nullptr);
 
 enum class PictureName {
     kOther,

@@ -110,6 +110,7 @@ class SoundField final : public Field {
         loudest_.warn(diagnostics);
     }
     bool in_memory() const override { return !kept_.empty(); }
+    bool can_be_in_memory() const override { return true; }
 
     /// Some frames of a file in the field's channels.
     static bool read_frames(const std::string& path, int64_t first, int64_t count,

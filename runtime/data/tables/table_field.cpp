@@ -42,6 +42,7 @@ class TableField final : public Field {
         table_.expand(rows_.data() + index * cells_, dst);
     }
     bool in_memory() const override { return rows_.in_memory(); }
+    bool can_be_in_memory() const override { return true; }
 
   private:
     const Table table_;

@@ -154,7 +154,7 @@ class Finder {
         warn_of_thousands();
         if (diagnostics_.count() != errors) return Failure{};
         if (table_.cells() == 0) return bad("has no column that is not ignored");
-        if (!is_text()) return bad("is not UTF-8; `iconv -f latin1 -t utf8` converts most others");
+        if (!is_text()) return report_no_text();
         return std::move(table_);
     }
 
@@ -171,6 +171,32 @@ class Finder {
                 if (!is_utf8(category)) return false;
         }
         return true;
+    }
+
+    /// The first malformed character; a column that is ignored may have any.
+    Failure report_no_text() {
+        std::vector<std::string> cells;
+        Result<CsvReader> reader = CsvReader::open(path_, table_.format, diagnostics_);
+        bool is_header = table_.format.header;
+        for (; reader; is_header = false) {
+            const Result<bool> more = reader->next(cells, diagnostics_);
+            if (!more) return Failure{};
+            if (!*more) break;
+            for (size_t i = 0; i < std::min(cells.size(), table_.columns.size()); ++i) {
+                const std::string& cell = cells[i];
+                const bool is_kept = table_.columns[i].kind == ColumnKind::kCategory || is_header;
+                if (!is_kept || is_utf8(cell)) continue;
+                size_t at = 0;
+                while (const size_t length = utf8_length(cell, at)) at += length;
+                diagnostics_
+                    .error(DiagnosticKind::kBadFile, {},
+                           "`{}`:{}: cell {} is not UTF-8: its byte 0x{:02x} starts no character",
+                           path_, reader->line(), i + 1, static_cast<unsigned char>(cell[at]))
+                    .help("`iconv -f latin1 -t utf8` converts most others");
+                return Failure{};
+            }
+        }
+        return bad("is not UTF-8; `iconv -f latin1 -t utf8` converts most others");
     }
 
     bool find_format() {

@@ -207,6 +207,22 @@ TEST_CASE("control groups of version 1 limit memory, too") {
     CHECK(memory_limit(system.root()).bytes == 0);  // more in use than is allowed now
 }
 
+TEST_CASE("where parts of data take the memory that is missing, that is said") {
+    const FakeSystem system;
+    system.write("proc/self/cgroup", "0::/a\n");
+    const int64_t most = untouched_memory() + 80 * kMebibyte;
+    system.write("sys/fs/cgroup/a/memory.max", std::to_string(most));
+    CHECK(why_no_room(kMebibyte, system.root()).empty());
+    CHECK(why_no_room(100 * kMebibyte, system.root()).find("parts of data") == std::string::npos);
+    CHECK_FALSE(would_fit_without_windows(100 * kMebibyte, system.root()));
+    const MemoryOfWindow window(60 * kMebibyte);
+    CHECK(why_no_room(100 * kMebibyte, system.root())
+              .find(" more, 60.0 MiB of them for parts of data that are read from their file, but "
+                    "this process's control group leaves ") != std::string::npos);
+    CHECK(would_fit_without_windows(100 * kMebibyte, system.root()));
+    CHECK_FALSE(would_fit_without_windows(200 * kMebibyte, system.root()));
+}
+
 TEST_CASE("sizes have units") {
     CHECK(memory_text(512) == "512 B");
     CHECK(memory_text(1536) == "1.5 KiB");
