@@ -99,6 +99,8 @@ struct OpenedRun {
     void report_moved();
     /// Keeps the checkpoint under its other names. False after an error.
     bool keep_checkpoint(bool is_best);
+    /// LoadedModel::has_room_to_train, with the data of this run.
+    bool has_room() { return model.has_room_to_train(loader->dataset().count(), diagnostics); }
     /// is_in_its_folder(), with an error in either case.
     bool begins_in_its_folder();
     /// Opens the log, which write_beginnings() does, too.

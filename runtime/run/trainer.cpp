@@ -570,7 +570,7 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
     } catch (const WorkStopped&) {
         return interrupted_early(run, progress);
     }
-    if (!run.model.has_room_to_train(run.diagnostics)) return TrainEnd::kNotStarted;
+    if (!run.has_room()) return TrainEnd::kNotStarted;
     if (!run.begins_in_its_folder()) return TrainEnd::kFailed;
     if (!run.write_beginnings()) return TrainEnd::kNotStarted;
     run.log->has_saved();

@@ -140,18 +140,27 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
     return Failure{};
 }
 
-bool LoadedModel::has_room_to_train(Diagnostics& diagnostics) const {
-    const MemoryNeed need = training_need(module_);
+bool LoadedModel::has_room_to_train(int64_t examples, Diagnostics& diagnostics) const {
+    // An order by blocks is made of one of places, beside it.
+    constexpr int64_t kBytesOfPlace = 2 * sizeof(int64_t);
+    MemoryNeed need = training_need(module_);
+    const int64_t order = kBytesOfPlace * examples;
+    need.copies += order;
     expect_to_ask_for(0);
     const std::string why = why_no_room(need.copies);
+    const bool fewer = !why.empty() && why_no_room(need.copies - order).empty();
     const bool smaller_data = !why.empty() && would_fit_without_windows(need.copies);
-    if (smaller_data || !why_no_room(0).empty())
+    if (fewer || smaller_data || !why_no_room(0).empty())
         diagnostics
             .error(DiagnosticKind::kTooLarge, {}, "there is no memory to train `{}`: {}", path_,
                    why)
-            .help(smaller_data ? "this needs a higher limit, or files of data with fewer bytes per "
-                                 "value, such as u8"
-                               : "this needs a higher limit");
+            .help(fewer ? fmt::format("the order of {} takes {} of it: this needs a higher limit, "
+                                      "or fewer examples",
+                                      counted(examples, "example"), memory_text(order))
+                  : smaller_data
+                      ? "this needs a higher limit, or files of data with fewer bytes per value, "
+                        "such as u8"
+                      : "this needs a higher limit");
     else if (!why.empty())
         refuse_too_large(path_, why, why_no_room(need.copies - need.arena).empty(), need.states,
                          diagnostics);

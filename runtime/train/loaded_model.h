@@ -79,10 +79,10 @@ class LoadedModel {
     /// Whether that was said since the last call.
     bool take_states_changed() { return std::exchange(states_changed_, false); }
 
-    /// Whether training can begin: its functions are bound, its data are there, and the copies that
-    /// it keeps of states are not. kTooLarge where memory lacks for these or for what was asked for
-    /// and is not touched yet.
-    bool has_room_to_train(Diagnostics& diagnostics) const;
+    /// Whether training with so many examples can begin: its functions are bound, its data are
+    /// there, and neither the copies that it keeps of states nor the order of an epoch are.
+    /// kTooLarge where memory lacks for these or for what was asked for and is not touched yet.
+    bool has_room_to_train(int64_t examples, Diagnostics& diagnostics) const;
 
     /// The function of that name, not bound. Null and kUnknownName, with a list of the functions,
     /// when there is none.
