@@ -452,6 +452,8 @@ void OpenedRun::say_what_changed(Progress& progress) {
     now.processes = model.group() == nullptr ? 1 : model.group()->size();
     now.examples = loader->dataset().count();
     now.validate_share = policy.validate_share;
+    if (goes_on() && record.examples != 0 && now.validate_share > record.validate_share)
+        now.has_seen_validation = true;
     now.precision = model.is_bf16() ? "bf16" : "f32";
     for (const ir::Network& network : model.module().networks)
         if (!network.weights.empty()) now.weights[network.name] = network.checksum;
@@ -497,7 +499,7 @@ bool OpenedRun::keep_files_before() {
     std::error_code none;
     const bool same_model = fs::equivalent(model.path(), path("model.gmc"), none) && !none;
     return before_.keep(path("run.json"), diagnostics) &&
-           before_.keep(path("metrics.jsonl"), diagnostics) &&
+           before_.keep(path("metrics.jsonl"), diagnostics) && drop_picture_of_stop() &&
            (same_model || before_.keep(path("model.gmc"), diagnostics));
 }
 

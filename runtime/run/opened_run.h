@@ -56,6 +56,9 @@ struct OpenedRun {
     /// A process that was killed behind the checkpoint of an epoch may not have drawn its samples,
     /// or drawn them and not shown them to TensorBoard. False after an error.
     bool draw_what_a_kill_left();
+    /// A run that was stopped within an epoch, and goes on, draws that epoch's picture anew. False
+    /// after an error.
+    bool drop_picture_of_stop();
     /// Reports that training diverged (kDiverged): `why`, what helps, and what is kept; the log
     /// says why, too. `replay`: the file of the step, "": none. `saved_step`: of the checkpoint,
     /// where there is one. `at_once`: the first step did it.
@@ -93,8 +96,10 @@ struct OpenedRun {
     bool finds_its_folder();
     /// The same, and false where it was moved, too; that ends training.
     bool is_in_its_folder() { return finds_its_folder() && folder_before_.empty(); }
-    /// Whether it is gone.
+    /// Whether it is gone, or another process's.
     bool is_lost() const { return is_lost_; }
+    /// Whether there is one of this process.
+    bool has_checkpoint() const { return !is_lost_ && folder->has_checkpoint(); }
     /// The error (kBadFile) about a folder that was moved.
     void report_moved();
     /// Keeps the checkpoint under its other names. False after an error.
@@ -187,7 +192,7 @@ struct OpenedRun {
     void take_up_test_data();
     /// Says whether the run whose weights this one begins with was trained on some of the examples
     /// that `validate` keeps out here.
-    void say_what_was_seen(Progress& progress) const;
+    void say_what_was_seen(Progress& progress);
     bool is_where_it_can_be();
     void note_choices(RunRecord& in) const;
     /// To the last error, about a module that is not as it was compiled, or of an older gmc: how to
@@ -217,7 +222,7 @@ struct OpenedRun {
     bool has_states_ = false;           ///< of begin_states()
     FilesBefore before_;                ///< of a run that goes on
     std::string folder_before_;         ///< where it was moved from; "": it is where it was
-    bool is_lost_ = false;              ///< the folder was removed
+    bool is_lost_ = false;              ///< the folder was removed, or is another process's
     int64_t step_before_ = 0;           ///< of its checkpoint
     int64_t goal_before_ = 0;           ///< epochs that it was to have before this command
     bool has_all_data_ = false;         ///< the data have a fingerprint: all can be read

@@ -128,26 +128,44 @@ void OpenedRun::take_up_test_data() {
                         how_they_changed(then, now, false, model.module().test));
 }
 
+/// Of runs that began with the weights of each other.
+static constexpr int kLongestChain = 16;
+
+/// The folder of the run that a checkpoint lies in.
+static std::string run_of(const std::string& checkpoint) {
+    std::filesystem::path folder = std::filesystem::path(checkpoint).parent_path();
+    if (folder.filename() == "checkpoints") folder = folder.parent_path();
+    return folder.empty() ? "." : folder.string();
+}
+
 /// Which examples are kept out depends on the seed and the share, and a smaller share is a part of
 /// the larger one (split_dataset).
-void OpenedRun::say_what_was_seen(Progress& progress) const {
+void OpenedRun::say_what_was_seen(Progress& progress) {
     if (goes_on() || record.init.empty() || policy.validate_share == 0) return;
-    std::filesystem::path folder = std::filesystem::path(training.init).parent_path();
-    if (folder.filename() == "checkpoints") folder = folder.parent_path();
+    std::string folder = run_of(training.init);
     Diagnostics unreadable;  // the weights are of a program that tells nothing of its data
-    const auto other = read_run_record((folder / "run.json").string(), unreadable);
+    auto other = read_run_record(folder + "/run.json", unreadable);
+    // A run of no steps (--steps 0) has read no data.
+    for (int i = 0;
+         i < kLongestChain && other.ok() && other->data_values.empty() && !other->init.empty();
+         ++i) {
+        folder = run_of(weight_file_of(other->init));
+        other = read_run_record(folder + "/run.json", unreadable);
+    }
     if (!other.ok() || other->data_values.empty() || record.data_values.empty() ||
         !may_be_same_data(other->data_values, record.data_values))
         return;
     const bool as_many = other->validate_share >= policy.validate_share;
-    if (as_many && other->seed == record.seed) return;
+    if (as_many && other->seed == record.seed && !other->has_seen_validation) return;
+    record.has_seen_validation = true;
     progress.message(fmt::format(
         "`validate` keeps a share of {} out of training, some of which the run in `{}` "
         "was trained on, whose weights this one begins with: its figures are better "
         "than for new examples{}",
-        policy.validate_share, folder.string(),
-        as_many ? fmt::format("; with --seed {} it would keep out what that run did", other->seed)
-                : ""));
+        policy.validate_share, folder,
+        as_many && !other->has_seen_validation
+            ? fmt::format("; with --seed {} it would keep out what that run did", other->seed)
+            : ""));
 }
 
 /// Whether the place of a checkpoint that says nothing of its data lies in the data that the run

@@ -177,7 +177,9 @@ void add_runs(const std::string& within, int level, const ir::Module& module,
         const std::string path = each.string();
         if (!is_folder(path)) continue;
         if (is_folder_of_run(path) || is_there(path + "/model.gmc") || has_run_aside(path)) {
-            if (const auto of = what_in_common(path, module))
+            // One of a process that was killed at once has nothing but its lock.
+            const auto of = what_in_common(path, module);
+            if (of && paths_in(path).size() > (is_there(path + "/.lock") ? 1U : 0U))
                 out.push_back({path, *of, trained_at(path)});
         } else if (level < kDeepest && !fs::is_symlink(each, error)) {
             add_runs(path, level + 1, module, out);
@@ -306,6 +308,7 @@ std::string RunFolder::newest(const ir::Module& module) {
 
 RunFolder::RunFolder(RunFolder&& other) noexcept
     : path_(std::move(other.path_)),
+      home_(std::move(other.home_)),
       fd_(std::exchange(other.fd_, -1)),
       folder_fd_(std::exchange(other.folder_fd_, -1)),
       guarded_(std::move(other.guarded_)),
@@ -427,15 +430,35 @@ RunFolder::Place RunFolder::follow() {
         return ::stat(path.c_str(), &there) == 0 && there.st_dev == own.st_dev &&
                there.st_ino == own.st_ino;
     };
-    if (is_own(path_)) return Place::kSame;
+    if (is_own(home_)) path_ = home_;  // also where somebody has moved it back
+    if (is_own(path_)) return path_ == home_ ? Place::kSame : Place::kMoved;
     const std::string entry = anchored();
     std::error_code unknown;
     const std::string now = fs::read_symlink(entry, unknown).string();
     if (!is_there(path_) && (unknown || now == path_)) return Place::kSame;
+    if (is_own(home_)) return follow();  // it was moved back this moment
     const bool found = !unknown && is_own(now);
     path_ = found ? now : entry;
     if (found) guard();
     return found ? Place::kMoved : Place::kLost;
+}
+
+bool RunFolder::holds_lock() {
+    struct stat own {
+    }, there{};
+    if (fd_ < 0 || folder_fd_ < 0 || ::fstat(fd_, &own) != 0) return true;
+    if (::fstatat(folder_fd_, ".lock", &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+        there.st_dev == own.st_dev && there.st_ino == own.st_ino)
+        return true;
+    const int fd = ::openat(folder_fd_, ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (fd < 0) return true;  // the folder is gone, or closed: so it is to others
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        ::close(fd);
+        return false;
+    }
+    write_lock(fd, fmt::format("{}\n", getpid()));
+    ::close(std::exchange(fd_, fd));
+    return true;
 }
 
 void RunFolder::discard() {

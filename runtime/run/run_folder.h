@@ -94,6 +94,9 @@ class RunFolder {
     /// Looks whether the folder is still in its place. A folder that somebody has put there in the
     /// meantime is not this process's, whose lock is on the one that it opened.
     Place follow();
+    /// Whether the lock is this process's. Where somebody has removed its file, it is made again;
+    /// false where another process has done so meanwhile, and trains there.
+    bool holds_lock();
     /// A path that leads to this folder wherever it lies, and to no other, while the process lives.
     std::string anchored() const;
     /// Removes the folder if open() or make_next() created it, for a run that never began.
@@ -101,11 +104,11 @@ class RunFolder {
 
   private:
     RunFolder(std::string path, int fd, int folder_fd, bool made)
-        : path_(std::move(path)), fd_(fd), folder_fd_(folder_fd), made_(made) {}
+        : path_(std::move(path)), home_(path_), fd_(fd), folder_fd_(folder_fd), made_(made) {}
     void guard();
     static Result<RunFolder> lock(const std::string& path, bool made, Diagnostics& diagnostics);
 
-    std::string path_;
+    std::string path_, home_;           ///< where it is; where it was when it was opened
     int fd_ = -1;                       ///< of the lock's file
     int folder_fd_ = -1;                ///< of the folder, which it names wherever that lies
     std::vector<std::string> guarded_;  ///< paths at which only this folder is written into

@@ -127,7 +127,12 @@ std::vector<std::string> changes(const RunRecord& then, const RunRecord& now) {
             "the run was trained by another machine or build, or with another --isa; from here on "
             "its numbers are the same only up to rounding\n  then: {}\n  now:  {}",
             then.machine, now.machine));
-    if (then.examples != 0 && then.examples != now.examples)
+    if (then.examples != 0 && then.examples != now.examples &&
+        then.validate_share != now.validate_share)
+        out.push_back(fmt::format(
+            "{} are trained on now, and {} were before: `validate` keeps another share out",
+            counted(now.examples, "example"), then.examples));
+    else if (then.examples != 0 && then.examples != now.examples)
         out.push_back(fmt::format("the data have {} now, and had {} when the run was trained last",
                                   counted(now.examples, "example"), then.examples));
     else if (!then.data.empty() && then.data != now.data)  // an older run knows no values
@@ -225,6 +230,7 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
                                {"processes", record.processes}};
     if (record.block > 0) json["block"] = record.block;
     if (record.validate_share > 0) json["validate_share"] = record.validate_share;
+    if (record.has_seen_validation) json["has_seen_validation"] = true;
     if (record.epochs) json["epochs"] = *record.epochs;
     if (record.patient_from > 0) json["patient_from"] = record.patient_from;
     if (!record.init.empty())
@@ -277,6 +283,8 @@ static std::string in_words_of_now(std::string data) {
 
 /// What the data were. Throws JsonError.
 static void read_data(const Json& json, RunRecord& record) {
+    if (json.contains("has_seen_validation"))
+        record.has_seen_validation = json.at("has_seen_validation").flag();
     if (json.contains("validate_share")) record.validate_share = json.at("validate_share").number();
     if (!(record.validate_share >= 0 && record.validate_share < 1))
         throw JsonError(

@@ -50,8 +50,10 @@ struct RunRecord {
     int64_t examples = 0;       ///< of the training data
     int64_t block = 0;          ///< LoaderOptions::block of its order; 0: not recorded
     double validate_share = 0;  ///< of the data, kept out of training; 0: none, or not known
-    std::string data;           ///< what they were, in a line (data_summary.h)
-    std::string data_values;    ///< their fingerprint (fingerprint.h); "": not recorded
+    /// Whether the weights were trained on some of these at some time, here or in another run.
+    bool has_seen_validation = false;
+    std::string data;         ///< what they were, in a line (data_summary.h)
+    std::string data_values;  ///< their fingerprint (fingerprint.h); "": not recorded
     /// From where to where the values of each field go, as far as they were looked at.
     std::map<std::string, ValueRange> ranges;
     /// Whether contractions were chosen by measuring, and the choices: problem, candidate.

@@ -262,6 +262,8 @@ void OpenedRun::note_unwritten(int64_t saved_step) const {
             ? fmt::format("the checkpoint of step {} is kept in `{}`; {}--resume goes on from "
                           "there",
                           saved_step, path(kCheckpointName), when)
+        : saved_step > 0
+            ? fmt::format("the checkpoint of step {} has been removed", saved_step)
             : fmt::format("there is no checkpoint yet; {}--resume begins from the start", when));
 }
 

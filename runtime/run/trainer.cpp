@@ -577,7 +577,7 @@ TrainEnd begin_and_loop(OpenedRun& run, Progress& progress) {
     const StoppableWork until_here(nullptr);  // within steps the loop looks itself
     TrainingLoop loop(run, progress);
     const TrainEnd end = loop.run();
-    if (end == TrainEnd::kFailed && run.folder->has_checkpoint()) run.log->back_to_saved();
+    if (end == TrainEnd::kFailed && run.has_checkpoint()) run.log->back_to_saved();
     if (end == TrainEnd::kFailed) loop.tell_what_is_kept();
     run.loader->dataset().add_warnings(run.diagnostics);
     if (!options.quiet) progress.end_line();

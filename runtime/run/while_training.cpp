@@ -1,5 +1,8 @@
 // What a run does beside its steps while it trains: it draws samples after each epoch, and looks
 // after its folder, of which somebody may move or remove parts.
+#include <filesystem>
+#include <utility>
+
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "runtime/files/atomic_file.h"
@@ -44,6 +47,19 @@ bool OpenedRun::draw_what_a_kill_left() {
     return has_shown || log->picture(file, training.step, diagnostics);
 }
 
+bool OpenedRun::drop_picture_of_stop() {
+    const std::string file = path(samples_file(training.pass + 1));
+    if (options.in_copy || ends_epoch() || training.epoch_end_left || !is_regular(file))
+        return true;
+    if (!before_.keep(file, diagnostics)) return false;
+    std::error_code error;
+    std::filesystem::remove(file, error);
+    if (error)
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "`{}` cannot be removed: {}", file,
+                          error.message());
+    return !error;
+}
+
 /// The files as they were stay where they are, in whichever folder: the paths are not the run's.
 bool OpenedRun::keep_checkpoint(bool is_best) {
     if (!finds_its_folder()) return false;
@@ -55,12 +71,24 @@ bool OpenedRun::finds_its_folder() {
     if (is_lost_) return false;
     const std::string before = folder->path();
     const RunFolder::Place place = folder->follow();
-    if (place == RunFolder::Place::kSame) return true;
-    has_changed();
-    if (log) log->goes_to(folder->path());
-    if (folder_before_.empty()) folder_before_ = before;
+    if (folder->path() != before) {
+        has_changed();
+        if (log) log->goes_to(folder->path());
+    }
+    if (place == RunFolder::Place::kSame)
+        folder_before_.clear();
+    else if (folder_before_.empty())
+        folder_before_ = before;
     is_lost_ = place == RunFolder::Place::kLost;
-    if (!is_lost_) return true;
+    if (!is_lost_ && folder->holds_lock()) return true;
+    if (!std::exchange(is_lost_, true)) {
+        diagnostics
+            .error(DiagnosticKind::kBadFile, {},
+                   "`{}` was removed while the run trained, and another process trains there now",
+                   path(".lock"))
+            .note({}, "this one ends, and leaves the run to it");
+        return false;
+    }
     const bool is_taken = is_there(folder_before_);
     diagnostics
         .error(DiagnosticKind::kBadFile, {}, "the run's folder `{}` was removed while it trained{}",

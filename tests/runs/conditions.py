@@ -279,6 +279,47 @@ def taken_place(bench, name):
         shutil.rmtree(away)
 
 
+def removed_lock(bench, name):
+    """A lock that is removed is made again; where another process has taken it meanwhile, the first one ends."""
+    run = bench.folder / "locked"
+    words = train_words(name, "locked", "--epochs", "1000000", "--checkpoint-every", "20 steps")
+    first = bench.start(*words)
+    wait_for(first, lambda: has_steps(bench, "locked", 30))
+    (run / ".lock").unlink()
+    wait_for(first, (run / ".lock").exists)
+    second = bench.start(*words, "--resume")
+    expect(second.wait() == 1 and "another process" in second.stderr.read(), "removed lock: two train in one folder")
+    first.send_signal(signal.SIGSTOP)
+    (run / ".lock").unlink()
+    second = bench.start(*words, "--resume")
+    wait_for(second, lambda: has_steps(bench, "locked", step_of(bench.folder, "locked") + 5))
+    first.send_signal(signal.SIGCONT)
+    expect(first.wait() == 3, f"removed lock: exit {first.returncode}")
+    error = first.stderr.read()
+    expect("another process trains there now" in error and "removed while" in error, f"removed lock: {error}")
+    second.terminate()
+    expect(second.wait() == 143, f"removed lock: the second process ended with {second.returncode}")
+    check_goes_on(bench, name, "locked", "--epochs", "1000000")
+
+
+def moved_and_back(bench, name):
+    """A folder that is back in its place is not said to be elsewhere, nor is the run said to be lost."""
+    place, away = bench.folder / "rocking", bench.folder / "away"
+    process = bench.start(*train_words(name, "rocking", "--epochs", "1000000", "--checkpoint-every", "1 steps"))
+    wait_for(process, lambda: has_steps(bench, "rocking", 30))
+    for _ in range(40):
+        place.rename(away)
+        time.sleep(0.0005)
+        away.rename(place)
+        time.sleep(0.002)
+    if process.poll() is None:
+        process.terminate()
+    process.wait()
+    error = process.stderr.read()
+    expect(process.returncode in (143, 3) and "another one" not in error, f"moved and back: {process.returncode} {error}")
+    check_goes_on(bench, name, "rocking", "--epochs", "1000000")
+
+
 def removed_files(bench, name):
     """Somebody removes files of a run while it trains, or all of its folder."""
     run = bench.folder / "removed"
@@ -476,7 +517,8 @@ def main():
         bench = Bench(options.bin_dir.resolve(), pathlib.Path(folder))
         name = compile_small(bench, "small", "{synthetic: {set: shapes, size: 8}, range: [0, 1], count: 64}")
         bench.run(*train_words(name, "warm", "--steps", "1"))
-        for check in (closed_pipe, full_disk, still_full, removed_files, moved_folder, taken_place, signals,
+        for check in (closed_pipe, full_disk, still_full, removed_files, moved_folder, moved_and_back, taken_place,
+                      removed_lock, signals,
                       odd_resumes, changed_in_epoch):
             check(bench, name)
         full_disk_for_checkpoints(bench)
@@ -485,8 +527,8 @@ def main():
         piped_picture(bench)
         while_reading(bench)
         while_measuring(bench)
-    print("closed pipe, full disk, still full, removed files, replaced run, moved folder, taken place, two signals, "
-          "odd resumes, change in an epoch, bad and piped picture, signal while reading or measuring: nothing lost")
+    print("closed pipe, full disk, still full, removed files, replaced run, moved folder, taken place, removed lock, two "
+          "signals, odd resumes, change in an epoch, bad and piped picture, signal while reading or measuring: nothing lost")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 // gmrun train: trains a model, or resumes a run.
+#include <filesystem>
 #include <new>
 
 #include "compiler/support/pace.h"
@@ -248,27 +249,34 @@ void print_memory(const ir::Module& module) {
 }  // namespace
 
 /// Says which of the texts that the model was compiled from have other contents now: to forget
-/// `gmc compile` behind an edit is the usual slip.
-static void say_what_was_edited(const runtime::LoadedModel& model) {
+/// `gmc compile` behind an edit is the usual slip. Texts are named as they were called then, from
+/// the working folder or, as the .gmc often lies beside them, from its own.
+static void say_what_was_edited(const CommandLine& line, const runtime::LoadedModel& model) {
     const ir::Module& module = model.module();
     if (model.group() != nullptr && model.group()->rank() > 0) return;
-    const auto differs = [](const std::string& file, const std::string& text) {
+    const auto has_text = [](const std::string& file, const std::string& text) {
         constexpr uint64_t kLargest = uint64_t{1} << 26;
         Diagnostics unreadable;  // it need not be here any more
         const auto now = runtime::read_whole_file(file, kLargest, unreadable);
-        return now.ok() && *now != text;
+        return !now.ok() || *now == text;
     };
+    const std::filesystem::path beside = std::filesystem::path(model.path()).parent_path();
     std::vector<std::string> edited;
     const size_t count = std::min(module.files.size(), module.origin.texts.size());
     for (size_t i = 0; i < count; ++i) {
-        const std::string& file = module.files[i];
-        if (is_regular(file) && !module.origin.texts[i].empty() &&
-            differs(file, module.origin.texts[i]))
-            edited.push_back(file);
+        const std::string &file = module.files[i], &text = module.origin.texts[i];
+        const std::string other = (beside / file).string();
+        if (text.empty() || !is_regular(file) || has_text(file, text)) continue;
+        if (!is_regular(other) || !has_text(other, text)) edited.push_back(file);
     }
-    if (!edited.empty())
-        say("gmrun: {} changed since `{}` was compiled; `gmc compile` takes that up\n",
-            quoted(edited) + by_count(edited.size(), " has", " have"), model.path());
+    if (edited.empty()) return;
+    const std::string what = quoted(edited) + by_count(edited.size(), " has", " have");
+    if (is_folder(line.text("MODEL")))
+        say("gmrun: {} changed since the model in `{}` was compiled, which is used as it was\n",
+            what, line.text("MODEL"));
+    else
+        say("gmrun: {} changed since `{}` was compiled; `gmc compile` takes that up\n", what,
+            model.path());
 }
 
 /// The folder of the run that --resume names, where that keeps to AVX2; "" otherwise.
@@ -319,7 +327,7 @@ static int train_model(const CommandLine& line, runtime::LoadedModel& model,
     const auto init = weights_to_begin_with(line, diagnostics);
     if (!init.ok()) return report(diagnostics);
     runtime::TrainOptions options = read_options(line, model.module(), *init, model.group());
-    say_what_was_edited(model);
+    say_what_was_edited(line, model);
     if (options.resume && !find_run_to_resume(line, model, options, diagnostics))
         return report(diagnostics);
     if (!options.resume && !is_outside_of_data(model, options.run_directory, diagnostics))
