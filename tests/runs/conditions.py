@@ -316,7 +316,8 @@ def moved_and_back(bench, name):
         process.terminate()
     process.wait()
     error = process.stderr.read()
-    expect(process.returncode in (143, 3) and "another one" not in error, f"moved and back: {process.returncode} {error}")
+    expect(process.returncode in (143, 3) and "another one" not in error,
+           f"moved and back: {process.returncode}\n{error}")
     check_goes_on(bench, name, "rocking", "--epochs", "1000000")
 
 
@@ -527,8 +528,9 @@ def main():
         piped_picture(bench)
         while_reading(bench)
         while_measuring(bench)
-    print("closed pipe, full disk, still full, removed files, replaced run, moved folder, taken place, removed lock, two "
-          "signals, odd resumes, change in an epoch, bad and piped picture, signal while reading or measuring: nothing lost")
+    print("closed pipe, full disk, still full, removed files, replaced run, moved folder, taken place, removed lock, "
+          "two signals, odd resumes, change in an epoch, bad and piped picture, signal while reading or measuring: "
+          "nothing lost")
 
 
 if __name__ == "__main__":
