@@ -155,6 +155,39 @@ std::string checksum_of_functions(const Module& module) {
     return checksum_of(text);
 }
 
+/// Places in files go, as a comment that is added to the model moves them.
+static void forget_places(std::vector<Operation>& operations) {
+    for (Operation& operation : operations) {
+        operation.location = {};
+        forget_places(operation.body);
+    }
+}
+
+std::string checksum_of_steps(const Module& module) {
+    Module steps;
+    if (module.training) steps.training = {.batch_size = module.training->batch_size};
+    steps.data = module.data;
+    for (DataField& field : steps.data) field.source.clear();
+    steps.run.validate_share = module.run.validate_share;
+    steps.schedule = module.schedule;
+    steps.compilation = module.compilation;
+    steps.states = module.states;
+    for (State& state : steps.states) state.location = {};
+    for (const Function& function : module.functions) {
+        const bool is_step =
+            std::any_of(steps.schedule.begin(), steps.schedule.end(),
+                        [&](const auto& entry) { return entry.function == function.name; });
+        if (!is_step && !function.is_body) continue;
+        forget_places(steps.functions.emplace_back(function).operations);
+    }
+    return checksum_of(print(steps));
+}
+
+bool is_checksum(std::string_view text) {
+    return text.size() == kChecksumDigits &&
+           text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 /// The data are synced before the rename: after a power cut the path holds either the old file or
 /// the whole new one. The process id in the temporary name keeps two runs that write the same file
 /// apart.

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "compiler/ir/module.h"
 #include "compiler/ir/verifier.h"
@@ -18,6 +19,12 @@ std::string artefact_text(const Module& module);
 /// A checksum of what the functions compute and of their places in the model: two modules with the
 /// same one run the same steps.
 std::string checksum_of_functions(const Module& module);
+
+/// A checksum of what training computes its steps by, whatever it is called, for how many epochs it
+/// trains and where its data lie.
+std::string checksum_of_steps(const Module& module);
+/// Whether a text can be such a checksum.
+bool is_checksum(std::string_view text);
 
 /// Writes `text` to a file beside `path` and renames it, so that `path` is never half written.
 /// False and kBadFile when that fails.

@@ -518,6 +518,10 @@ bool OpenedRun::write_beginnings() {
         return true;
     }
     if (!keep_older_best()) return false;
+    const std::string& by = training.computed_by;
+    if (!by.empty() && by != model.checksum_of_steps() && options.changed.empty())
+        changed_.emplace_back(has_its_model_ ? "the model, by a process that was killed"
+                                             : "the model");
     if (changed_.empty() || options.in_copy) return true;
     MetricsRow row(training.step, epoch_number());
     row.add("changed", fmt::format("{}", fmt::join(changed_, "; ")));
@@ -570,7 +574,8 @@ bool OpenedRun::write_model_and_record() {
     const auto text = read_whole_file(model.path(), uint64_t{1} << 32, diagnostics);
     if (text.ok() && text->size() <= kKeptMost) model_text_ = *text;
     const auto record_too = [&] { return write_run_record(path("run.json"), record, diagnostics); };
-    if (is_copy || (text.ok() && has_bytes(to, *text))) return record_too();
+    has_its_model_ = is_copy || (text.ok() && has_bytes(to, *text));
+    if (has_its_model_) return record_too();
     if (!text.ok()) return false;
     auto file = AtomicFile::create(to, diagnostics);
     return file.ok() && file->write(*text, diagnostics) && record_too() &&

@@ -218,6 +218,7 @@ struct OpenedRun {
     std::string how_to_go_on() const;
 
     TuningCache* tuning_;
+    bool has_its_model_ = false;        ///< model.gmc was there as it is now
     bool is_recorded_ = false;          ///< `record` was read from run.json
     bool has_states_ = false;           ///< of begin_states()
     FilesBefore before_;                ///< of a run that goes on

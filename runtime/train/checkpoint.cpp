@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <set>
 
+#include "compiler/ir/artefact.h"
 #include "compiler/support/json.h"
 #include "runtime/data/fingerprint/fingerprint.h"
 #include "runtime/files/tensors/safetensors.h"
@@ -88,6 +89,7 @@ Metadata describe(const StateStore& states, const TrainingState& training, bool 
     if (!training.data.empty()) out.emplace_back("data_values", training.data);
     if (!training.test.empty()) out.emplace_back("test_values", training.test);
     if (!training.validation.empty()) out.emplace_back("validation", training.validation);
+    if (!training.computed_by.empty()) out.emplace_back("computed_by", training.computed_by);
     return out;
 }
 
@@ -165,6 +167,12 @@ TrainingState read_training(const SafetensorsFile& file) {
             throw JsonError(
                 fmt::format("`{}` is `{}`, which describes no data", name, data->substr(0, 80)));
         *field = *data;
+    }
+    if (const std::string* by = file.metadata("computed_by")) {
+        if (!ir::is_checksum(*by))
+            throw JsonError(
+                fmt::format("its `computed_by` is `{}`, which is no checksum", by->substr(0, 80)));
+        training.computed_by = *by;
     }
     check_training_state(training);
     return training;

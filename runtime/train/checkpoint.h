@@ -79,6 +79,9 @@ struct TrainingState {
     std::string data;
     /// Of the test data, by field; "": not known, or there are none.
     std::string test;
+    /// LoadedModel::checksum_of_steps() of the model that took the last step; "": not known, or
+    /// there was none.
+    std::string computed_by;
     /// The step after which the present epoch began, and the weights then; null: not read.
     int64_t epoch_began = 0;
     std::shared_ptr<const KeptWeights> epoch_start;

@@ -54,10 +54,10 @@ static void refuse_too_large(const std::string& path, const std::string& why, bo
 }
 
 LoadedModel::LoadedModel(std::string path, ir::Module module, ProcessGroup* group,
-                         SharedSlots slots, std::string functions)
+                         SharedSlots slots, Checksums whole)
     : path_(std::move(path)),
       module_(std::move(module)),
-      functions_(std::move(functions)),
+      whole_(std::move(whole)),
       states_(std::make_unique<StateStore>(module_)),
       arena_(std::make_shared<Arena>(module_)),
       group_(group),
@@ -74,7 +74,12 @@ LoadedModel::~LoadedModel() {
 }
 
 std::string LoadedModel::checksum_of_functions() const {
-    return functions_.empty() ? ir::checksum_of_functions(module_) : functions_;
+    return whole_.functions.empty() ? ir::checksum_of_functions(module_) : whole_.functions;
+}
+
+const std::string& LoadedModel::checksum_of_steps() const {
+    if (whole_.steps.empty()) whole_.steps = ir::checksum_of_steps(module_);
+    return whole_.steps;
 }
 
 /// How a model of so many shards is shared by processes; 0 shards: it is not cut.
@@ -111,9 +116,9 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
     if (!module.ok() || !tables_fit(*module, path, diagnostics)) return Failure{};
     ProcessGroup* const group = sharing.group;
     SharedSlots slots;
-    std::string functions;
+    Checksums whole;
     if (group != nullptr) {
-        functions = ir::checksum_of_functions(*module);
+        whole = {ir::checksum_of_functions(*module), ir::checksum_of_steps(*module)};
         const std::string why =
             take_share(*module, group->size(), group->rank(), sharing.slots ? &slots : nullptr);
         if (!why.empty()) {
@@ -129,8 +134,8 @@ Result<std::unique_ptr<LoadedModel>> LoadedModel::load(const std::string& path,
     try {
         if (why.empty()) {
             expect_to_ask_for(need.copies);
-            return std::unique_ptr<LoadedModel>(new LoadedModel(
-                path, module.take(), group, std::move(slots), std::move(functions)));
+            return std::unique_ptr<LoadedModel>(
+                new LoadedModel(path, module.take(), group, std::move(slots), std::move(whole)));
         }
     } catch (const std::bad_alloc&) {
         why = "the system gives no more memory";

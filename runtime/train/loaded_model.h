@@ -58,6 +58,8 @@ class LoadedModel {
     /// ir::checksum_of_functions of the module as it is in the file: what a process of a group
     /// computes is only its share of that.
     std::string checksum_of_functions() const;
+    /// The same of ir::checksum_of_steps; computed once.
+    const std::string& checksum_of_steps() const;
     StateStore& states() { return *states_; }
     Arena& arena() { return *arena_; }
     DataPlan& data() { return data_; }
@@ -136,8 +138,13 @@ class LoadedModel {
         std::optional<Executable> executable;  ///< none: rebatch() refused
     };
 
+    /// Of the module as it is in the file; "": not computed.
+    struct Checksums {
+        std::string functions, steps;
+    };
+
     LoadedModel(std::string path, ir::Module module, ProcessGroup* group, SharedSlots slots,
-                std::string functions);
+                Checksums whole);
     /// Of the processes of a group.
     NumberRange own_shards() const;
     Result<Executable> bind(const ir::Module& module, const ir::Function& function,
@@ -145,7 +152,7 @@ class LoadedModel {
 
     std::string path_;
     ir::Module module_;
-    std::string functions_;  ///< checksum of what a group computes together; "": as in module_
+    mutable Checksums whole_;  ///< of a group, whose module_ is a part, from the start
     std::unique_ptr<StateStore> states_;
     std::unique_ptr<SlotParts> slots_;  ///< null: the states are whole
     std::unique_ptr<LocalStates> local_;

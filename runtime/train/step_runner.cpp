@@ -162,6 +162,7 @@ bool StepRunner::run(Loader& loader, TrainingState& training, Diagnostics& diagn
         if (figure.value) values_.push_back({figure.name, *figure.value});
     ++training.step;
     training.call = call;
+    training.computed_by = model_.checksum_of_steps();
     const Cursor next = loader.cursor();
     training.pass = next.epoch;
     training.example = next.first + next.batch * loader.options().batch_size;

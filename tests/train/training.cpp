@@ -368,6 +368,8 @@ TEST_CASE("a checkpoint with numbers that no run can have come to is refused") {
         CHECK(diagnostics.render().find("is broken: its " + what) != std::string::npos);
     };
     is_impossible([](Training& t) { t.rate = 2; }, "`rate` is 2, not above 0 and at most 1");
+    is_impossible([](Training& t) { t.computed_by.assign(1 << 20, 'a'); },
+                  "`computed_by` is `" + std::string(80, 'a') + "`, which is no checksum");
     is_impossible([](Training& t) { t.retries = 1'000'000'000; },
                   "`retries` is 1000000000, above 1000000");
     is_impossible([](Training& t) { t.epoch = -1; }, "`epoch` is -1, but its `pass` is 0");

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "compiler/ir/artefact.h"
 #include "compiler/support/paths.h"
 #include "compiler/support/say.h"
 #include "compiler/support/wording.h"
@@ -335,6 +336,22 @@ bool say_what_is_not_compared(const std::string& run, int64_t last, Diagnostics&
     return true;
 }
 
+/// Whether the steps before a checkpoint were computed as the run's model says. A process that was
+/// killed may have put another one there, and taken no step by it that it kept.
+Result<bool> is_by_its_model(const std::string& run, const Kept& kept, Diagnostics& diagnostics) {
+    const auto header = runtime::read_checkpoint_header(kept.path, diagnostics);
+    if (!header.ok()) return Failure{};
+    const std::string& by = header->training.computed_by;
+    if (by.empty()) return true;  // an older gmc wrote it
+    const auto module = ir::read_artefact(run + "/model.gmc", {}, diagnostics);
+    if (!module.ok()) return Failure{};
+    if (by == ir::checksum_of_steps(*module)) return true;
+    say("gmrun: the steps up to step {} were computed with other settings than `{}/model.gmc` has: "
+        "those behind the last checkpoint are run twice here\n",
+        kept.step, run);
+    return false;
+}
+
 /// The exit code when no digest could be made.
 int ended(const Diagnostics& diagnostics) {
     const int signal = listen_for_stop().signal;
@@ -391,7 +408,12 @@ int verify_command(const Words& words) {
     if (elsewhere)
         say("gmrun: the run was trained by another machine or build, or with another --isa, where "
             "bits differ: the steps are run twice here, and not compared with the run's\n");
-    const bool recorded = kept.size() >= 2 && !line.given("steps") && !elsewhere;
+    bool recorded = kept.size() >= 2 && !line.given("steps") && !elsewhere;
+    if (recorded) {
+        const auto by_its_model = is_by_its_model(run, kept.back(), diagnostics);
+        if (!by_its_model.ok()) return report(diagnostics);
+        recorded = *by_its_model;
+    }
     const std::string from =
         recorded ? kept[kept.size() - 2].path : run + "/" + runtime::kCheckpointName;
     if (recorded) steps = kept.back().step - kept[kept.size() - 2].step;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -13,6 +14,7 @@
 #include <set>
 
 #include "compiler/support/stop_work.h"
+#include "compiler/support/wording.h"
 #include "runtime/data/array_field.h"
 #include "runtime/data/file_checksum.h"
 #include "runtime/data/pictures/alpha.h"
@@ -28,6 +30,13 @@ namespace {
 
 std::string count_pictures(size_t count) {
     return fmt::format("{} picture{}", count, count == 1 ? "" : "s");
+}
+
+/// A link that leads nowhere is none that is gone, and may always have been so.
+bool is_gone(const std::string& file) {
+    std::error_code error;
+    return std::filesystem::symlink_status(file, error).type() ==
+           std::filesystem::file_type::not_found;
 }
 
 /// The pictures of a list of files: decodes when asked, by any thread, and keeps what it decoded
@@ -78,10 +87,13 @@ class Pictures {
         return first_checksum(file, *now);
     }
 
-    /// Decodes all pictures with all threads. Why those that cannot be read cannot, by their
-    /// places.
-    std::map<size_t, std::string> find_bad() const {
-        std::map<size_t, std::string> bad;
+    /// Pictures that cannot be read: why, by their places.
+    struct Bad {
+        std::map<size_t, std::string> here, gone;  ///< gone: since they were listed
+    };
+    /// Decodes all pictures with all threads.
+    Bad find_bad() const {
+        Bad bad;
         std::exception_ptr failed;  // none may leave a unit
         const int workers = thread_count();
         std::vector<std::vector<float>> values(static_cast<size_t>(workers),
@@ -100,7 +112,8 @@ class Pictures {
             if (here)
                 failed = here;
             else
-                bad.emplace(file, found.list().front().text);
+                (is_gone(files_[file]) ? bad.gone : bad.here)
+                    .emplace(file, found.list().front().text);
         });
         if (failed) std::rethrow_exception(failed);
         return bad;
@@ -258,11 +271,19 @@ class FolderField final : public Field {
     const std::vector<size_t> places_;
 };
 
-/// The places of the pictures that can be read; warns of the others.
+/// The places of the pictures that can be read; warns of the others. One that is gone is an error
+/// (kBadFile): it may be back when the run goes on, which would have other data then.
 Result<std::vector<size_t>> leave_out_bad(const Pictures& pictures, Diagnostics& diagnostics) {
-    const std::map<size_t, std::string> bad = pictures.find_bad();
+    const auto [bad, gone] = pictures.find_bad();
     const size_t all = pictures.files().size();
     const std::string& name = pictures.options().name;
+    if (!gone.empty()) {
+        diagnostics.error(DiagnosticKind::kBadFile, {}, "{}", gone.begin()->second)
+            .help(fmt::format("of `data.{}` {} gone since the folder was listed: put {} back", name,
+                              count_pictures(gone.size()) + by_count(gone.size(), " is", " are"),
+                              by_count(gone.size(), "it", "them")));
+        return Failure{};
+    }
     if (bad.size() == all) {
         diagnostics
             .error(DiagnosticKind::kBadFile, {}, "`data.{}`: none of {} can be read", name,

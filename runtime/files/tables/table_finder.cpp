@@ -190,8 +190,8 @@ class Finder {
                 while (const size_t length = utf8_length(cell, at)) at += length;
                 diagnostics_
                     .error(DiagnosticKind::kBadFile, {},
-                           "`{}`:{}: cell {} is not UTF-8: its byte 0x{:02x} starts no character",
-                           path_, reader->line(), i + 1, static_cast<unsigned char>(cell[at]))
+                           "`{}`:{}: cell {} is not UTF-8 from its byte 0x{:02x} on", path_,
+                           reader->line(), i + 1, static_cast<unsigned char>(cell[at]))
                     .help("`iconv -f latin1 -t utf8` converts most others");
                 return Failure{};
             }

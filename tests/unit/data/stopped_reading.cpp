@@ -1,8 +1,12 @@
 // Reading of data that ends because the program was asked to stop, and files that would block it.
+#include <limits.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <functional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -88,6 +92,47 @@ TEST_CASE("a pipe among pictures is none that can be read, and is not waited for
     std::filesystem::remove(folder.path("b.png"));
     REQUIRE(mkfifo(folder.path("b.png").c_str(), 0600) == 0);
     CHECK(fingerprint(dataset).empty());
+}
+
+/// Removes a file of a folder once another one of it is opened.
+class RemovedMeanwhile {
+  public:
+    RemovedMeanwhile(const TempFolder& folder, const std::string& opened, std::string removed)
+        : events_(inotify_init1(IN_CLOEXEC)), thread_([this, removed = std::move(removed)] {
+              char event[sizeof(inotify_event) + NAME_MAX + 1];
+              if (read(events_, event, sizeof event) > 0) std::filesystem::remove(removed);
+          }) {
+        REQUIRE(inotify_add_watch(events_, folder.path(opened).c_str(), IN_OPEN) >= 0);
+    }
+    ~RemovedMeanwhile() {
+        thread_.join();
+        close(events_);
+    }
+    RemovedMeanwhile(const RemovedMeanwhile&) = delete;
+    RemovedMeanwhile& operator=(const RemovedMeanwhile&) = delete;
+
+  private:
+    const int events_;
+    std::thread thread_;
+};
+
+TEST_CASE("a picture that is gone once the folder is listed is none that is left out") {
+    // The first one, which is read before all others, takes long.
+    constexpr uint32_t kSize = 3000;
+    const TempFolder folder;
+    folder.write("a.png", write_raw_png({.height = kSize,
+                                         .width = kSize,
+                                         .samples = std::vector<uint32_t>(kSize * kSize)}));
+    folder.write("b.png", "no picture");
+    folder.write("c.png", write_raw_png({.samples = {255U}}));
+    Diagnostics diagnostics;
+    {
+        const RemovedMeanwhile gone(folder, "a.png", folder.path("c.png"));
+        CHECK_FALSE(pictures_of(folder, diagnostics).ok());
+    }
+    REQUIRE(diagnostics.count() == 1);
+    CHECK(diagnostics.list().front().text.find(folder.path("c.png")) != std::string::npos);
+    CHECK(pictures_of(folder, diagnostics).ok());  // without it, and without what is no picture
 }
 
 }  // namespace

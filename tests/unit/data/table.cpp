@@ -251,9 +251,9 @@ TEST_CASE("errors of tables") {
     CHECK(error_of("a,b\n1,-\n2,3\n") ==
           "[bad-value] `T`:2: the column `b` has `-` here, and no number in 1 of 2 rows");
     CHECK(error_of("a,b\n1,caf\xe9\n") ==
-          "[bad-file] `T`:2: cell 2 is not UTF-8: its byte 0xe9 starts no character");
+          "[bad-file] `T`:2: cell 2 is not UTF-8 from its byte 0xe9 on");
     CHECK(error_of("a,caf\xe9\n1,2\n") ==
-          "[bad-file] `T`:1: cell 2 is not UTF-8: its byte 0xe9 starts no character");
+          "[bad-file] `T`:1: cell 2 is not UTF-8 from its byte 0xe9 on");
     TableRules rules;
     rules.columns["b"].kind = ColumnKind::kNumber;
     CHECK(error_of("a,b\n1,2\n1,x\n", rules) ==

@@ -35,20 +35,29 @@ std::string batch_text(const onnx::Model& model) {
     return model.graph.doc.empty() ? "for batches of any size" : model.graph.doc;
 }
 
-/// Whether the weights of the model `path` may go to `data`: what is there is empty, or belongs to
-/// the model that is there now, which names it. Error: kBadFile.
-bool may_write_data(const std::string& path, const std::string& data, Diagnostics& diagnostics) {
+/// Whether there are bytes in `data` and the model that is in `path` now names that file.
+bool names_its_data(const std::string& path, const std::string& data) {
     std::error_code unknown;
-    if (!is_regular(data) || std::filesystem::file_size(data, unknown) == 0) return true;
+    if (!is_regular(data) || std::filesystem::file_size(data, unknown) == 0) return false;
     constexpr uint64_t kLargest = uint64_t{1} << 31;  // files of protobuf end there
     Diagnostics unreadable;
     const auto model = runtime::read_whole_file(path, kLargest, unreadable);
-    const std::string name = std::filesystem::path(data).filename().string();
-    if (model.ok() && model->find(name) != std::string::npos) return true;
+    return model.ok() &&
+           model->find(std::filesystem::path(data).filename().string()) != std::string::npos;
+}
+
+/// Whether `weights` of the model `path` may go to `data`: what is there is empty, the same, or
+/// belongs to the model that is there now. Error: kBadFile.
+bool may_write_data(const std::string& path, const std::string& data, const std::string& weights,
+                    Diagnostics& diagnostics) {
+    std::error_code unknown;
+    if (!is_regular(data) || std::filesystem::file_size(data, unknown) == 0 ||
+        names_its_data(path, data) || runtime::has_bytes(data, weights))
+        return true;
     diagnostics
         .error(DiagnosticKind::kBadFile, {},
                "`{}` is not written: what is there are not the weights of `{}`", data, path)
-        .help("give what is written another name");
+        .help("remove it if an earlier export wrote it, or give what is written another name");
     return false;
 }
 
@@ -80,16 +89,20 @@ bool export_onnx(const CommandLine& line, TrainedModel& trained, Diagnostics& di
         line.flag("external") ? std::filesystem::path(path).filename().string() + ".data" : "";
     const OutputFiles files = output_files(line, trained);
     if (!files.may_write(path, diagnostics) ||
-        (!data.empty() && !(files.may_write(path + ".data", diagnostics) &&
-                            may_write_data(path, path + ".data", diagnostics))))
+        (!data.empty() && !files.may_write(path + ".data", diagnostics)))
         return false;
     const onnx::ModelBytes bytes = onnx::model_bytes(model, data);
+    if (!data.empty() && !may_write_data(path, path + ".data", bytes.weights, diagnostics))
+        return false;
+    const bool leaves_data = data.empty() && names_its_data(path, path + ".data");
     if (!data.empty() &&
         !runtime::write_file_atomically(path + ".data", bytes.weights, diagnostics))
         return false;
     if (!runtime::write_file_atomically(path, bytes.model, diagnostics)) return false;
     const size_t nodes = model.graph.nodes.size();
     print_out("{}: {} node{}, {}\n", path, nodes, nodes == 1 ? "" : "s", batch_text(model));
+    if (leaves_data)
+        say("gmrun: `{0}.data` is not needed any more: its weights are in `{0}` now\n", path);
     return true;
 }
 
