@@ -114,6 +114,8 @@ TEST_CASE("a folder in which a process trains is locked; folders of new runs are
         CHECK(b->path() == "runs/m-2");
         ir::Module module;
         module.name = "m";
+        CHECK(RunFolder::all(module).empty());  // nothing is there but locks
+        for (const auto* run : {&a, &b}) std::ofstream((*run)->file("metrics.jsonl"));
         const auto all = RunFolder::all(module);
         REQUIRE(all.size() == 2);
         CHECK(all[0].folder == "runs/m-2");
