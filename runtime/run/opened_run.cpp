@@ -416,9 +416,11 @@ bool OpenedRun::begin_states(Progress& progress) {
                read_outer_momentum(path(kCheckpointName), model.states(), training, diagnostics);
     const auto all = fill_first_states(diagnostics);
     if (!all.ok()) return false;
+    record.validate_share = record.kept_out = policy.validate_share;
     if (!record.init.empty()) {
         training.init = all->back().file;
         record.init_checksum = all->back().checksum;
+        take_up_kept_out();
     }
     record.begun_with.clear();
     for (const TakenWeights& taken : *all) {
@@ -452,8 +454,7 @@ void OpenedRun::say_what_changed(Progress& progress) {
     now.processes = model.group() == nullptr ? 1 : model.group()->size();
     now.examples = loader->dataset().count();
     now.validate_share = policy.validate_share;
-    if (goes_on() && record.examples != 0 && now.validate_share > record.validate_share)
-        now.has_seen_validation = true;
+    if (goes_on()) now.kept_out = std::min(record.kept_out, now.validate_share);
     now.precision = model.is_bf16() ? "bf16" : "f32";
     for (const ir::Network& network : model.module().networks)
         if (!network.weights.empty()) now.weights[network.name] = network.checksum;

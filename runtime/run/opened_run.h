@@ -190,7 +190,9 @@ struct OpenedRun {
     bool agrees_on_data();
     bool take_up_data();
     void take_up_test_data();
-    /// Says whether the run whose weights this one begins with was trained on some of the examples
+    /// Of a run that begins with the weights of another: what these were trained on.
+    void take_up_kept_out();
+    /// Says, before the first step of such a run, whether they were trained on some of the examples
     /// that `validate` keeps out here.
     void say_what_was_seen(Progress& progress);
     bool is_where_it_can_be();

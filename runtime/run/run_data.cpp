@@ -128,44 +128,38 @@ void OpenedRun::take_up_test_data() {
                         how_they_changed(then, now, false, model.module().test));
 }
 
-/// Of runs that began with the weights of each other.
-static constexpr int kLongestChain = 16;
-
-/// The folder of the run that a checkpoint lies in.
-static std::string run_of(const std::string& checkpoint) {
+/// The record of the run that a checkpoint lies in; an error where that is of no run.
+static Result<RunRecord> record_beside(const std::string& checkpoint) {
     std::filesystem::path folder = std::filesystem::path(checkpoint).parent_path();
     if (folder.filename() == "checkpoints") folder = folder.parent_path();
-    return folder.empty() ? "." : folder.string();
+    Diagnostics unreadable;  // the weights are of a program that tells nothing of its data
+    return read_run_record((folder / "run.json").string(), unreadable);
 }
 
-/// Which examples are kept out depends on the seed and the share, and a smaller share is a part of
-/// the larger one (split_dataset).
+/// Another seed draws others.
+void OpenedRun::take_up_kept_out() {
+    const auto other = record_beside(training.init);
+    if (!other.ok()) return;
+    record.kept_out =
+        other->seed == record.seed ? std::min(other->kept_out, policy.validate_share) : 0;
+}
+
+/// A run that was begun with --steps 0 has not known its data until now.
 void OpenedRun::say_what_was_seen(Progress& progress) {
-    if (goes_on() || record.init.empty() || policy.validate_share == 0) return;
-    std::string folder = run_of(training.init);
-    Diagnostics unreadable;  // the weights are of a program that tells nothing of its data
-    auto other = read_run_record(folder + "/run.json", unreadable);
-    // A run of no steps (--steps 0) has read no data.
-    for (int i = 0;
-         i < kLongestChain && other.ok() && other->data_values.empty() && !other->init.empty();
-         ++i) {
-        folder = run_of(weight_file_of(other->init));
-        other = read_run_record(folder + "/run.json", unreadable);
-    }
-    if (!other.ok() || other->data_values.empty() || record.data_values.empty() ||
-        !may_be_same_data(other->data_values, record.data_values))
+    if (training.step > 0 || record.init.empty() || record.kept_out >= policy.validate_share)
         return;
-    const bool as_many = other->validate_share >= policy.validate_share;
-    if (as_many && other->seed == record.seed && !other->has_seen_validation) return;
-    record.has_seen_validation = true;
+    const auto other = record_beside(training.init);
+    if (other.ok() && !may_be_same_data(other->data_values, record.data_values)) {
+        record.kept_out = policy.validate_share;
+        return;
+    }
+    const bool by_seed =
+        other.ok() && other->seed != record.seed && other->kept_out >= policy.validate_share;
     progress.message(fmt::format(
-        "`validate` keeps a share of {} out of training, some of which the run in `{}` "
-        "was trained on, whose weights this one begins with: its figures are better "
-        "than for new examples{}",
-        policy.validate_share, folder,
-        as_many && !other->has_seen_validation
-            ? fmt::format("; with --seed {} it would keep out what that run did", other->seed)
-            : ""));
+        "`validate` keeps a share of {} out of training, some of which the weights of `{}`, which "
+        "this run begins with, were trained on: its figures are better than for new examples{}",
+        policy.validate_share, training.init,
+        by_seed ? fmt::format("; --seed {} keeps out what was kept out there", other->seed) : ""));
 }
 
 /// Whether the place of a checkpoint that says nothing of its data lies in the data that the run

@@ -49,13 +49,17 @@ Failure cannot_be_made(const std::string& path, const std::string& why, Diagnost
     return {};
 }
 
-/// Creates the folders above `path`. False after an error.
-bool make_parents(const std::string& path, Diagnostics& diagnostics) {
+/// Creates the folders above `path`, and gives those that were not there, the innermost first.
+Result<std::vector<std::string>> make_parents(const std::string& path, Diagnostics& diagnostics) {
     const fs::path parent = fs::path(path).parent_path();
+    std::vector<std::string> made;
+    for (fs::path above = parent; !above.empty() && !is_there(above.string());
+         above = above.parent_path())
+        made.push_back(above.string());
     std::error_code error;
     if (!parent.empty()) fs::create_directories(parent, error);
-    if (error) cannot_be_made(path, error.message(), diagnostics);
-    return !error;
+    if (error) return cannot_be_made(path, error.message(), diagnostics);
+    return made;
 }
 
 /// What the file of a lock says: the number of a process.
@@ -229,8 +233,11 @@ Result<RunFolder> RunFolder::lock(const std::string& path, bool made, Diagnostic
 /// processes cannot both find none.
 Result<RunFolder> RunFolder::open(const std::string& path, Use use, Diagnostics& diagnostics) {
     bool made = false;
+    std::vector<std::string> parents;
     if (use != Use::kResume) {
-        if (!make_parents(path, diagnostics)) return Failure{};
+        auto above = make_parents(path, diagnostics);
+        if (!above.ok()) return Failure{};
+        parents = above.take();
         made = ::mkdir(path.c_str(), 0777) == 0;
         if (!made && errno != EEXIST)
             return cannot_be_made(path, std::strerror(errno), diagnostics);
@@ -268,6 +275,7 @@ Result<RunFolder> RunFolder::open(const std::string& path, Use use, Diagnostics&
     auto folder = lock(path, made, diagnostics);
     if (!folder.ok()) return Failure{};
     folder->held_run_ = is_recorded || use != Use::kNew;
+    folder->made_above_ = std::move(parents);
     if (use == Use::kNew && folder->has_checkpoint()) {
         diagnostics
             .error(DiagnosticKind::kBadFile, {}, "`{}` holds a run already: it has a checkpoint",
@@ -282,10 +290,15 @@ Result<RunFolder> RunFolder::open(const std::string& path, Use use, Diagnostics&
 }
 
 Result<RunFolder> RunFolder::make_next(const std::string& name, Diagnostics& diagnostics) {
-    if (!make_parents(numbered(name, 1), diagnostics)) return Failure{};
+    auto above = make_parents(numbered(name, 1), diagnostics);
+    if (!above.ok()) return Failure{};
     for (int number = 1;; ++number) {
         const std::string path = numbered(name, number);
-        if (::mkdir(path.c_str(), 0777) == 0) return lock(path, true, diagnostics);
+        if (::mkdir(path.c_str(), 0777) == 0) {
+            auto folder = lock(path, true, diagnostics);
+            if (folder.ok()) folder->made_above_ = above.take();
+            return folder;
+        }
         if (errno != EEXIST) return cannot_be_made(path, std::strerror(errno), diagnostics);
     }
 }
@@ -313,6 +326,7 @@ RunFolder::RunFolder(RunFolder&& other) noexcept
       folder_fd_(std::exchange(other.folder_fd_, -1)),
       guarded_(std::move(other.guarded_)),
       made_(other.made_),
+      made_above_(std::move(other.made_above_)),
       held_run_(other.held_run_),
       lock_before_(std::move(other.lock_before_)) {}
 
@@ -468,6 +482,8 @@ void RunFolder::discard() {
     std::error_code ignored;
     fs::remove(file(".lock"), ignored);
     if (!fs::remove(path_, ignored)) fs::remove_all(path_, ignored);
+    for (const std::string& above : made_above_)
+        if (!fs::remove(above, ignored)) return;  // another process has a run there
 }
 
 }  // namespace gmc::runtime

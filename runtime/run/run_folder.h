@@ -99,7 +99,8 @@ class RunFolder {
     bool holds_lock();
     /// A path that leads to this folder wherever it lies, and to no other, while the process lives.
     std::string anchored() const;
-    /// Removes the folder if open() or make_next() created it, for a run that never began.
+    /// Removes the folder and those above it, as far as open() or make_next() created them, for a
+    /// run that never began.
     void discard();
 
   private:
@@ -113,7 +114,8 @@ class RunFolder {
     int folder_fd_ = -1;                ///< of the folder, which it names wherever that lies
     std::vector<std::string> guarded_;  ///< paths at which only this folder is written into
     bool made_ = false;
-    bool held_run_ = false;  ///< when it was opened
+    std::vector<std::string> made_above_;  ///< folders above it, the innermost first
+    bool held_run_ = false;                ///< when it was opened
     /// What the lock's file said before this process wrote its number; nothing where it has not.
     std::optional<std::string> lock_before_;
 };

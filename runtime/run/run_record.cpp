@@ -230,7 +230,7 @@ bool write_run_record(const std::string& path, const RunRecord& record, Diagnost
                                {"processes", record.processes}};
     if (record.block > 0) json["block"] = record.block;
     if (record.validate_share > 0) json["validate_share"] = record.validate_share;
-    if (record.has_seen_validation) json["has_seen_validation"] = true;
+    if (record.kept_out != record.validate_share) json["kept_out"] = record.kept_out;
     if (record.epochs) json["epochs"] = *record.epochs;
     if (record.patient_from > 0) json["patient_from"] = record.patient_from;
     if (!record.init.empty())
@@ -283,12 +283,14 @@ static std::string in_words_of_now(std::string data) {
 
 /// What the data were. Throws JsonError.
 static void read_data(const Json& json, RunRecord& record) {
-    if (json.contains("has_seen_validation"))
-        record.has_seen_validation = json.at("has_seen_validation").flag();
     if (json.contains("validate_share")) record.validate_share = json.at("validate_share").number();
     if (!(record.validate_share >= 0 && record.validate_share < 1))
         throw JsonError(
             fmt::format("`validate_share` is {}, not from 0 to below 1", record.validate_share));
+    record.kept_out = record.validate_share;
+    if (json.contains("kept_out")) record.kept_out = json.at("kept_out").number();
+    if (!(record.kept_out >= 0 && record.kept_out < 1))
+        throw JsonError(fmt::format("`kept_out` is {}, not from 0 to below 1", record.kept_out));
     if (json.contains("block")) record.block = bounded_count_of(json, "block", 1, kMostInBlock);
     if (json.contains("data")) record.data = in_words_of_now(json.at("data").text());
     if (json.contains("data_values")) record.data_values = json.at("data_values").text();

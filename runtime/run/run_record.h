@@ -50,8 +50,9 @@ struct RunRecord {
     int64_t examples = 0;       ///< of the training data
     int64_t block = 0;          ///< LoaderOptions::block of its order; 0: not recorded
     double validate_share = 0;  ///< of the data, kept out of training; 0: none, or not known
-    /// Whether the weights were trained on some of these at some time, here or in another run.
-    bool has_seen_validation = false;
+    /// The share of the data, as `seed` draws it, that the weights were never trained on, here and
+    /// in the runs whose weights they began with. A smaller share is a part of a larger one.
+    double kept_out = 0;
     std::string data;         ///< what they were, in a line (data_summary.h)
     std::string data_values;  ///< their fingerprint (fingerprint.h); "": not recorded
     /// From where to where the values of each field go, as far as they were looked at.

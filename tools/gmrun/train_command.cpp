@@ -250,7 +250,7 @@ void print_memory(const ir::Module& module) {
 
 /// Says which of the texts that the model was compiled from have other contents now: to forget
 /// `gmc compile` behind an edit is the usual slip. Texts are named as they were called then, from
-/// the working folder or, as the .gmc often lies beside them, from its own.
+/// the working folder or, as the .gmc often lies beside them, from its own and those above it.
 static void say_what_was_edited(const CommandLine& line, const runtime::LoadedModel& model) {
     const ir::Module& module = model.module();
     if (model.group() != nullptr && model.group()->rank() > 0) return;
@@ -260,14 +260,23 @@ static void say_what_was_edited(const CommandLine& line, const runtime::LoadedMo
         const auto now = runtime::read_whole_file(file, kLargest, unreadable);
         return !now.ok() || *now == text;
     };
+    // A run's folder lies in `runs/` of the texts' folder, or deeper.
+    const auto is_there_in = [&](std::filesystem::path folder, const std::string& file,
+                                 const std::string& text) {
+        constexpr int kLevels = 4;
+        for (int i = 0; i < kLevels; ++i, folder = folder / "..") {
+            const std::string other = (folder / file).string();
+            if (is_regular(other) && has_text(other, text)) return true;
+        }
+        return false;
+    };
     const std::filesystem::path beside = std::filesystem::path(model.path()).parent_path();
     std::vector<std::string> edited;
     const size_t count = std::min(module.files.size(), module.origin.texts.size());
     for (size_t i = 0; i < count; ++i) {
         const std::string &file = module.files[i], &text = module.origin.texts[i];
-        const std::string other = (beside / file).string();
         if (text.empty() || !is_regular(file) || has_text(file, text)) continue;
-        if (!is_regular(other) || !has_text(other, text)) edited.push_back(file);
+        if (!is_there_in(beside, file, text)) edited.push_back(file);
     }
     if (edited.empty()) return;
     const std::string what = quoted(edited) + by_count(edited.size(), " has", " have");
