@@ -237,8 +237,8 @@ class ModuleBuilder {
         for (const dsl::NamedExpression& result : spec.results) {
             const Evaluated value = e.tensor(*result.value);
             if (value.failed) return;
-            ir::NamedValue& made =
-                f.function.results.emplace_back(result.name, e.materialize(value, {}));
+            ir::NamedValue& made = f.function.results.emplace_back(
+                ir::NamedValue{result.name, e.materialize(value, {})});
             made.whole = !value.batched && !f.function.type(made.value).is_scalar();
         }
         drop_unused_fields(f.function, spec);
