@@ -521,8 +521,7 @@ def main():
         name = compile_small(bench, "small", "{synthetic: {set: shapes, size: 8}, range: [0, 1], count: 64}")
         bench.run(*train_words(name, "warm", "--steps", "1"))
         for check in (closed_pipe, full_disk, still_full, removed_files, moved_folder, moved_and_back, taken_place,
-                      removed_lock, signals,
-                      odd_resumes, changed_in_epoch):
+                      removed_lock, signals, odd_resumes, changed_in_epoch):
             check(bench, name)
         full_disk_for_checkpoints(bench)
         replace_run(bench)

@@ -254,7 +254,7 @@ void print_memory(const ir::Module& module) {
 static void say_what_was_edited(const CommandLine& line, const runtime::LoadedModel& model) {
     const ir::Module& module = model.module();
     if (model.group() != nullptr && model.group()->rank() > 0) return;
-    const auto has_text = [](const std::string& file, const std::string& text) {
+    const auto may_have_text = [](const std::string& file, const std::string& text) {
         constexpr uint64_t kLargest = uint64_t{1} << 26;
         Diagnostics unreadable;  // it need not be here any more
         const auto now = runtime::read_whole_file(file, kLargest, unreadable);
@@ -266,7 +266,7 @@ static void say_what_was_edited(const CommandLine& line, const runtime::LoadedMo
         constexpr int kLevels = 4;
         for (int i = 0; i < kLevels; ++i, folder = folder / "..") {
             const std::string other = (folder / file).string();
-            if (is_regular(other) && has_text(other, text)) return true;
+            if (is_regular(other) && may_have_text(other, text)) return true;
         }
         return false;
     };
@@ -275,7 +275,7 @@ static void say_what_was_edited(const CommandLine& line, const runtime::LoadedMo
     const size_t count = std::min(module.files.size(), module.origin.texts.size());
     for (size_t i = 0; i < count; ++i) {
         const std::string &file = module.files[i], &text = module.origin.texts[i];
-        if (text.empty() || !is_regular(file) || has_text(file, text)) continue;
+        if (text.empty() || !is_regular(file) || may_have_text(file, text)) continue;
         if (!is_there_in(beside, file, text)) edited.push_back(file);
     }
     if (edited.empty()) return;

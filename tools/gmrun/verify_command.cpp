@@ -336,12 +336,11 @@ bool say_what_is_not_compared(const std::string& run, int64_t last, Diagnostics&
     return true;
 }
 
-/// Whether the steps before a checkpoint were computed as the run's model says. A process that was
-/// killed may have put another one there, and taken no step by it that it kept.
-Result<bool> is_by_its_model(const std::string& run, const Kept& kept, Diagnostics& diagnostics) {
-    const auto header = runtime::read_checkpoint_header(kept.path, diagnostics);
-    if (!header.ok()) return Failure{};
-    const std::string& by = header->training.computed_by;
+/// Whether the steps before a kept checkpoint were computed as the run's model says. A process that
+/// was killed may have put another one there, and taken no step by it that it kept.
+Result<bool> is_by_its_model(const std::string& run, const runtime::TrainingState& kept,
+                             Diagnostics& diagnostics) {
+    const std::string& by = kept.computed_by;
     if (by.empty()) return true;  // an older gmc wrote it
     const auto module = ir::read_artefact(run + "/model.gmc", {}, diagnostics);
     if (!module.ok()) return Failure{};
@@ -358,6 +357,18 @@ int ended(const Diagnostics& diagnostics) {
     if (signal != 0) return exit_code_of(signal);
     const int code = report(diagnostics);
     return diagnostics.has(DiagnosticKind::kDiverged) ? kRunFailed : code;
+}
+
+/// False after an error (kBadFile): the run's record is missing.
+bool has_record(const std::string& run, Diagnostics& diagnostics) {
+    if (is_there(run + "/run.json")) return true;
+    diagnostics
+        .error(DiagnosticKind::kBadFile, {},
+               "`{}/run.json` is missing: by which kernels the run was computed is not known, so "
+               "its steps cannot be repeated to the bit",
+               run)
+        .help("put it back; `gmrun train --resume` goes on without it, but maybe not to the bit");
+    return false;
 }
 
 /// Whether the run was trained where numbers are the same only up to rounding, as far as it says.
@@ -388,17 +399,7 @@ int verify_command(const Words& words) {
     const auto folder = run_folder(line.text("RUN"), Needs::kCheckpoint, diagnostics);
     if (!folder.ok()) return report(diagnostics);
     const std::string& run = *folder;
-    if (!is_there(run + "/run.json")) {
-        diagnostics
-            .error(
-                DiagnosticKind::kBadFile, {},
-                "`{}/run.json` is missing: by which kernels the run was computed is not known, so "
-                "its steps cannot be repeated to the bit",
-                run)
-            .help(
-                "put it back; `gmrun train --resume` goes on without it, but maybe not to the bit");
-        return report(diagnostics);
-    }
+    if (!has_record(run, diagnostics)) return report(diagnostics);
     if (keeps_to_avx2(line, run)) keep_to_avx2(run);
     const auto found = kept_steps(run, diagnostics);
     if (!found.ok() || !are_whole(run, found->empty() ? 0 : found->back().step, diagnostics))
@@ -409,10 +410,14 @@ int verify_command(const Words& words) {
         say("gmrun: the run was trained by another machine or build, or with another --isa, where "
             "bits differ: the steps are run twice here, and not compared with the run's\n");
     bool recorded = kept.size() >= 2 && !line.given("steps") && !elsewhere;
+    Begin begin;
     if (recorded) {
-        const auto by_its_model = is_by_its_model(run, kept.back(), diagnostics);
+        const auto end = runtime::read_checkpoint_header(kept.back().path, diagnostics);
+        if (!end.ok()) return report(diagnostics);
+        const auto by_its_model = is_by_its_model(run, end->training, diagnostics);
         if (!by_its_model.ok()) return report(diagnostics);
         recorded = *by_its_model;
+        if (recorded) begin.data = end->training.data;
     }
     const std::string from =
         recorded ? kept[kept.size() - 2].path : run + "/" + runtime::kCheckpointName;
@@ -420,16 +425,13 @@ int verify_command(const Words& words) {
     // The run may be training: the last checkpoint is taken once.
     const TemporaryFolder kept_here;
     if (!kept_here.is_made(diagnostics)) return report(diagnostics);
-    Begin begin{kept_here.file("begin.safetensors"), kept_here.file("run.json"), ""};
+    begin.checkpoint = kept_here.file("begin.safetensors");
+    begin.record = kept_here.file("run.json");
     if (!copy(from, begin.checkpoint, diagnostics) ||
         !copy(run + "/run.json", begin.record, diagnostics))
         return report(diagnostics);
-    if (recorded) {
-        const auto end = runtime::read_checkpoint_header(kept.back().path, diagnostics);
-        if (!end.ok() || !say_what_is_not_compared(run, kept.back().step, diagnostics))
-            return report(diagnostics);
-        begin.data = end->training.data;
-    }
+    if (recorded && !say_what_is_not_compared(run, kept.back().step, diagnostics))
+        return report(diagnostics);
     if (steps > kManySteps) say("repeating {} steps from {} ...\n", steps, from);
     const auto first = recorded ? digest_of(run, kept.back().path, diagnostics)
                                 : repeat(run, begin, steps, Turn::kFirst, diagnostics);
